@@ -1,0 +1,86 @@
+"""Signing in to Google Cloud, where there is something to sign in to."""
+
+import importlib.util
+import os
+from typing import Any
+
+from helpers.errors import HelpersError
+
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
+
+
+class SignInError(HelpersError):
+    """Google Cloud credentials, or the project to use them in, are missing."""
+
+
+def authenticate(project_id: str | None = None) -> str:
+    """Sign in to Google Cloud if this notebook uses it, and say in one line what was done.
+
+    A project is what tells that Google Cloud is used. It is the argument, else
+    ``$GOOGLE_CLOUD_PROJECT``. Where neither is set, nothing is signed in to: on the embedded server or
+    a Redis of one's own there is nothing to sign in to.
+
+    * Colab: `google.colab.auth.authenticate_user`, which opens a sign-in window.
+    * Colab Enterprise, Vertex AI Workbench, a laptop: application default credentials, which the first
+      two have ready and a laptop gets from ``gcloud auth application-default login``.
+
+    Args:
+        project_id: The Google Cloud project, or blank.
+
+    Returns:
+        The project id, or an empty string where no project is used.
+
+    Raises:
+        SignInError: There are no credentials, with the command or the click that gives them.
+    """
+    project = (project_id or "").strip() or next(
+        filter(None, (os.environ.get(name, "").strip() for name in _PROJECT_VARIABLES)), ""
+    )
+    if not project:
+        print("Signed in to nothing: no Google Cloud project is set, so none is needed.")
+        return ""
+    if _is_public_colab():
+        _sign_in_to_colab(project)
+        print(f"Signed in through Colab for project {project}.")
+        return project
+    _application_default_credentials(project)
+    print(f"Signed in with application default credentials for project {project}.")
+    return project
+
+
+def _is_public_colab() -> bool:
+    # Colab Enterprise has the same module, but there its sign-in only warns.
+    if os.environ.get("VERTEX_PRODUCT") == "COLAB_ENTERPRISE":
+        return False
+    try:
+        return importlib.util.find_spec("google.colab") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _sign_in_to_colab(project: str) -> None:
+    from google.colab import auth
+
+    try:
+        auth.authenticate_user(project_id=project)
+    except Exception as error:
+        raise SignInError(
+            f"Colab's sign-in did not go through: {type(error).__name__}.\n"
+            "Run the cell again and allow the access that the window asks for."
+        ) from error
+
+
+def _application_default_credentials(project: str) -> Any:
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+
+    try:
+        credentials, _ = google.auth.default(scopes=[_SCOPE], quota_project_id=project)
+    except DefaultCredentialsError as error:
+        raise SignInError(
+            f"No Google Cloud credentials were found for project {project}.\n"
+            "On a laptop run: gcloud auth application-default login. In Workbench and Colab Enterprise, "
+            "start the runtime with a service account or with your own account."
+        ) from error
+    return credentials

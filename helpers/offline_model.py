@@ -1,0 +1,246 @@
+"""A chat model without a network: it knows what its messages tell it, and says so."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+_NAME = r"[^\W\d_][\w'’\-]*"
+
+
+@dataclass(frozen=True)
+class _Language:
+    """How one language is recognised, how it gives and asks for a name, and what the model answers."""
+
+    signs: str
+    introduces: str
+    asks_name: str
+    asks_previous: str
+    asks_count: str
+    stand_in: str
+    greets: str
+    knows: str
+    knows_not: str
+    previous: str
+    no_previous: str
+    count: str
+    otherwise: str
+
+
+# The order decides where a text bears the signs of two languages; English is what is left over.
+_LANGUAGES = {
+    "ko": _Language(
+        signs=r"[\uac00-\ud7a3]",
+        introduces=rf"(?:제 이름은|내 이름은|이름은|저는|나는|난|전)\s*({_NAME}?)\s*(?:이라고|라고|입니다|이에요|예요|이야|야)(?=\W|$|\s|해|합|불)",
+        asks_name=r"이름.*(?:뭐|무엇|기억|알아|아세요|아나요|알고|누구)|(?:내가|제가|저는|나는) 누구",
+        asks_previous=r"(?:방금|조금 전|아까|앞서|마지막으로).*(?:말|물|했|질문)",
+        asks_count=r"(?:메시지|메세지|말).*(?:몇|얼마나)|몇 (?:개|번).*(?:메시지|메세지|말)",
+        stand_in="[오프라인 모델]",
+        greets="반갑습니다, {name} 님!",
+        knows="{name} 님이라고 하셨습니다.",
+        knows_not="이름을 모릅니다. 전달받은 메시지에 이름이 없습니다.",
+        previous="바로 앞에서 이렇게 말씀하셨습니다: “{text}”",
+        no_previous="이 대화에서 받은 첫 메시지입니다.",
+        count="지금까지 보내신 메시지는 {count}개입니다.",
+        otherwise="실제 모델을 대신해 답하고 있습니다. 답할 수 있는 것은 전달받은 메시지에 있는 이름, 바로 앞의 말, "
+        "메시지 수뿐입니다.",
+    ),
+    "zh-CN": _Language(
+        signs=r"[\u4e00-\u9fff]",
+        introduces=rf"(?:我的名字(?:是|叫)|我名叫|我叫做?|叫我|我是)\s*({_NAME})",
+        asks_name=r"我.*(?:叫什么|名字是什么|是谁)|(?:知道|记得).*我.*(?:名字|是谁)|我的名字(?:呢|[?？])",
+        asks_previous=r"(?:刚才|刚刚|上一(?:句|条)|之前).*(?:说|问)",
+        asks_count=r"(?:多少|几)(?:条|个|句)",
+        stand_in="[离线模型]",
+        greets="你好，{name}！很高兴认识你。",
+        knows="你说过，你叫 {name}。",
+        knows_not="我不知道你的名字：收到的消息里没有提到。",
+        previous="你上一句说的是：“{text}”",
+        no_previous="这是我在这段对话中收到的第一条消息。",
+        count="到目前为止，你发送了 {count} 条消息。",
+        otherwise="我只是真实模型的替身，只能从收到的消息里回答你的名字、上一句话和消息数量。",
+    ),
+    "es": _Language(
+        signs=r"[¿¡ñ]|\b(?:hola|soy|me llamo|mi nombre|cómo|cuál|cuántos|qué|quién|gracias|adiós|sabes|dije|una?|el|los|las)\b",
+        introduces=rf"\b(?:me llamo|mi nombre es|soy|llámame)\s+({_NAME})",
+        asks_name=r"c[óo]mo me llamo|cu[áa]l es mi nombre|sabes mi nombre|recuerdas mi nombre|qui[ée]n soy",
+        asks_previous=r"\bqu[ée] .*(?:dije|pregunt[ée]|acabo de)",
+        asks_count=r"cu[áa]ntos mensajes",
+        stand_in="[modelo sin conexión]",
+        greets="¡Mucho gusto, {name}!",
+        knows="Te llamas {name}.",
+        knows_not="No sé cómo te llamas: no está en los mensajes que he recibido.",
+        previous="Lo último que dijiste fue: «{text}»",
+        no_previous="Es el primer mensaje que recibo en esta conversación.",
+        count="Mensajes que has enviado hasta ahora: {count}.",
+        otherwise="Ocupo el lugar de un modelo de verdad: de los mensajes que recibo solo puedo decirte tu nombre, "
+        "lo último que dijiste y cuántos mensajes has enviado.",
+    ),
+    "fr": _Language(
+        signs=r"[àâçèêëîïôùûœ]|\b(?:bonjour|salut|je|moi|mon|ma|quel|quelle|comment|combien|merci|suis|est-ce|qui|sais|un|une|le|les|des)\b|\b[jmclnsdt]['’](?=\w)",
+        introduces=rf"\b(?:je m['’]appelle|mon nom est|mon prénom est|moi,? c['’]est|appelle-moi|je suis)\s+({_NAME})",
+        asks_name=r"comment (?:est-ce que )?je m['’]appelle|je m['’]appelle comment|quel est mon (?:nom|prénom)|"
+        r"(?:connais|sais|souviens).*mon (?:nom|prénom)|qui suis-je|comment je m['’]appelle",
+        asks_previous=r"(?:que|qu['’]ai-je|qu['’]est-ce que j['’]ai|ce que j['’]ai).*(?:dit|demandé|dire|demander)",
+        asks_count=r"combien de messages",
+        stand_in="[modèle hors ligne]",
+        greets="Enchanté, {name}\u202f!",
+        knows="Vous vous appelez {name}.",
+        knows_not="Je ne connais pas votre nom\u00a0: il ne figure pas dans les messages que j’ai reçus.",
+        previous="Vous venez de dire\u00a0: «\u00a0{text}\u00a0»",
+        no_previous="C’est le premier message que je reçois dans cette conversation.",
+        count="Messages que vous avez envoyés jusqu’ici\u00a0: {count}.",
+        otherwise="Je remplace un vrai modèle\u00a0: des messages que je reçois, je ne peux tirer que votre nom, "
+        "votre phrase précédente et le nombre de vos messages.",
+    ),
+    "en": _Language(
+        signs=r"",
+        introduces=rf"\b(?:I['’]m|I am|my name is|my name['’]s|call me|this is)\s+({_NAME})",
+        asks_name=r"what(?:['’]s| is|s)? my name|(?:know|remember|tell me) my name|who am I",
+        asks_previous=r"what (?:did|have) I (?:just )?(?:say|said|ask|asked)|my (?:last|previous) (?:message|question)",
+        asks_count=r"how many messages",
+        stand_in="[offline model]",
+        greets="Nice to meet you, {name}!",
+        knows="Your name is {name}.",
+        knows_not="I don't know your name: it is not in the messages that I was given.",
+        previous="Just before, you said: “{text}”",
+        no_previous="This is the first message I was given in this conversation.",
+        count="Messages that you have sent so far: {count}.",
+        otherwise="I stand in for a real model: from the messages that I was given I can only tell your name, "
+        "what you said before, and how many messages you sent.",
+    ),
+}
+
+# A word with the space before it, or, where a language writes without spaces, a character.
+_PIECES = re.compile(r"\s*(?:[\u3040-\u30ff\u4e00-\u9fff]|[^\s\u3040-\u30ff\u4e00-\u9fff]+)|\s+")
+
+# What follows "I'm" and its like without being anybody's name.
+_NOT_NAMES = frozenset(
+    "a an the not so very here just fine good sorry happy glad trying looking using going from in on at your "
+    "un une le la les en de d du pas très désolé content ici à "
+    "el los las uno una muy no aquí yo tu su feliz "
+    "一个 一名 谁 新 누구 뭐".split()
+)
+
+
+class OfflineChatModel(BaseChatModel):
+    """A deterministic stand-in for a chat model.
+
+    It answers from the messages it is given and from nothing else: it tells the speaker's name if a
+    message told it, what was said before, and how many messages there were, in the language of the
+    message it answers. Every answer begins with a mark that no real model was asked.
+    """
+
+    @property
+    def _llm_type(self) -> str:
+        return "offline"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        text = _cut(_reply(messages), stop)
+        message = AIMessage(text, response_metadata={"model_name": "offline", "finish_reason": "stop"})
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._generate(messages, stop)  # nothing here waits, so nothing needs a thread
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        for chunk in _chunks(_cut(_reply(messages), stop)):
+            if run_manager:
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        for chunk in _chunks(_cut(_reply(messages), stop)):
+            if run_manager:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+
+def _reply(messages: Sequence[BaseMessage]) -> str:
+    said = [message.text.strip() for message in messages if isinstance(message, HumanMessage)]
+    language = _LANGUAGES[_language(said)]
+    latest = said[-1] if said else ""
+    if _matches(language.asks_name, latest):
+        name = next(filter(None, map(_name, reversed(said))), None)
+        answer = language.knows.format(name=name) if name else language.knows_not
+    elif name := _name(latest):
+        answer = language.greets.format(name=name)
+    elif _matches(language.asks_previous, latest):
+        answer = language.previous.format(text=said[-2]) if len(said) > 1 else language.no_previous
+    elif _matches(language.asks_count, latest):
+        answer = language.count.format(count=len(said))
+    else:
+        answer = language.otherwise
+    return f"{language.stand_in} {answer}"
+
+
+def _language(said: Sequence[str]) -> str:
+    """The language of the latest message that shows one; a bare "Bob!" leaves it to those before."""
+    for text in reversed(said):
+        for code, language in _LANGUAGES.items():
+            if language.signs and _matches(language.signs, text):
+                return code
+        if len(text.split()) > 1:
+            break
+    return "en"
+
+
+def _name(text: str) -> str | None:
+    """The name that a message gives its speaker, in whichever language it does."""
+    for language in _LANGUAGES.values():
+        if _matches(language.asks_name, text):
+            return None
+        for match in re.finditer(language.introduces, text, re.IGNORECASE):
+            if match[1].lower() not in _NOT_NAMES:
+                return match[1]
+    return None
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return re.search(pattern, text, re.IGNORECASE) is not None
+
+
+def _cut(text: str, stop: Sequence[str] | None) -> str:
+    return min((text.partition(mark)[0] for mark in stop or () if mark), key=len, default=text)
+
+
+def _chunks(text: str) -> Iterator[ChatGenerationChunk]:
+    pieces = _PIECES.findall(text) or [text]
+    for place, piece in enumerate(pieces, start=1):
+        ended = place == len(pieces)
+        yield ChatGenerationChunk(
+            message=AIMessageChunk(
+                content=piece,
+                response_metadata={"model_name": "offline", "finish_reason": "stop"} if ended else {},
+                chunk_position="last" if ended else None,
+            )
+        )
