@@ -1,0 +1,50 @@
+# The kit's commands. The first use of any of them makes the environment in .venv.
+#
+#   make run                 run every tutorial; LANGUAGE=ko TUTORIAL=01_redis narrow it
+#   make lab                 open JupyterLab on the tutorials
+#   make test                run everything that CI runs
+#   make notebooks           bring the catalogs and the notebooks up to date with their source
+#   make lock                lock the newest releases that the ranges in pyproject.toml admit
+#   make clean               remove what these commands made
+
+PYTHON ?= python3
+LANGUAGE ?=
+TUTORIAL ?=
+
+BIN := .venv/bin
+# Written last, so an environment that was not finished is never taken for one.
+READY := .venv/ready
+
+.PHONY: run lab test notebooks lock clean
+.DELETE_ON_ERROR:
+
+run: $(READY)
+	@$(BIN)/python notebooks/run.py --language "$(LANGUAGE)" --tutorial "$(TUTORIAL)"
+
+lab: $(READY)
+	@$(BIN)/python notebooks/lab.py
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python notebooks/localize.py check
+	$(BIN)/pytest --numprocesses auto --maxprocesses 2
+
+notebooks: $(READY)
+	$(BIN)/python notebooks/localize.py extract
+	$(BIN)/python notebooks/localize.py build
+
+lock: $(READY)
+	echo "-e .[dev]" | $(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url \
+	  --custom-compile-command "make lock" --output-file requirements.txt -
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("This kit needs Python 3.11 or newer; $(PYTHON) is %d.%d. Name a newer one: make PYTHON=python3.12" % v[:2])'
+	@test -e $@ || $(PYTHON) -m venv --clear .venv
+	@echo "Installing into .venv: this takes a minute the first time."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+clean:
+	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache
