@@ -1,0 +1,106 @@
+"""Executing notebooks, and saying what their outputs are apart from accidents."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+VARIES = "varies"
+CELL_SECONDS = 120
+AT_ONCE = max(1, min(2, os.cpu_count() or 1))
+"""How many notebooks run at the same time: one a core, and no more than two."""
+
+Failure = CellExecutionError | CellTimeoutError | DeadKernelError
+
+
+async def execute(
+    notebook: NotebookNode,
+    folder: Path,
+    environment: dict[str, str],
+    on_cell: Callable[[int], None] = lambda place: None,
+) -> Failure | None:
+    """Run all cells of a notebook in a fresh kernel, in place, and end the kernel whatever happens.
+
+    Args:
+        notebook: The notebook; its outputs are replaced.
+        folder: The kernel's working directory.
+        environment: The kernel's environment variables.
+        on_cell: Called with the place (from 1) of each code cell that begins.
+
+    Returns:
+        What went wrong in a cell, or None.
+    """
+    places = {index: place for place, index in enumerate(code_cells(notebook), start=1)}
+
+    def begins(cell: NotebookNode, cell_index: int) -> None:
+        if cell_index in places:
+            on_cell(places[cell_index])
+
+    for index in places:
+        notebook.cells[index].outputs = []
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=CELL_SECONDS,
+        on_cell_start=begins,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    with TemporaryDirectory(prefix="kernel-") as sockets:
+        if os.name != "nt":
+            # Kernel and client share this machine: Unix sockets serve, and no port is opened.
+            manager = client.create_kernel_manager()
+            manager.transport, manager.ip = "ipc", f"{sockets}/ipc"
+        try:
+            await client.async_execute(env=environment)
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            return error
+    return None
+
+
+def code_cells(notebook: NotebookNode) -> list[int]:
+    """The indices of the code cells."""
+    return [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """A cell's tags."""
+    found: list[str] = cell.metadata.get("tags", [])
+    return found
+
+
+def lasting_outputs(cell: NotebookNode) -> list[NotebookNode]:
+    """A code cell's outputs as they are kept and compared.
+
+    How a kernel cuts a stream into messages is chance, so pieces of one stream are joined. A cell
+    tagged ``varies`` has no lasting outputs.
+    """
+    if VARIES in tags(cell):
+        return []
+    outputs: list[Any] = []
+    for output in cell.outputs:
+        output = NotebookNode(output)
+        if "execution_count" in output:
+            output["execution_count"] = None
+        if (
+            output.output_type == "stream"
+            and outputs
+            and outputs[-1].output_type == "stream"
+            and outputs[-1].name == output.name
+        ):
+            outputs[-1] = NotebookNode(outputs[-1] | {"text": outputs[-1].text + output.text})
+        else:
+            outputs.append(output)
+    return outputs
+
+
+def shown(outputs: list[NotebookNode]) -> str:
+    """Outputs as text, for a message that shows where two differ."""
+    return "\n".join(
+        output.get("text") or output.get("data", {}).get("text/plain") or output.get("evalue", "")
+        for output in outputs
+    )
