@@ -26,9 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
         url = os.environ.get("REDIS_URL")
         if not url:
             if os.environ.get("CI"):
-                raise pytest.UsageError(
-                    "In CI the notebooks must run on a separate Redis too: set REDIS_URL."
-                )
+                raise pytest.UsageError("In CI the notebooks must run on a separate Redis too: set REDIS_URL.")
             config.stash[_server] = EmbeddedServer().start()
             url = config.stash[_server].url
         os.environ[_SEPARATE] = url
@@ -100,9 +98,7 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
 
     def _difference(self, cell: nbformat.NotebookNode, committed: str, ran: str) -> str:
         place = f"{Path(self.filename).parent.name}/{self.path.stem}, cell {cell.id!r}"
-        lines = difflib.unified_diff(
-            committed.splitlines(), ran.splitlines(), "committed", "this run", lineterm=""
-        )
+        lines = difflib.unified_diff(committed.splitlines(), ran.splitlines(), "committed", "this run", lineterm="")
         return (
             f"{place}: the output is not the committed one. If the new one is right, run "
             f"notebooks/localize.py build --execute.\n" + "\n".join(lines)

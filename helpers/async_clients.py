@@ -70,9 +70,7 @@ def _make(client: Any) -> AsyncClient:
             redis.asyncio.cluster.ClusterNode(node.host, node.port)
             for node in client.nodes_manager.startup_nodes.values()
         ]
-        options = {
-            name: value for name, value in options.items() if name not in {"host", "port", "path", "db"}
-        }
+        options = {name: value for name, value in options.items() if name not in {"host", "port", "path", "db"}}
         return redis.asyncio.RedisCluster(startup_nodes=nodes, **options)
     pool = client.connection_pool
     return redis.asyncio.Redis.from_pool(
@@ -89,9 +87,7 @@ def _make(client: Any) -> AsyncClient:
 def _connection_options(options: dict[str, Any], kind: type) -> dict[str, Any]:
     names = _SHARED | {name for name in options if name.startswith("ssl_")}
     return {
-        name: value
-        for name, value in options.items()
-        if name in names and (value is not None or name == "driver_info")
+        name: value for name, value in options.items() if name in names and (value is not None or name == "driver_info")
     }
 
 

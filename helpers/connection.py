@@ -81,9 +81,7 @@ def _factory(url: str, where: str, options: dict[str, Any]) -> Callable[[], Clie
     except ValueError:
         port = -1
     if port is not None and not 0 < port < 65536:
-        raise ValueError(
-            f"{where!r} is not an endpoint: its port is not a number from 1 to 65535.\n{_ENDPOINTS}"
-        )
+        raise ValueError(f"{where!r} is not an endpoint: its port is not a number from 1 to 65535.\n{_ENDPOINTS}")
     if scheme in _CLUSTER:
         return lambda: redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **_DEFAULTS | options)
     # One more try for a connection that broke while idle; a server that stays silent is not asked twice.

@@ -76,9 +76,7 @@ class _ListHistory(BaseChatMessageHistory):
 
     @messages.setter
     def messages(self, messages: list[BaseMessage]) -> NoReturn:
-        raise NotImplementedError(
-            "Messages cannot be assigned: add them with add_messages, remove them with clear."
-        )
+        raise NotImplementedError("Messages cannot be assigned: add them with add_messages, remove them with clear.")
 
     async def aget_messages(self) -> list[BaseMessage]:
         """Like `messages`, without blocking the event loop."""
@@ -156,9 +154,7 @@ class _ListHistory(BaseChatMessageHistory):
                     raise CorruptMessageError(self.key, index, type(error).__name__) from None
                 skipped += 1
         if skipped:
-            warnings.warn(
-                f"{skipped} record(s) of {self.key!r} are not chat messages and were left out.", stacklevel=4
-            )
+            warnings.warn(f"{skipped} record(s) of {self.key!r} are not chat messages and were left out.", stacklevel=4)
 
 
 class RedisChatMessageHistory(_ListHistory):

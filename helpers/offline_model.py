@@ -52,7 +52,9 @@ _LANGUAGES = {
     ),
     "zh-CN": _Language(
         signs=r"[\u4e00-\u9fff]",
-        introduces=rf"(?:我的名字(?:是|叫)|我名叫|我叫做?|叫我|我是)\s*({_NAME})",
+        # Without spaces between words, a name is what stands alone: Latin letters, or up to four characters.
+        introduces=r"(?:我的名字(?:是|叫)|我名叫|我叫做?|叫我|我是)\s*(?!一|来自|在|从|谁|什么)"
+        r"([A-Za-zÀ-ɏ][A-Za-zÀ-ɏ'’\-]*|[\u4e00-\u9fff·]{2,4}(?=\W|$))",
         asks_name=r"我.*(?:叫什么|名字是什么|是谁)|(?:知道|记得).*我.*(?:名字|是谁)|我的名字(?:呢|[?？])",
         asks_previous=r"(?:刚才|刚刚|上一(?:句|条)|之前).*(?:说|问)",
         asks_count=r"(?:多少|几)(?:条|个|句)",

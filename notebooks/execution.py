@@ -101,6 +101,5 @@ def lasting_outputs(cell: NotebookNode) -> list[NotebookNode]:
 def shown(outputs: list[NotebookNode]) -> str:
     """Outputs as text, for a message that shows where two differ."""
     return "\n".join(
-        output.get("text") or output.get("data", {}).get("text/plain") or output.get("evalue", "")
-        for output in outputs
+        output.get("text") or output.get("data", {}).get("text/plain") or output.get("evalue", "") for output in outputs
     )

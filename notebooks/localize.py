@@ -12,7 +12,7 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -172,10 +172,7 @@ def localized(language: str, tutorial: str) -> NotebookNode:
         entry = catalog.get(context(tutorial, cell))
         source = entry.msgstr if entry and entry.msgstr and not entry.fuzzy else cell.source
         source = source.replace("{{repository}}", repository())
-        code = cell.cell_type == "code"
-        new: Callable[..., NotebookNode]
-        new = nbformat.v4.new_code_cell if code else nbformat.v4.new_markdown_cell
-        made = new(source, id=cell.id)
+        made = getattr(nbformat.v4, f"new_{cell.cell_type}_cell")(source, id=cell.id)
         if tags(cell):
             made.metadata.tags = tags(cell)
         notebook.cells.append(made)
@@ -232,9 +229,7 @@ def serialized(notebook: NotebookNode) -> str:
 
 def with_outputs_of(notebook: NotebookNode, old: NotebookNode | None) -> bool:
     """Take over the outputs of an older build. Returns whether they are those of the same code."""
-    if old is None or [_code(cell) for cell in _code_only(notebook)] != [
-        _code(cell) for cell in _code_only(old)
-    ]:
+    if old is None or [_code(cell) for cell in _code_only(notebook)] != [_code(cell) for cell in _code_only(old)]:
         return False
     for cell, before in zip(_code_only(notebook), _code_only(old), strict=True):
         cell.outputs = lasting_outputs(before)
@@ -337,9 +332,7 @@ def code_difference(source: str, translation: str, *, strings: bool) -> str | No
     except SyntaxError as error:
         return f"the translated code is not Python: {error.msg} (line {error.lineno})."
     if not same:
-        line = next(
-            (number for number, (a, b) in enumerate(_line_pairs(source, translation), 1) if a != b), None
-        )
+        line = next((number for number, (a, b) in enumerate(_line_pairs(source, translation), 1) if a != b), None)
         where = f" First differing line: {line}." if line else ""
         return f"the code differs from the English source.{where}"
     if _form_fields(source) != _form_fields(translation):

@@ -139,9 +139,7 @@ def _html(notebook: nbformat.NotebookNode, run: Run) -> str:
 
 def report(runs: Sequence[Run], console: Console) -> None:
     """The table at the end, then each failed cell with its error."""
-    table = Table(
-        "language", "tutorial", "result", "seconds", "executed notebook and page", title="Tutorials"
-    )
+    table = Table("language", "tutorial", "result", "seconds", "executed notebook and page", title="Tutorials")
     for run in runs:
         result = "[red]failed[/]" if run.failure else "[green]passed[/]"
         pages = "\n".join(os.path.relpath(page) for page in run.pages)
@@ -155,11 +153,7 @@ def report(runs: Sequence[Run], console: Console) -> None:
 
 def _explained(failure: Failure) -> str:
     if isinstance(failure, CellExecutionError):
-        return (
-            f"{failure.traceback}\n{failure.ename}: {failure.evalue}"
-            if not failure.traceback
-            else str(failure)
-        )
+        return f"{failure.traceback}\n{failure.ename}: {failure.evalue}" if not failure.traceback else str(failure)
     return str(failure)
 
 
@@ -173,9 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="run.py", description="Run the tutorials; leave notebooks and pages in build/."
     )
     parser.add_argument("--language", default="", metavar="LANGUAGE", help=f"one of: {', '.join(LANGUAGES)}")
-    parser.add_argument(
-        "--tutorial", default="", metavar="TUTORIAL", help=f"one of: {', '.join(tutorials())}"
-    )
+    parser.add_argument("--tutorial", default="", metavar="TUTORIAL", help=f"one of: {', '.join(tutorials())}")
     options = parser.parse_args(arguments)
     for kind, value, known in (
         ("language", options.language, list(LANGUAGES)),

@@ -1,0 +1,60 @@
+"""What several tests share."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from helpers.embedded import EmbeddedServer
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    """An embedded server that the tests of one process share."""
+    with EmbeddedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
+    """A client of an empty server."""
+    with redis.Redis.from_url(server.url, protocol=2) as made:
+        made.flushall()
+        yield made
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the repository's working tree, to be spoiled at will."""
+    ignored = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", "*.egg-info")
+    return Path(shutil.copytree(ROOT, tmp_path / "tree", ignore=ignored))
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    """Whether a condition comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers at an address."""
+    try:
+        with redis.Redis.from_url(url, protocol=2, socket_timeout=1, retry=None) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process's descendants."""
+    return psutil.Process(pid).children(recursive=True)

@@ -1,0 +1,105 @@
+"""Signing in: only where Google Cloud is used, and with advice where it fails."""
+
+import json
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from helpers import authenticate
+from helpers.authentication import SignInError
+
+
+@pytest.fixture(autouse=True)
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that is not in Google Cloud and where nobody has signed in."""
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.delenv("VERTEX_PRODUCT", raising=False)
+
+
+@pytest.fixture
+def signed_in(tmp_path: Path) -> None:
+    """What `gcloud auth application-default login` leaves."""
+    (tmp_path / "application_default_credentials.json").write_text(
+        json.dumps({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"})
+    )
+
+
+@pytest.fixture
+def colab(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A stand-in for `google.colab` with the real signature; lists the projects signed in for."""
+    import importlib.machinery
+
+    projects: list[str] = []
+
+    def authenticate_user(clear_output: bool = True, project_id: str | None = None) -> None:
+        projects.append(project_id or "")
+
+    package, auth = types.ModuleType("google.colab"), types.ModuleType("google.colab.auth")
+    package.__spec__ = importlib.machinery.ModuleSpec("google.colab", None)
+    auth.authenticate_user = authenticate_user  # type: ignore[attr-defined]
+    package.auth = auth  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "google.colab", package)
+    monkeypatch.setitem(sys.modules, "google.colab.auth", auth)
+    return projects
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    text = capsys.readouterr().out
+    assert text.count("\n") == 1
+    return text
+
+
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_without_a_project_nothing_is_signed_in_to(
+    blank: str | None, capsys: pytest.CaptureFixture[str], colab: list[str]
+) -> None:
+    assert authenticate(blank) == ""
+    assert "nothing" in said(capsys)
+    assert colab == []
+
+
+def test_application_default_credentials(signed_in: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert authenticate(" my-project ") == "my-project"
+    assert "application default credentials for project my-project" in said(capsys)
+
+
+def test_the_project_of_the_environment(
+    signed_in: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "from-environment")
+    assert authenticate() == "from-environment"
+    assert authenticate("from-form") == "from-form"
+
+
+def test_colab(colab: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert authenticate("my-project") == "my-project"
+    assert colab == ["my-project"]
+    assert "Colab" in said(capsys)
+
+
+def test_colab_enterprise_is_signed_in_already(
+    colab: list[str], signed_in: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VERTEX_PRODUCT", "COLAB_ENTERPRISE")
+    assert authenticate("my-project") == "my-project"
+    assert colab == []
+    assert "application default credentials" in said(capsys)
+
+
+def test_missing_credentials_name_the_command() -> None:
+    with pytest.raises(SignInError, match="my-project") as caught:
+        authenticate("my-project")
+    assert "gcloud auth application-default login" in str(caught.value).splitlines()[-1]
+
+
+def test_a_refused_sign_in_says_what_to_do(colab: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(clear_output: bool = True, project_id: str | None = None) -> None:
+        raise RuntimeError("secret details")
+
+    monkeypatch.setattr(sys.modules["google.colab.auth"], "authenticate_user", refused)
+    with pytest.raises(SignInError, match="Run the cell again"):
+        authenticate("my-project")
