@@ -1,10 +1,12 @@
 """Executing notebooks, and saying what their outputs are apart from accidents."""
 
+import asyncio
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -15,6 +17,7 @@ CELL_SECONDS = 120
 AT_ONCE = max(1, min(2, os.cpu_count() or 1))
 """How many notebooks run at the same time: one a core, and no more than two."""
 
+T = TypeVar("T")
 Failure = CellExecutionError | CellTimeoutError | DeadKernelError
 
 
@@ -47,6 +50,7 @@ async def execute(
         notebook,
         kernel_name="python3",
         timeout=CELL_SECONDS,
+        shutdown_kernel="immediate",
         on_cell_start=begins,
         resources={"metadata": {"path": str(folder)}},
     )
@@ -60,6 +64,33 @@ async def execute(
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             return error
     return None
+
+
+def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
+    """Like `asyncio.run`, and an interrupt ends every notebook's kernel before it is raised.
+
+    nbclient puts signal handlers of its own on a loop in the main thread, one notebook's over the
+    other's. So the loop gets a thread, and signals stay with the main one.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="notebooks")
+    thread.start()
+    future = asyncio.run_coroutine_threadsafe(main, loop)
+    try:
+        return future.result()
+    finally:
+        future.cancel()
+        asyncio.run_coroutine_threadsafe(_finished(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _finished() -> None:
+    """Wait until every other task of the loop has ended, its clean-up included."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 def code_cells(notebook: NotebookNode) -> list[int]:

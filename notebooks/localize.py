@@ -23,11 +23,12 @@ import polib
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from execution import AT_ONCE, code_cells, execute, lasting_outputs, tags
+from execution import AT_ONCE, code_cells, execute, lasting_outputs, run_interruptibly, tags
 from tutorials import (
     ENGLISH,
     LANGUAGES,
     LOCALES,
+    README,
     SOURCE,
     neutral_environment,
     notebook_path,
@@ -221,6 +222,27 @@ def links_cell(language: str, tutorial: str) -> str:
     return f"{sisters}\n\n{badges(language, tutorial)}"
 
 
+def title(language: str, tutorial: str) -> str:
+    """A tutorial's title in a language."""
+    heading: str = localized(language, tutorial).cells[0].source.splitlines()[0]
+    return heading.removeprefix("# ")
+
+
+def readme() -> str:
+    """README.md with its table of tutorials and languages as it should be."""
+    names = tutorials()
+    rows = ["| | " + " | ".join(title(ENGLISH, name) for name in names) + " |", "|---" * (len(names) + 1) + "|"]
+    for language, called in LANGUAGES.items():
+        cells = (
+            f"[{title(language, name)}](notebooks/{language}/{name}.ipynb)<br>{badges(language, name)}"
+            for name in names
+        )
+        rows.append(f"| {called} | " + " | ".join(cells) + " |")
+    table = "\n".join(rows)
+    text = README.read_text(encoding="utf-8")
+    return re.sub(r"(<!-- tutorials -->\n).*?(<!-- /tutorials -->)", rf"\1{table}\n\2", text, flags=re.DOTALL)
+
+
 def serialized(notebook: NotebookNode) -> str:
     """A notebook's file, the same bytes for the same notebook."""
     text: str = nbformat.writes(notebook, version=4, indent=1, ensure_ascii=False, sort_keys=True)
@@ -277,6 +299,7 @@ async def build(languages: Sequence[str], names: Sequence[str], *, rerun: bool) 
         print(f"{language}/{tutorial}: {done}", flush=True)
         return True
 
+    README.write_text(readme(), encoding="utf-8")
     results = await asyncio.gather(*(make(language, name) for language in languages for name in names))
     return all(results)
 
@@ -408,9 +431,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.command == "build":
             languages = [options.language] if options.language else list(LANGUAGES)
             names = [options.tutorial] if options.tutorial else tutorials()
-            return 0 if asyncio.run(build(languages, names, rerun=options.execute)) else 1
+            return 0 if run_interruptibly(build(languages, names, rerun=options.execute)) else 1
         else:
-            problems = check()
+            problems = [str(problem) for problem in check()]
+            if README.read_text(encoding="utf-8") != readme():
+                problems.append("README.md: the table of tutorials is out of date; run localize.py build.")
             for problem in problems:
                 print(problem)
             print(f"{len(problems) or 'no'} problem(s) in {len(LANGUAGES)} languages.")

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from execution import AT_ONCE, Failure, code_cells, execute
+from execution import AT_ONCE, Failure, code_cells, execute, run_interruptibly
 from helpers.embedded import EmbeddedServer
 from tutorials import HERE, LANGUAGES, notebook_path, tutorials
 
@@ -190,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not environment.get("REDIS_URL"):
                 environment["REDIS_URL"] = cleanup.enter_context(EmbeddedServer()).url
             cleanup.enter_context(display.shown())
-            asyncio.run(run_all(runs, environment, display))
+            run_interruptibly(run_all(runs, environment, display))
     except KeyboardInterrupt:
         console.print("Interrupted: kernels and server have been stopped.", style="yellow")
         return INTERRUPTED

@@ -7,6 +7,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "source"
 LOCALES = HERE / "locales"
+README = HERE.parent / "README.md"
 
 ENGLISH = "en"
 LANGUAGES = {
