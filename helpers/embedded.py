@@ -4,6 +4,7 @@ import atexit
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -87,6 +88,10 @@ class EmbeddedServer:
             process.kill()
             process.wait()
         process.stdout.close()
+        if sys.platform != "win32":
+            # Whatever is left of its process group, should it have been killed and left the server alone.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     @property
     def running(self) -> bool:
@@ -156,6 +161,8 @@ def embedded_server() -> EmbeddedServer:
     with _lock:
         server = _shared.get(os.getpid())
         if server is None or not server.running:
+            if server is not None:
+                server.stop()
             server = EmbeddedServer().start()
             _shared[os.getpid()] = server
         return server

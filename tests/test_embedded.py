@@ -64,16 +64,18 @@ def test_one_server_a_process() -> None:
     assert connect() is connect(embedded_server().url)
 
 
-def test_a_server_that_died_is_replaced() -> None:
+def test_a_server_that_died_is_replaced_and_leaves_nothing() -> None:
     first = embedded_server()
-    for process in family(os.getpid()):
-        with suppress(psutil.NoSuchProcess):
-            if first._process is not None and process.pid == first._process.pid:
-                process.kill()
+    assert first._process is not None
+    url, servers = first.url, family(first._process.pid)
+    first._process.kill()
     assert eventually(lambda: not first.running)
     second = embedded_server()
     assert second is not first
     assert answers(second.url)
+    _, alive = psutil.wait_procs(servers, timeout=10)
+    assert alive == []
+    assert not answers(url)
 
 
 def test_many_processes_start_at_once() -> None:
