@@ -4,6 +4,7 @@
 #   make lab                 open JupyterLab on the tutorials
 #   make test                run everything that CI runs
 #   make notebooks           bring the catalogs and the notebooks up to date with their source
+#   make benchmark           measure the histories beside their peers
 #   make lock                lock the newest releases that the ranges in pyproject.toml admit
 #   make clean               remove what these commands made
 
@@ -15,7 +16,7 @@ BIN := .venv/bin
 # Written last, so an environment that was not finished is never taken for one.
 READY := .venv/ready
 
-.PHONY: run lab test notebooks lock clean
+.PHONY: run lab test notebooks benchmark lock clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -34,6 +35,9 @@ test: $(READY)
 notebooks: $(READY)
 	$(BIN)/python notebooks/localize.py extract
 	$(BIN)/python notebooks/localize.py build
+
+benchmark: $(READY)
+	@$(BIN)/python -m benchmarks.history
 
 lock: $(READY)
 	echo "-e .[dev]" | $(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url \
