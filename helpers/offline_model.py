@@ -36,39 +36,41 @@ class _Language:
 _LANGUAGES = {
     "ko": _Language(
         signs=r"[\uac00-\ud7a3]",
-        introduces=rf"(?:제 이름은|내 이름은|이름은|저는|나는|난|전)\s*({_NAME}?)\s*(?:이라고|라고|입니다|이에요|예요|이야|야)(?=\W|$|\s|해|합|불)",
-        asks_name=r"이름.*(?:뭐|무엇|기억|알아|아세요|아나요|알고|누구)|(?:내가|제가|저는|나는) 누구",
-        asks_previous=r"(?:방금|조금 전|아까|앞서|마지막으로).*(?:말|물|했|질문)",
-        asks_count=r"(?:메시지|메세지|말).*(?:몇|얼마나)|몇 (?:개|번).*(?:메시지|메세지|말)",
+        introduces=rf"(?<!\w)(?:(?:제 |내 )?이름은|저는|나는|난|전|저를|나를)\s*({_NAME}?)\s*"
+        r"(?:이?라고\s*(?=해|하|합|불)|입니다|이에요|예요|이야|야)(?=\W|$|해|하|합|불)",
+        asks_name=r"(?:이름|성함)[^.!?\n]*(?:뭐|뭔|뭡|무엇|기억|알아|아세요|아나요|아시|아십|알고|알려|말해|말씀해|누구|맞[춰혀]|어떻게 되)|"
+        r"이름은요|(?:내가|제가|저는|나는|난|나|저) 누구",
+        asks_previous=r"(?:방금|조금 전|아까|앞서|앞에서|바로 전|직전|이전|마지막)[^.!?\n]*(?:말|물|했|질문|메시지)|뭐라고 (?:했|말했|물)",
+        asks_count=r"(?:메시지|메세지|말).*(?:몇|얼마나)|(?:메시지|메세지) (?:개)?수|몇 (?:개|번|건).*(?:메시지|메세지|말)",
         stand_in="[오프라인 모델]",
         greets="반갑습니다, {name} 님!",
-        knows="{name} 님이라고 하셨습니다.",
-        knows_not="이름을 모릅니다. 전달받은 메시지에 이름이 없습니다.",
-        previous="바로 앞에서 이렇게 말씀하셨습니다: “{text}”",
+        knows="알려 주신 이름은 {name}입니다.",
+        knows_not="이름을 알지 못합니다. 전달받은 메시지에는 이름이 없습니다.",
+        previous="바로 전에 하신 말씀은 다음과 같습니다. “{text}”",
         no_previous="이 대화에서 받은 첫 메시지입니다.",
         count="지금까지 보내신 메시지는 {count}개입니다.",
-        otherwise="실제 모델을 대신해 답하고 있습니다. 답할 수 있는 것은 전달받은 메시지에 있는 이름, 바로 앞의 말, "
-        "메시지 수뿐입니다.",
+        otherwise="실제 모델을 대신해 답하고 있습니다. 전달받은 메시지에서 알 수 있는 이름, 바로 전에 하신 말씀, "
+        "보내신 메시지 수만 답할 수 있습니다.",
     ),
     "zh-CN": _Language(
         signs=r"[\u4e00-\u9fff]",
         # Without spaces between words, a name is what stands alone: Latin letters, or up to four characters.
-        introduces=r"(?:我的名字(?:是|叫)|我名叫|我叫做?|叫我|我是)\s*(?!一|来自|在|从|谁|什么)"
-        r"([A-Za-zÀ-ɏ][A-Za-zÀ-ɏ'’\-]*|[\u4e00-\u9fff·]{2,4}(?=\W|$))",
-        asks_name=r"我.*(?:叫什么|名字是什么|是谁)|(?:知道|记得).*我.*(?:名字|是谁)|我的名字(?:呢|[?？])",
-        asks_previous=r"(?:刚才|刚刚|上一(?:句|条)|之前).*(?:说|问)",
-        asks_count=r"(?:多少|几)(?:条|个|句)",
+        introduces=r"(?:我的?名字(?:是|叫做?)|我名叫|我叫做?|叫我|我是)[\s:：]*(?!一|不|第|来|在|从|谁|什么|啥|怎么|想|做|说)"
+        r"([A-Za-zÀ-ɏ][A-Za-zÀ-ɏ'’\-]*|[\u4e00-\u9fff·]{2,4}?(?=[吧啊呀哦啦哈]?(?:\W|$)))",
+        asks_name=r"我[^你您他她]*(?:叫(?:什么|啥)|名字(?:是|叫)(?:什么|啥)|是谁)|(?:知道|记得|告诉|说出).*我.*(?:名字|是谁)|我的名字(?:呢|[?？])",
+        asks_previous=r"(?:刚才|刚刚|前面|之前|上一?[句条次])(?!.*(?:多少|几)[条个句次]).*(?:说|问|讲|是什么|是啥)|刚[说问讲]",
+        asks_count=r"(?:多少|几)[条个句次]?(?:消息|话|问题)|(?:消息|话|问题).*(?:多少|几[条个句次])|(?:多少|几)[条句]",
         stand_in="[离线模型]",
         greets="你好，{name}！很高兴认识你。",
-        knows="你说过，你叫 {name}。",
+        knows="你叫 {name}。",
         knows_not="我不知道你的名字：收到的消息里没有提到。",
         previous="你上一句说的是：“{text}”",
         no_previous="这是我在这段对话中收到的第一条消息。",
         count="到目前为止，你发送了 {count} 条消息。",
-        otherwise="我只是真实模型的替身，只能从收到的消息里回答你的名字、上一句话和消息数量。",
+        otherwise="我只是真实模型的替身，只能根据收到的消息回答三件事：你的名字、你的上一句话，以及你发送了多少条消息。",
     ),
     "es": _Language(
-        signs=r"[¿¡ñ]|\b(?:hola|soy|me llamo|mi nombre|cómo|cuál|cuántos|qué|quién|gracias|adiós|sabes|dije|una?|el|los|las)\b",
+        signs=r"[¿¡ñ]|\b(?:hola|soy|me llamo|mi nombre|cómo|cuál|cuántos|qué|quién|gracias|adiós|sabes|dije|dame|quiero|puedes|ejemplo|tengo|una|el|los|las)\b",
         introduces=rf"\b(?:me llamo|mi nombre es|soy|llámame)\s+({_NAME})",
         asks_name=r"c[óo]mo me llamo|cu[áa]l es mi nombre|sabes mi nombre|recuerdas mi nombre|qui[ée]n soy",
         asks_previous=r"\bqu[ée] .*(?:dije|pregunt[ée]|acabo de)",
@@ -84,11 +86,14 @@ _LANGUAGES = {
         "lo último que dijiste y cuántos mensajes has enviado.",
     ),
     "fr": _Language(
-        signs=r"[àâçèêëîïôùûœ]|\b(?:bonjour|salut|je|moi|mon|ma|quel|quelle|comment|combien|merci|suis|est-ce|qui|sais|un|une|le|les|des)\b|\b[jmclnsdt]['’](?=\w)",
-        introduces=rf"\b(?:je m['’]appelle|mon nom est|mon prénom est|moi,? c['’]est|appelle-moi|je suis)\s+({_NAME})",
-        asks_name=r"comment (?:est-ce que )?je m['’]appelle|je m['’]appelle comment|quel est mon (?:nom|prénom)|"
-        r"(?:connais|sais|souviens).*mon (?:nom|prénom)|qui suis-je|comment je m['’]appelle",
-        asks_previous=r"(?:que|qu['’]ai-je|qu['’]est-ce que j['’]ai|ce que j['’]ai).*(?:dit|demandé|dire|demander)",
+        signs=r"[àâçèêëîïôùûœ]|\b(?:bonjour|bonsoir|salut|coucou|je|moi|mon|ma|quel|quelle|combien|merci|suis|est-ce|c['’]est|qui|sais|vous|votre|nous|nom|prénom|une|le|les|des)\b|\b[jmclnsdt]['’](?=\w)",
+        # A predicate that begins with a capital is a name, and "développeur" is not.
+        introduces=rf"\b(?:je m['’]appelle|je me (?:pré)?nomme|mon (?:pré)?nom est|mon (?:pré)?nom,? c['’]est|moi,? c['’]est|appel(?:le|ez)-moi|je suis(?=\s+(?-i:[A-ZÀ-ÖØ-Þ])))\s+(?!comment\b|quoi\b)({_NAME})",
+        asks_name=r"comment (?:est-ce que )?je m['’]appelle|je m['’]appelle comment|quel est mon (?:pré)?nom|c['’]est quoi,? mon (?:pré)?nom|"
+        r"mon (?:pré)?nom,? c['’]est quoi|(?:connais|connaissez|sais|savez|souviens|souvenez|rappel|dis|dites).*mon (?:pré)?nom|"
+        r"qui suis-je|(?:sais|savez).*qui je suis|je suis qui",
+        asks_previous=r"\b(?:qu['’]ai-je|que viens-je|qu['’]est-ce que (?:j['’]ai|je)|ce que (?:j['’]ai|je)|que (?:vous |t['’])?ai-je)\b.*\b(?:dit|dire|demandé|demander)\b|"
+        r"j['’]ai (?:dit|demandé) quoi|m(?:on|a) (?:(?:dernier|précédent) message|(?:dernière|précédente) question|message précédent|question précédente)",
         asks_count=r"combien de messages",
         stand_in="[modèle hors ligne]",
         greets="Enchanté, {name}\u202f!",
@@ -97,8 +102,8 @@ _LANGUAGES = {
         previous="Vous venez de dire\u00a0: «\u00a0{text}\u00a0»",
         no_previous="C’est le premier message que je reçois dans cette conversation.",
         count="Messages que vous avez envoyés jusqu’ici\u00a0: {count}.",
-        otherwise="Je remplace un vrai modèle\u00a0: des messages que je reçois, je ne peux tirer que votre nom, "
-        "votre phrase précédente et le nombre de vos messages.",
+        otherwise="Je remplace un vrai modèle\u00a0: d’après les messages que je reçois, je peux seulement vous dire votre nom, "
+        "votre message précédent et le nombre de vos messages.",
     ),
     "en": _Language(
         signs=r"",
@@ -126,7 +131,7 @@ _NOT_NAMES = frozenset(
     "a an the not so very here just fine good sorry happy glad trying looking using going from in on at your "
     "un une le la les en de d du pas très désolé content ici à "
     "el los las uno una muy no aquí yo tu su feliz "
-    "一个 一名 谁 新 누구 뭐".split()
+    "学生 老师 程序员 工程师 开发者 新手 中国人 누구 뭐 개발자 학생 처음 초보자 사람 한국인".split()
 )
 
 

@@ -23,15 +23,22 @@ STAND_IN = {
 INTRODUCTIONS = {
     "en": ["Hi! I'm Bob.", "My name is Bob", "call me Bob, please", "Hello, I am Bob!", "I’m Bob"],
     "ko": ["안녕하세요! 제 이름은 Bob이에요.", "저는 Bob입니다", "안녕, 나는 Bob이야!", "Bob이라고 합니다. 저는 Bob이라고 해요."],
-    "zh": ["你好！我叫 Bob。", "我是Bob", "我的名字是 Bob，你好", "叫我Bob吧"],
-    "fr": ["Bonjour ! Je m'appelle Bob.", "Je m’appelle Bob", "Salut, moi c'est Bob", "mon nom est Bob", "Je suis Bob."],
+    "zh": ["你好！我叫 Bob。", "我是Bob", "我的名字是 Bob，你好", "叫我Bob吧", "我叫 Bob，你叫什么名字？"],
+    "fr": ["Bonjour ! Je m'appelle Bob.", "Je m’appelle Bob", "Salut, moi c'est Bob", "mon nom est Bob", "Je suis Bob.", "Appelez-moi Bob."],
     "es": ["¡Hola! Me llamo Bob.", "soy Bob", "Mi nombre es Bob"],
 }  # fmt: skip
 QUESTIONS = {
     "en": ["What's my name?", "whats my name", "Do you know my name?", "Who am I?"],
-    "ko": ["제 이름이 뭐예요?", "제 이름이 무엇인가요?", "내 이름 기억해?", "제 이름을 알고 있나요?"],
+    "ko": ["제 이름이 뭐예요?", "제 이름이 무엇인가요?", "내 이름 기억해?", "제 이름을 알고 있나요?", "제 이름이 뭔가요?", "제 이름은요?"],
     "zh": ["我叫什么名字？", "你知道我的名字吗？", "我是谁？", "我的名字是什么？"],
-    "fr": ["Comment je m’appelle ?", "Quel est mon nom ?", "Connaissez-vous mon nom ?", "Qui suis-je ?"],
+    "fr": [
+        "Comment je m’appelle ?",
+        "Quel est mon nom ?",
+        "Connaissez-vous mon nom ?",
+        "Qui suis-je ?",
+        "C’est quoi mon nom ?",
+        "Je suis qui ?",
+    ],
     "es": ["¿Cómo me llamo?", "¿Cuál es mi nombre?", "¿Sabes mi nombre?", "¿Quién soy?"],
 }
 PAIRS = [(language, question) for language, questions in QUESTIONS.items() for question in questions]
@@ -80,6 +87,7 @@ def test_it_greets_whoever_introduces_themselves(model: OfflineChatModel, langua
         ("저는 민수예요", "민수", "제 이름이 뭐예요?"),
         ("제 이름은 지영입니다.", "지영", "제 이름이 뭐예요?"),
         ("Je m'appelle Aïssatou", "Aïssatou", "What's my name?"),
+        ("叫我小明吧", "小明", "我叫什么名字？"),
         ("我叫小明，很高兴认识你", "小明", "我叫什么名字？"),
         ("Me llamo Ñusta", "Ñusta", "¿Cómo me llamo?"),
         ("I'm Jean-Luc", "Jean-Luc", "我叫什么名字？"),
@@ -89,7 +97,19 @@ def test_names_of_all_kinds(model: OfflineChatModel, introduction: str, name: st
     assert name in model.invoke([HumanMessage(introduction), HumanMessage(question)]).text
 
 
-@pytest.mark.parametrize("text", ["I'm happy", "Je suis désolé", "I am a student", "我是一名学生", "soy de Lima"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm happy",
+        "Je suis désolé",
+        "I am a student",
+        "我是一名学生",
+        "我是学生",
+        "我是想问一下",
+        "Je suis développeur.",
+        "soy de Lima",
+    ],
+)
 def test_not_every_predicate_is_a_name(model: OfflineChatModel, text: str) -> None:
     assert "I don't know" in model.invoke([HumanMessage(text), HumanMessage("What's my name?")]).text
 
