@@ -71,7 +71,9 @@ def _make(client: Any) -> AsyncClient:
             for node in client.nodes_manager.startup_nodes.values()
         ]
         options = {name: value for name, value in options.items() if name not in {"host", "port", "path", "db"}}
-        return redis.asyncio.RedisCluster(startup_nodes=nodes, **options)
+        return redis.asyncio.RedisCluster(
+            startup_nodes=nodes, address_remap=client.nodes_manager.address_remap, **options
+        )
     pool = client.connection_pool
     return redis.asyncio.Redis.from_pool(
         redis.asyncio.BlockingConnectionPool(

@@ -62,13 +62,17 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
     """
     url = (endpoint or "").strip() or os.environ.get(URL_VARIABLE, "").strip() or embedded_server().url
     given = {name: value for name, value in options.items() if value is not None}
-    where = _shown(url)
-    make = _factory(url, where, given)
-    key = (os.getpid(), url, tuple(sorted((name, _hashable(value)) for name, value in given.items())))
-    with _lock:
-        if key not in _clients:
-            _clients[key] = _within_time_limit(make, where)
-        return _clients[key]
+    known = tuple(sorted((name, _hashable(value)) for name, value in given.items())) if given else ()
+    key = (os.getpid(), url, known)
+    client = _clients.get(key)
+    if client is None:
+        where = _shown(url)
+        make = _factory(url, where, given)
+        with _lock:
+            client = _clients.get(key)
+            if client is None:
+                client = _clients[key] = _within_time_limit(make, where)
+    return client
 
 
 def _factory(url: str, where: str, options: dict[str, Any]) -> Callable[[], Client]:

@@ -1,36 +1,20 @@
 """Chat message histories: one Redis list a conversation, one JSON record a message."""
 
-import json
-import secrets
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Literal, NoReturn
 
 import redis
 from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.messages import BaseMessage, ToolMessage, message_to_dict, messages_from_dict
+from langchain_core.messages import BaseMessage, ToolMessage
 
 from helpers.async_clients import AsyncClient, async_twin
 from helpers.connection import Client, connect
 from helpers.errors import CorruptMessageError
+from helpers.exactly_once import APPEND, CLEAR, Write, carry_out, carry_out_async
+from helpers.records import decode, decode_all, encode
 
 OnCorrupt = Literal["raise", "skip"]
-
-# One request, whole or not at all: push the records, keep the newest, restart the clock.
-# Redis runs a script to its end before it serves anyone else, so nobody's messages come in between.
-_APPEND = """
-local key, push, ttl, keep = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-for index = 4, #ARGV do
-  redis.call(push, key, ARGV[index])
-end
-if keep > 0 then
-  if push == 'LPUSH' then redis.call('LTRIM', key, 0, keep - 1) else redis.call('LTRIM', key, -keep, -1) end
-end
-if ttl > 0 then
-  redis.call('EXPIRE', key, ttl)
-end
-return redis.call('LLEN', key)
-"""
 
 
 class _ListHistory(BaseChatMessageHistory):
@@ -89,22 +73,20 @@ class _ListHistory(BaseChatMessageHistory):
         Messages that are added together stay together, whoever else writes to the session.
         """
         if messages:
-            self.redis_client.eval(_APPEND, 1, *self._append_arguments(messages))
+            carry_out(self.redis_client, self._appending(messages))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Like `add_messages`, without blocking the event loop."""
         if messages:
-            client = await self._async_client()
-            await client.eval(_APPEND, 1, *self._append_arguments(messages))
+            await carry_out_async(await self._async_client(), self._appending(messages))
 
     def clear(self) -> None:
         """Delete this conversation, and nothing else."""
-        self.redis_client.delete(self.key)
+        carry_out(self.redis_client, self._clearing())
 
     async def aclear(self) -> None:
         """Like `clear`, without blocking the event loop."""
-        client = await self._async_client()
-        await client.delete(self.key)
+        await carry_out_async(await self._async_client(), self._clearing())
 
     def __len__(self) -> int:
         """How many messages Redis holds, whatever the window."""
@@ -126,35 +108,40 @@ class _ListHistory(BaseChatMessageHistory):
             return 0, -1
         return (0, self.window - 1) if self._newest_first else (-self.window, -1)
 
-    def _append_arguments(self, messages: Sequence[BaseMessage]) -> list[str | int]:
-        records = [dict(message_to_dict(message)) for message in messages]
-        # The official classes read `type` and `data` and pass over the rest: the last record of a write
-        # carries the write's id, by which a write that is sent twice can be told from two writes.
-        records[-1]["write"] = secrets.token_hex(8)
+    def _appending(self, messages: Sequence[BaseMessage]) -> Write:
         push = "LPUSH" if self._newest_first else "RPUSH"
-        return [self.key, push, self.ttl or 0, self.max_messages or 0, *map(json.dumps, records)]
+        bounds = (push, self.ttl or 0, self.max_messages or 0)
+        return Write(self.redis_client, APPEND, self.key, self.key_prefix, (*bounds, *map(encode, messages)))
 
-    def _decoded(self, records: Sequence[bytes | str]) -> list[BaseMessage]:
+    def _clearing(self) -> Write:
+        return Write(self.redis_client, CLEAR, self.key, self.key_prefix, ())
+
+    def _decoded(self, records: list[bytes | str]) -> list[BaseMessage]:
         """Messages in the order of the conversation, beginning with none whose beginning was cut off."""
-        ordered = records[::-1] if self._newest_first else records
-        messages = list(self._parsed(ordered))
-        if self.window is not None and len(records) == self.window:
-            # A tool's result without the call that asked for it is refused by every chat model.
+        if self._newest_first:
+            records.reverse()
+        try:
+            messages = decode_all(records)
+        except Exception:
+            messages = self._decoded_one_by_one(records)
+        if len(records) in (self.window, self.max_messages):
+            # Something was cut off. A tool's result without its call is refused by every chat model.
             while messages and isinstance(messages[0], ToolMessage):
                 del messages[0]
         return messages
 
-    def _parsed(self, records: Sequence[bytes | str]) -> Iterable[BaseMessage]:
-        skipped = 0
+    def _decoded_one_by_one(self, records: list[bytes | str]) -> list[BaseMessage]:
+        messages: list[BaseMessage] = []
         for index, record in enumerate(records):
             try:
-                yield _parse(record)
+                messages.append(decode(record))
             except Exception as error:
                 if self.on_corrupt == "raise":
                     raise CorruptMessageError(self.key, index, type(error).__name__) from None
-                skipped += 1
-        if skipped:
-            warnings.warn(f"{skipped} record(s) of {self.key!r} are not chat messages and were left out.", stacklevel=4)
+        if skipped := len(records) - len(messages):
+            text = f"{skipped} record(s) of {self.key!r} are not chat messages and were left out."
+            warnings.warn(text, stacklevel=4)
+        return messages
 
 
 class RedisChatMessageHistory(_ListHistory):
@@ -236,10 +223,6 @@ class MemorystoreChatMessageHistory(_ListHistory):
             raise ValueError(f"client must be a redis-py client, not {type(client).__name__}.")
         super().__init__(session_id, "", ttl, window, max_messages, on_corrupt)
         self.redis_client = client
-
-
-def _parse(record: bytes | str) -> BaseMessage:
-    return messages_from_dict([json.loads(record)])[0]
 
 
 def _positive(name: str, value: int | None, unit: str) -> int | None:

@@ -126,7 +126,8 @@ def test_a_write_is_one_request_and_so_is_a_read(make: Make, client: redis.Redis
     assert calls["cmdstat_eval"]["calls"] == 1
     assert calls["cmdstat_lrange"]["calls"] == 1
     # The rest is what the script itself calls, at the server.
-    assert set(calls) <= {f"cmdstat_{n}" for n in "config|resetstat eval lrange lpush rpush ltrim expire llen".split()}
+    inside = "config|resetstat eval lrange exists lpush rpush ltrim expire".split()
+    assert set(calls) <= {f"cmdstat_{name}" for name in inside}
 
 
 def test_ttl_restarts_with_each_write(make: Make, client: redis.Redis) -> None:
@@ -171,6 +172,8 @@ def test_a_window_never_begins_with_a_tools_result(make: Make, window: int) -> N
     ]
     make().add_messages(conversation)
     seen = make(window=window).messages
+    make("capped", max_messages=window).add_messages(conversation)
+    assert make("capped", max_messages=window).messages == seen
     assert seen == conversation[len(conversation) - len(seen) :]
     assert len(seen) == {1: 1, 2: 1, 3: 1, 4: 4}.get(window, 5)
 
@@ -325,7 +328,7 @@ def test_many_histories_share_the_connections_of_one_endpoint(server: EmbeddedSe
 def test_the_acl_rule_of_the_tutorial_is_all_a_history_needs(server: EmbeddedServer, client: redis.Redis) -> None:
     client.execute_command(
         *"ACL SETUSER chat on >pass ~message_store:*".split(),
-        *"-@all +ping +eval +lpush +ltrim +expire +llen +lrange +del".split(),
+        *"-@all +ping +eval +exists +set +lpush +ltrim +expire +llen +lrange +del".split(),
     )
     limited = connect(server.url, username="chat", password="pass")
     history = RedisChatMessageHistory("acl", client=limited, ttl=60, max_messages=10, window=5)
