@@ -24,8 +24,8 @@ This notebook stores a chat in Redis, looks at what is really there, and puts it
 - to keep a history bounded in time and in length, and to clean up.
 
 Choose **Run all**. Nothing else is needed: without a server of yours the notebook starts one of its own, and without
-an API key an offline stand-in answers in place of a chat model. Each step ends in an `assert`, so if the last cell
-has run, everything above it is true.
+an API key an offline stand-in answers in place of a chat model. Plain `assert`s check what the text says, so if the
+last cell has run, everything above it is true.
 """
 
 # %% [markdown] id="setup"
@@ -133,7 +133,7 @@ admin = connect(practice.url)
 password = secrets.token_urlsafe()
 admin.execute_command(
     *f"ACL SETUSER chat on >{password} ~message_store:*".split(),
-    *"-@all +ping +eval +lpush +ltrim +expire +llen +lrange +del".split(),
+    *"-@all +ping +eval +exists +set +lpush +ltrim +expire +llen +lrange +del".split(),
 )
 
 chat_user = connect(practice.url, username="chat", password=password)
@@ -178,8 +178,10 @@ A history takes a session ID and a client. If your code uses the class of the sa
 change the import and leave the rest: the constructor's arguments, `url` among them, and the stored data are the same.
 """
 
-# %% id="store-messages" tags=["translate"]
+# %% id="open"
 history = RedisChatMessageHistory(SESSION_ID, client=client)
+
+# %% id="store-messages" tags=["translate"]
 history.clear()  # what an earlier run of this notebook may have left
 
 history.add_user_message("Hi!")
@@ -194,8 +196,9 @@ assert [message.type for message in history.messages] == ["human", "ai"]
 # %% [markdown] id="again"
 """
 The object holds no messages; Redis does. Another object, another process or tomorrow's program reads the same
-conversation by the same session ID. If you started this page with `make lab`, or use a Redis of your own, restart the
-kernel, run the cells above except the one that clears the history, and find it still there.
+conversation by the same session ID. If you started this page with `make lab`, or use a Redis of your own, you can see
+it: run the notebook up to here, restart the kernel, and run the cells above once more, leaving out the one that
+clears the history and writes to it. The conversation is still there.
 """
 
 # %% id="same-session"
@@ -209,7 +212,8 @@ assert another.messages == history.messages
 
 No magic: the key is `message_store:` and the session ID, and its value is a
 [list](https://redis.io/docs/latest/develop/data-types/lists/). Each element is a message as JSON, with a `type` and
-its `data`. The newest comes first. The last message of each write also carries the write's ID.
+its `data`. The newest comes first. The last message of each write also carries the write's ID, by which a write that had
+to be sent twice is stored once.
 """
 
 # %% id="records"
@@ -411,11 +415,11 @@ for session in [SESSION_ID, f"{SESSION_ID}-stranger", f"{SESSION_ID}-bounded"]:
 """
 ## What next?
 
-- [Chat history in Memorystore](02_memorystore.ipynb): the same in Google Cloud's managed Redis.
+- [Chat history in Google Cloud Memorystore](02_memorystore.ipynb): the same in Google Cloud's managed Redis.
 - [The kit on GitHub]({{repository}}), with these tutorials in other languages.
 - Your own Redis: set `REDIS_URL`, or fill in the form above, and choose **Run all** again.
-- A real model: set `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for a server of your own such as Ollama, and `OPENAI_MODEL`
-  for its name.
+- A real model: set `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for a server of your own such as Ollama. `OPENAI_MODEL`
+  names the model in either case.
 - The successor: in LangChain's newer way an agent keeps its messages itself, through a *checkpointer* of LangGraph. A
   `thread_id` takes the place of the session ID:
 

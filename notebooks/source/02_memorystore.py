@@ -3,8 +3,8 @@
 # Chat history in Google Cloud Memorystore
 
 [Memorystore for Redis](https://cloud.google.com/memorystore/docs/redis/memorystore-for-redis-overview) is Redis run
-by Google Cloud: you choose a size, and updates, monitoring and failover are taken care of. Data is kept in memory, so
-reading and writing take less than a millisecond from inside your network.
+by Google Cloud: you choose a size, and updates and monitoring are taken care of, and in the Standard tier failover
+too. Data is kept in memory, so reading and writing take less than a millisecond from inside your network.
 
 This notebook stores chat messages there with `MemorystoreChatMessageHistory` and puts them to use in a
 [LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain. If Redis is new to you, read [Chat
@@ -21,8 +21,9 @@ history in Redis](01_redis.ipynb) first.
 - to give a chain a memory;
 - to clean up: the conversation, and the instance.
 
-Choose **Run all**, with or without a Google Cloud project. As long as the forms are blank, the notebook practises on
-an embedded server, signs in to nothing and costs nothing. The code is the same for an instance of yours.
+Choose **Run all**, with or without a Google Cloud project. As long as the forms are blank and the environment names
+neither a project (`GOOGLE_CLOUD_PROJECT`) nor a server (`REDIS_URL`), the notebook practises on an embedded server,
+signs in to nothing and costs nothing. The code is the same for an instance of yours.
 """
 
 # %% [markdown] id="before"
@@ -42,9 +43,10 @@ Only for an instance of your own:
 gcloud redis instances create chat --size=1 --tier=basic --region=REGION --redis-version=redis_7_2
 ```
 
+That is the Basic tier: one node, without failover. The Standard tier (`--tier=standard`) keeps a replica ready.
+
 **Cost.** An instance is billed by the hour from its creation until it is deleted, used or not. It cannot be paused.
-See [pricing](https://cloud.google.com/memorystore/docs/redis/pricing), and the last section of this page for deleting
-it.
+See [pricing](https://cloud.google.com/memorystore/docs/redis/pricing). The section on cleaning up deletes it.
 """
 
 # %% [markdown] id="setup"
@@ -71,8 +73,8 @@ import helpers
 """
 ### Your Google Cloud project
 
-Leave it blank to practise, or where the environment variable `GOOGLE_CLOUD_PROJECT` names it, as it does in
-Workbench. If you do not know your project's ID:
+Leave it blank to practise, or where the environment variable `GOOGLE_CLOUD_PROJECT` names it. If you do not know your
+project's ID:
 
 - run `gcloud config list`;
 - run `gcloud projects list`;
@@ -81,7 +83,7 @@ Workbench. If you do not know your project's ID:
 
 # %% id="project-form" tags=["translate"]
 # @title Google Cloud project
-# @markdown The project's ID, not its name or number. Blank: practice without Google Cloud.
+# @markdown The project's ID, not its name or number. Blank: `GOOGLE_CLOUD_PROJECT`, else practice without Google Cloud.
 PROJECT_ID = ""  # @param {type:"string", placeholder:"my-project-id"}
 
 # %% [markdown] id="authentication"
@@ -164,7 +166,7 @@ assert client.ping()
 
 ### MemorystoreChatMessageHistory
 
-It takes two arguments:
+It needs two arguments:
 
 1. `client`: a redis-py client that is connected to the instance.
 2. `session_id`: the name of the conversation, and at the same time the Redis key under which its messages lie. Each
@@ -215,8 +217,8 @@ assert client.llen(SESSION_ID) == len(history) == 2
 
 `RunnableWithMessageHistory` reads the session's messages into the prompt before each call and stores the question and
 the answer afterwards. LangChain has deprecated it; [Chat history in Redis](01_redis.ipynb) says why it is taught all
-the same, and what comes after it. Without `OPENAI_API_KEY` an offline model answers, which knows only what the
-history brings it.
+the same, and what comes after it. Without `OPENAI_API_KEY` or `OPENAI_BASE_URL` an offline model answers, which knows
+only what the history brings it.
 """
 
 # %% id="conversation" tags=["translate"]
@@ -279,7 +281,8 @@ assert "Bob" not in reply.content
 
 An instance that is full removes keys by itself. Memorystore's default policy, `volatile-lru`, removes only keys that
 have a time to live, the least recently used first. A history with a `ttl` is therefore what makes room, and one
-without stays until you delete it. Decide which of the two your conversations are.
+without stays until you delete it. Where no key has a time to live, nothing can be removed, and a full instance
+refuses every write. Decide which of the two your conversations are.
 """
 
 # %% id="expiring"
