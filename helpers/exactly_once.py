@@ -27,6 +27,7 @@ from redis.exceptions import (
     ClusterError,
     MaxConnectionsError,
     ReadOnlyError,
+    RedisClusterException,
     SlotNotCoveredError,
     TryAgainError,
 )
@@ -52,6 +53,7 @@ TRANSIENT = (
     redis.TimeoutError,
     ReadOnlyError,
     ClusterError,  # the cluster is down, or sent the client from node to node: a slot is on its way
+    RedisClusterException,  # no node could be reached
     SlotNotCoveredError,
     TryAgainError,
 )

@@ -23,6 +23,7 @@ from nbconvert import HTMLExporter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from execution import AT_ONCE, Failure, code_cells, execute, run_interruptibly
 from helpers.embedded import EmbeddedServer
@@ -148,7 +149,7 @@ def report(runs: Sequence[Run], console: Console) -> None:
     for run in runs:
         if run.failure:
             console.rule(f"{run.language}/{run.tutorial} failed", style="red")
-            console.print(str(run.failure), markup=False, highlight=False)
+            console.print(Text.from_ansi(str(run.failure)))
 
 
 def _explained(failure: Failure) -> str:

@@ -18,7 +18,7 @@ def nbmake(tree: Path, *arguments: str, **environment: str) -> "subprocess.Compl
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider", *arguments],
         cwd=tree,
-        env=os.environ | environment,
+        env=os.environ | {"REDIS_URL": os.environ["TUTORIALS_SEPARATE_SERVER"]} | environment,
         capture_output=True,
         text=True,
     )
