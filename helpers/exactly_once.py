@@ -167,8 +167,10 @@ class Write:
         pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
         return pause
 
-    def abandon(self) -> None:
-        """Leave the write unfinished: an equal call will be taken for its retry, and not double it."""
+    def end(self, error: BaseException) -> None:
+        """Leave the write with an error. Where its outcome is unknown, an equal call will be taken for its retry."""
+        if isinstance(error, redis.ResponseError) and not self._sent:
+            return  # refused at the first attempt: nothing was carried out
         now = time.monotonic()
         with _lock:
             calls = _unsettled.setdefault(self._client, {})
@@ -192,10 +194,8 @@ def carry_out(client: Client, write: Write) -> None:
             except TRANSIENT as error:
                 pause = write.pause_after(error)
             time.sleep(pause)
-    except redis.ResponseError:
-        raise
-    except BaseException:
-        write.abandon()
+    except BaseException as error:
+        write.end(error)
         raise
 
 
@@ -208,10 +208,8 @@ async def carry_out_async(client: AsyncClient, write: Write) -> None:
             except TRANSIENT as error:
                 pause = write.pause_after(error)
             await asyncio.sleep(pause)
-    except redis.ResponseError:
-        raise
-    except BaseException:  # a cancelled task's write may have been carried out too
-        write.abandon()
+    except BaseException as error:  # a cancelled task's write may have been carried out too
+        write.end(error)
         raise
 
 
@@ -226,10 +224,9 @@ def _send_once(client: Any, command: tuple[Any, ...]) -> None:
     try:
         connection.send_command(*command)
         client.parse_response(connection, command[0])
-    except redis.ResponseError:
-        raise
-    except BaseException:
-        connection.disconnect()  # a reply may still come; nobody must take it for theirs
+    except BaseException as error:
+        if _spoils_connection(error):
+            connection.disconnect()
         raise
     finally:
         if not client.connection:
@@ -246,13 +243,17 @@ async def _send_once_async(client: Any, command: tuple[Any, ...]) -> None:
     try:
         await connection.send_command(*command)
         await client.parse_response(connection, command[0])
-    except redis.ResponseError:
-        raise
-    except BaseException:
-        await connection.disconnect(nowait=True)
+    except BaseException as error:
+        if _spoils_connection(error):
+            await connection.disconnect(nowait=True)
         raise
     finally:
         await client.connection_pool.release(connection)
+
+
+def _spoils_connection(error: BaseException) -> bool:
+    """Whether a reply may still come, which nobody must take for theirs, or the server is no longer the primary."""
+    return isinstance(error, ReadOnlyError) or not isinstance(error, redis.ResponseError)
 
 
 @contextmanager

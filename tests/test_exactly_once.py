@@ -238,6 +238,23 @@ def test_what_the_server_refuses_is_not_tried_again(client: redis.Redis) -> None
     assert client.get("message_store:bob") == b"not a list"
 
 
+def test_a_refusal_after_a_lost_reply_leaves_the_outcome_open(
+    port: int, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.fault_proxy.FAULTS", ("no reply",))
+    client.execute_command(*"ACL SETUSER limited on >pass ~* +@all -llen".split())
+    with FaultProxy(port, 1, rate=1) as proxy:
+        url = f"redis://limited:pass@127.0.0.1:{proxy.port}"
+        history = RedisChatMessageHistory("bob", client=connect(url, socket_timeout=TIMEOUT))
+        threading.Timer(0.01, lambda: setattr(proxy, "calm", True)).start()
+        # The first attempt is carried out, its reply lost; the second may not look for it.
+        with pytest.raises(redis.ResponseError, match="permission"):
+            history.add_messages(pair(0))
+        client.execute_command(*"ACL SETUSER limited +llen".split())
+        history.add_messages(pair(0))
+    assert stored(RedisChatMessageHistory, client) == pair(0)
+
+
 # --- faults of the server -----------------------------------------------------------------------
 
 
@@ -298,6 +315,21 @@ def test_a_server_that_stalls_and_answers_later(durable: Callable[[], ValkeyServ
         history.add_messages(pair(number))
     time.sleep(TIMEOUT)
     assert history.messages == pairs(5)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_server_that_is_a_replica_for_a_while(durable: Callable[[], ValkeyServer], asynchronous: bool) -> None:
+    server = durable()
+    history = RedisChatMessageHistory("bob", server.connection_url)
+    history.add_messages(pair(0))
+    with redis.Redis.from_url(server.connection_url, protocol=2) as admin, closing(socket.socket()) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        admin.replicaof("127.0.0.1", nobody.getsockname()[1])
+        timer = threading.Timer(0.3, lambda: admin.replicaof("NO", "ONE"))
+        timer.start()
+        asyncio.run(history.aadd_messages(pair(1))) if asynchronous else history.add_messages(pair(1))
+        timer.join()
+    assert history.messages == pairs(2)
 
 
 # --- clusters -----------------------------------------------------------------------------------
