@@ -1,6 +1,7 @@
 """JupyterLab on the tutorials, with one embedded server that outlives kernels."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lab = subprocess.Popen(  # noqa: S603 - our own interpreter, arguments of whoever started us
             [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={HERE}", *given], env=environment
         )
+        signal.signal(signal.SIGTERM, lambda *_: lab.terminate())
         while True:
             try:
                 return lab.wait()

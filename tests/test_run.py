@@ -125,7 +125,7 @@ def test_jupyterlab_has_a_server_that_outlives_kernels(tree: Path) -> None:
     lab = next(p for p in family(process.pid) if "jupyterlab" in " ".join(p.cmdline()))
     assert lab.environ()["REDIS_URL"] == url
     left = family(process.pid)
-    lab.terminate()
+    process.terminate()
     process.communicate(timeout=30)
     _, alive = psutil.wait_procs(left, timeout=10)
     assert alive == []
