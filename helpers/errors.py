@@ -35,34 +35,36 @@ class AuthenticationFailedError(ConnectionFailedError, redis_errors.Authenticati
     """The server was reached and refused the user name or the password."""
 
 
-class WriteOutcomeUnknownError(ConnectionTimeoutError):
-    """A write was sent, and whether it was carried out can't be known. Calling again is safe.
+class WriteError(ConnectionFailedError):
+    """A write could not be brought to an end. Calling again is safe.
 
     Attributes:
         key: The Redis key of the history.
     """
 
-    def __init__(self, key: str, reason: str) -> None:
-        self.key = key
-        super().__init__(
-            f"Whether the write to {key!r} was carried out is unknown: {reason.strip().rstrip('.')}.\n"
-            "Call it again with the same messages once the server answers: what was stored is not stored twice."
-        )
-
-
-class NotWrittenError(ConnectionFailedError):
-    """A write was never sent, because no connection could be had. Calling again is safe.
-
-    Attributes:
-        key: The Redis key of the history.
-    """
+    _said = "The write to {key!r} did not end: {reason}."
 
     def __init__(self, key: str, reason: str) -> None:
         self.key = key
-        super().__init__(
-            f"Nothing was written to {key!r}: {reason.strip().rstrip('.')}.\n"
-            "Check that the server is running and can be reached, then call again."
-        )
+        super().__init__(self._said.format(key=key, reason=reason.strip().rstrip(".")))
+
+
+class WriteOutcomeUnknownError(WriteError, ConnectionTimeoutError):
+    """A write was sent, and whether it was carried out can't be known."""
+
+    _said = (
+        "Whether the write to {key!r} was carried out is unknown: {reason}.\n"
+        "Call it again with the same messages once the server answers: what was stored is not stored twice."
+    )
+
+
+class NotWrittenError(WriteError):
+    """A write was never sent, because no connection could be had."""
+
+    _said = (
+        "Nothing was written to {key!r}: {reason}.\n"
+        "Check that the server is running and can be reached, then call again."
+    )
 
 
 class CorruptMessageError(HelpersError, ValueError):
