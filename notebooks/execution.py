@@ -1,6 +1,7 @@
 """Executing notebooks, and saying what their outputs are apart from accidents."""
 
 import asyncio
+import atexit
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -76,7 +78,15 @@ async def execute(
     try:
         await client.async_execute(env=environment)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error  # it is the interrupt that killed the kernel
         return error
+    finally:
+        # nbclient leaves a kernel that is interrupted while it starts to its own exit handler, which then fails.
+        atexit.unregister(client._cleanup_kernel)
+        if client.km is not None and client.km.has_kernel:
+            await ensure_async(client.km.shutdown_kernel(now=True))
     return None
 
 
