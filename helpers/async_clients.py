@@ -61,6 +61,10 @@ async def _close_with_loop(
     finally:
         loops.pop(loop, None)
         await client.aclose()
+        if isinstance(client, redis.asyncio.RedisCluster):
+            # redis-py passes its nodes over where a fault has left it wanting a new look at the cluster.
+            await client.nodes_manager.aclose("nodes_cache")
+            await client.nodes_manager.aclose("startup_nodes")
 
 
 def _make(client: Any) -> AsyncClient:

@@ -1,6 +1,8 @@
 """The histories on a Redis Cluster of real nodes, while slots move and a node fails."""
 
 import asyncio
+import gc
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -9,7 +11,7 @@ import redis
 from langchain_core.messages import HumanMessage
 from redis.crc import key_slot
 
-from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
+from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect, exactly_once
 from tests.cluster import Cluster, running_cluster
 from tests.fault_proxy import FaultProxy
 from tests.test_exactly_once import BOTH, TIMEOUT, Classes, open_history, pair, pairs
@@ -130,6 +132,27 @@ def test_a_primary_that_hands_over_in_mid_conversation(asynchronous: bool, clust
     count = asyncio.run(chat())
     assert count >= 20
     assert history.messages == pairs(count)
+
+
+def test_a_loop_that_ends_after_a_fault_leaves_nothing_open(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exactly_once, "GIVE_UP_SECONDS", 0.1)
+    with ExitStack() as stack, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        client, proxies = proxied(cluster, 0, stack)
+
+        async def chat() -> None:
+            history = RedisChatMessageHistory("bob", client=client)
+            for proxy in proxies:
+                proxy.calm = True
+            await history.aadd_messages(pair(0))
+            for proxy in proxies:
+                proxy.calm, proxy._rate = False, 1
+            with pytest.raises(redis.ConnectionError):
+                await history.aadd_messages(pair(1))
+
+        asyncio.run(chat())
+        gc.collect()
+    assert [str(warning.message) for warning in warned if warning.category is ResourceWarning] == []
 
 
 def test_tasks_at_once(cluster: Cluster) -> None:
