@@ -155,6 +155,11 @@ def missed_bars(seconds: Seconds) -> list[str]:
     return missed
 
 
+def _short(microseconds: float) -> str:
+    """A figure that fits above its bar."""
+    return f"{microseconds / 1000:.3g}k" if microseconds >= 1000 else f"{microseconds:.3g}"
+
+
 def plot(seconds: Seconds, conditions: str) -> None:
     """A bar for each implementation in each piece of work, on a scale of powers of ten."""
     matplotlib.use("svg")
@@ -168,7 +173,7 @@ def plot(seconds: Seconds, conditions: str) -> None:
         points = [(x, seconds[work, name] * 1e6) for x, work in enumerate(shown) if (work, name) in seconds]
         xs = [x + (place - 1.5) * 0.2 for x, _ in points]
         drawn = axes.bar(xs, [value for _, value in points], 0.19, label=name, color=colours[name])
-        axes.bar_label(drawn, fmt="{:,.3g}", fontsize=7, padding=1)
+        axes.bar_label(drawn, fmt=_short, fontsize=7, padding=1)
     axes.set_xticks(range(len(shown)), [f"{work}\n({unit(work)})" for work in shown], fontsize=9)
     axes.set_yscale("log")
     axes.set_ylabel("µs, median (less is better)")
