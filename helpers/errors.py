@@ -67,6 +67,21 @@ class NotWrittenError(WriteError):
     )
 
 
+class NotAHistoryError(HelpersError, redis_errors.ResponseError):
+    """The key of a history holds something else. It is left as it is.
+
+    Attributes:
+        key: The Redis key of the history.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"{key!r} holds something other than a chat history, which is a Redis list (WRONGTYPE).\n"
+            "Choose another session_id or key_prefix; nothing was changed."
+        )
+
+
 class CorruptMessageError(HelpersError, ValueError):
     """A record of a history is not a message. Carries no content of the record.
 

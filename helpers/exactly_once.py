@@ -102,7 +102,9 @@ class Task(NamedTuple):
 
 
 APPEND = Task(_FIRST + _PUSH, _FIRST + _FIND + _PUSH + _FENCE)
-CLEAR = Task(_FIRST + "redis.call('DEL', KEYS[1])", _FIRST + "redis.call('DEL', KEYS[1])\n" + _FENCE)
+# Asking for the length fails where the key holds something else than a list, which must stay.
+_DELETE = "redis.call('LLEN', KEYS[1])\nredis.call('DEL', KEYS[1])\n"
+CLEAR = Task(_FIRST + _DELETE, _FIRST + _DELETE + _FENCE)
 
 
 def fence_key(key: str, prefix: str, write_id: str) -> str:

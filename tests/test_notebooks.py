@@ -85,6 +85,12 @@ def test_the_separate_setting_uses_the_separate_server(tree: Path, notebook: str
         client.delete("memorystore-tutorial-en-expiring")
 
 
+@pytest.mark.parametrize("tutorial", tutorials())
+def test_the_engine_of_windows_gives_the_same_outputs(tree: Path, tutorial: str) -> None:
+    run = nbmake(tree, f"notebooks/en/{tutorial}.ipynb::embedded", HELPERS_EMBEDDED_SERVER="fakeredis")
+    assert run.returncode == 0, run.stdout
+
+
 def test_continuous_integration_insists_on_a_separate_server(tree: Path, notebook: str) -> None:
     run = nbmake(tree, f"{notebook}::embedded", CI="true", REDIS_URL="")
     assert run.returncode == 4
