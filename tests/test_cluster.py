@@ -135,7 +135,6 @@ def test_a_primary_that_hands_over_in_mid_conversation(asynchronous: bool, clust
 
 
 def test_a_loop_that_ends_after_a_fault_leaves_nothing_open(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exactly_once, "GIVE_UP_SECONDS", 0.1)
     with ExitStack() as stack, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         client, proxies = proxied(cluster, 0, stack)
@@ -147,6 +146,7 @@ def test_a_loop_that_ends_after_a_fault_leaves_nothing_open(cluster: Cluster, mo
             await history.aadd_messages(pair(0))
             for proxy in proxies:
                 proxy.calm, proxy._rate = False, 1
+            monkeypatch.setattr(exactly_once, "GIVE_UP_SECONDS", 0.1)
             with pytest.raises(redis.ConnectionError):
                 await history.aadd_messages(pair(1))
 
