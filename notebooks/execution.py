@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 
 VARIES = "varies"
 CELL_SECONDS = 120
+_PATIENCE_SECONDS = 3.0
 AT_ONCE = max(1, min(2, os.cpu_count() or 1))
 """How many notebooks run at the same time: one a core, and no more than two."""
 
@@ -112,8 +113,10 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
 
 async def _finished() -> None:
     """Wait until every other task of the loop has ended, its clean-up included."""
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.gather(*tasks, return_exceptions=True)
+    while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(tasks, timeout=_PATIENCE_SECONDS)
+        for task in tasks:
+            task.cancel()  # once more: what starts a kernel may have swallowed the first
     await asyncio.get_running_loop().shutdown_asyncgens()
 
 
