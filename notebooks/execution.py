@@ -8,6 +8,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,6 +103,9 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
     thread.start()
     future = asyncio.run_coroutine_threadsafe(main, loop)
     try:
+        while not future.done():
+            # In short waits: a signal that comes just before a long one would not be seen until its end.
+            wait([future], timeout=0.2)
         return future.result()
     finally:
         future.cancel()
