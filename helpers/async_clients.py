@@ -69,7 +69,7 @@ async def _close_with_loop(
 
 def _make(client: Any) -> AsyncClient:
     if isinstance(client, redis.RedisCluster):
-        options = _connection_options(client.nodes_manager.connection_kwargs, redis.Connection)
+        options = _connection_options(client.nodes_manager.connection_kwargs)
         nodes = [
             redis.asyncio.cluster.ClusterNode(node.host, node.port)
             for node in client.nodes_manager.startup_nodes.values()
@@ -85,12 +85,12 @@ def _make(client: Any) -> AsyncClient:
             max_connections=MAX_CONNECTIONS,
             timeout=_WAIT_SECONDS,
             retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-            **_connection_options(pool.connection_kwargs, pool.connection_class),
+            **_connection_options(pool.connection_kwargs),
         )
     )
 
 
-def _connection_options(options: dict[str, Any], kind: type) -> dict[str, Any]:
+def _connection_options(options: dict[str, Any]) -> dict[str, Any]:
     names = _SHARED | {name for name in options if name.startswith("ssl_")}
     return {
         name: value for name, value in options.items() if name in names and (value is not None or name == "driver_info")

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import nbformat
-from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -150,12 +149,6 @@ def report(runs: Sequence[Run], console: Console) -> None:
         if run.failure:
             console.rule(f"{run.language}/{run.tutorial} failed", style="red")
             console.print(Text.from_ansi(str(run.failure)))
-
-
-def _explained(failure: Failure) -> str:
-    if isinstance(failure, CellExecutionError):
-        return f"{failure.traceback}\n{failure.ename}: {failure.evalue}" if not failure.traceback else str(failure)
-    return str(failure)
 
 
 def _terminated(*_: object) -> NoReturn:
