@@ -69,16 +69,10 @@ async def _close_with_loop(
 
 def _make(client: Any) -> AsyncClient:
     if isinstance(client, redis.RedisCluster):
-        options = _connection_options(client.nodes_manager.connection_kwargs)
-        nodes = [
-            redis.asyncio.cluster.ClusterNode(node.host, node.port)
-            for node in client.nodes_manager.startup_nodes.values()
-        ]
-        options = {name: value for name, value in options.items() if name not in {"host", "port", "path", "db"}}
-        return redis.asyncio.RedisCluster(
-            startup_nodes=nodes, address_remap=client.nodes_manager.address_remap, **options
-        )
+        return _cluster(client.nodes_manager)
     pool = client.connection_pool
+    if "access" in pool.connection_kwargs:
+        return redis.asyncio.Redis.from_pool(_instance_pool(pool))
     return redis.asyncio.Redis.from_pool(
         redis.asyncio.BlockingConnectionPool(
             connection_class=_connection_class(pool.connection_class),
@@ -87,6 +81,31 @@ def _make(client: Any) -> AsyncClient:
             retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             **_connection_options(pool.connection_kwargs),
         )
+    )
+
+
+def _cluster(manager: Any) -> redis.asyncio.RedisCluster:
+    options = _connection_options(manager.connection_kwargs)
+    options = {name: value for name, value in options.items() if name not in {"host", "port", "path", "db"}}
+    nodes = [redis.asyncio.cluster.ClusterNode(node.host, node.port) for node in manager.startup_nodes.values()]
+    # A Memorystore cluster's connections name the kind of client that verifies servers the way they do.
+    connection_class = manager.connection_kwargs.get("connection_class")
+    kind: type[redis.asyncio.RedisCluster] = getattr(connection_class, "asynchronous", redis.asyncio.RedisCluster)
+    return kind(startup_nodes=nodes, address_remap=manager.address_remap, **options)
+
+
+def _instance_pool(pool: Any) -> redis.asyncio.ConnectionPool:
+    """The twin of the pool of a Memorystore instance."""
+    from helpers.failover import AsyncFailoverRetry
+    from helpers.instance_access import AsyncInstanceConnection
+
+    options = _connection_options(pool.connection_kwargs) | {"access": pool.connection_kwargs["access"]}
+    return redis.asyncio.BlockingConnectionPool(
+        connection_class=AsyncInstanceConnection,
+        max_connections=MAX_CONNECTIONS,
+        timeout=_WAIT_SECONDS,
+        retry=AsyncFailoverRetry(),
+        **options,
     )
 
 

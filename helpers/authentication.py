@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from helpers.errors import HelpersError
+from helpers.resource_names import EMULATOR_VARIABLE
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
@@ -19,7 +20,8 @@ def authenticate(project_id: str | None = None) -> str:
 
     A project is what tells that Google Cloud is used. It is the argument, else
     ``$GOOGLE_CLOUD_PROJECT``. Where neither is set, nothing is signed in to: on the embedded server or
-    a Redis of one's own there is nothing to sign in to.
+    a Redis of one's own there is nothing to sign in to. Nor is there with an emulator of Google Cloud
+    (``$MEMORYSTORE_EMULATOR_HOST``), which asks nobody who they are.
 
     * Colab: `google.colab.auth.authenticate_user`, which opens a sign-in window.
     * Colab Enterprise, Vertex AI Workbench, a laptop: application default credentials, which the first
@@ -40,11 +42,14 @@ def authenticate(project_id: str | None = None) -> str:
     if not project:
         print("Signed in to nothing: no Google Cloud project is set, so none is needed.")
         return ""
+    if os.environ.get(EMULATOR_VARIABLE, "").strip():
+        print(f"Signed in to nothing: {EMULATOR_VARIABLE} names an emulator, which needs no sign-in.")
+        return project
     if _is_public_colab():
         _sign_in_to_colab(project)
         print(f"Signed in through Colab for project {project}.")
         return project
-    _application_default_credentials(project)
+    application_default_credentials(project)
     print(f"Signed in with application default credentials for project {project}.")
     return project
 
@@ -71,7 +76,12 @@ def _sign_in_to_colab(project: str) -> None:
         ) from error
 
 
-def _application_default_credentials(project: str) -> Any:
+def application_default_credentials(project: str) -> Any:
+    """The credentials of this environment, for calls that `project` is billed for.
+
+    Raises:
+        SignInError: There are none.
+    """
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
 

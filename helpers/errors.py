@@ -35,6 +35,38 @@ class AuthenticationFailedError(ConnectionFailedError, redis_errors.Authenticati
     """The server was reached and refused the user name or the password."""
 
 
+class CertificateRefusedError(ConnectionFailedError):
+    """The server could not prove who it is. Nothing was sent to it."""
+
+
+class InstanceNotReadyError(ConnectionFailedError):
+    """A Memorystore instance is being created or deleted, so there is nothing to connect to.
+
+    Attributes:
+        name: The instance's full name.
+        state: Its state, in the API's word.
+    """
+
+    def __init__(self, name: str, state: str) -> None:
+        self.name = name
+        self.state = state
+        advice = (
+            "Create it anew, or choose another one."
+            if state == "DELETING"
+            else "Wait until it is READY: create_instance waits for it, list_instances shows how far it is."
+        )
+        super().__init__(f"{name} can't be connected to: its state is {state}.\n{advice}")
+
+
+class BlockedCommandError(HelpersError, redis_errors.ResponseError):
+    """Memorystore blocks the command, or its version does not know it."""
+
+    def __init__(self, reason: str) -> None:
+        # The server goes on to quote the arguments, which may hold a secret.
+        reason = reason.partition(", with args")[0].strip().rstrip(".")
+        super().__init__(f"The server refused a command: {reason}.\n{_advice(reason)}")
+
+
 class WriteError(ConnectionFailedError):
     """A write could not be brought to an end. Calling again is safe.
 
@@ -46,7 +78,8 @@ class WriteError(ConnectionFailedError):
 
     def __init__(self, key: str, reason: str) -> None:
         self.key = key
-        super().__init__(self._said.format(key=key, reason=reason.strip().rstrip(".")))
+        first_line = reason.strip().splitlines()[0].rstrip(".") if reason.strip() else "no reason was given"
+        super().__init__(self._said.format(key=key, reason=first_line))
 
 
 class WriteOutcomeUnknownError(WriteError, ConnectionTimeoutError):
@@ -99,20 +132,34 @@ class CorruptMessageError(HelpersError, ValueError):
         )
 
 
+_BLOCKED = (
+    "Memorystore blocks administrative commands (CONFIG, CLIENT, MODULE and others): do without it. "
+    "Settings are changed in the console or with gcloud."
+)
+
 # The server's or the socket's own words, and what helps. The first row that matches counts.
 _ADVICE = [
     (
         r"without any password configured",
-        "The server has no password: leave the password out.",
+        "The server has no password (AUTH is off): leave the password out.",
     ),
     (
         r"invalid username-password pair|WRONGPASS|invalid password",
-        "Check user name and password. A rotated password has to be fetched again.",
+        "Check user name and password. A rotated password or AUTH string has to be fetched again.",
     ),
     (
         r"Authentication required|NOAUTH|HELLO must be called with the client already authenticated",
         "This server wants a password: put it into the REDIS_URL environment variable, "
-        "redis://:PASSWORD@HOST:PORT, or pass password=… from your platform's secret store.",
+        "redis://:PASSWORD@HOST:PORT, or pass password=… from your platform's secret store. "
+        "On Memorystore AUTH is on: connect by the instance's name, which fetches the AUTH string.",
+    ),
+    (
+        r"unknown command [`']HELLO",
+        "The server is older than Redis 6 and speaks RESP2 only: use protocol=2, which is the default here.",
+    ),
+    (
+        r"unknown command",
+        _BLOCKED,
     ),
     (
         r"refused",
@@ -120,15 +167,21 @@ _ADVICE = [
     ),
     (
         r"reset by peer|Connection closed by server|EOF occurred",
-        "If the server expects TLS, use rediss:// and its TLS port.",
+        "If the server expects TLS, use rediss:// and its TLS port (6378 on Memorystore).",
     ),
     (
         r"WRONG_VERSION_NUMBER|record layer failure",
-        "The server does not speak TLS on this port: use redis://, or its TLS port.",
+        "The server does not speak TLS on this port: use redis://, or its TLS port (6378 on Memorystore).",
+    ),
+    (
+        r"IP address mismatch|Hostname mismatch",
+        "Another server's certificate, or the end of a tunnel: verify against the instance's own address, as "
+        'connect("projects/P/locations/R/instances/I", tunnel="127.0.0.1:6378") does.',
     ),
     (
         r"CERTIFICATE_VERIFY_FAILED",
-        "The server's certificate was not accepted: pass ssl_ca_certs=FILE with the CA that signed it.",
+        "The server's certificate was not accepted: load every certificate of the instance's server_ca_certs, as "
+        "connect does with an instance's name, or pass ssl_ca_certs=FILE with the CA that signed it.",
     ),
     (
         r"Name or service not known|nodename nor servname|getaddrinfo|No address associated|name resolution",
@@ -140,7 +193,7 @@ _ADVICE = [
     ),
     (
         r"[Cc]luster mode is not enabled|cluster support disabled",
-        "This is a single server: use redis:// or rediss:// without +cluster.",
+        "This is a single server: use redis:// or rediss:// without +cluster, or redis.Redis.",
     ),
     (
         r"[Tt]imed? ?out|did not answer",
@@ -151,19 +204,27 @@ _ADVICE = [
 _FALLBACK_ADVICE = "Check the endpoint, or leave it blank to practise on the embedded server."
 
 
-def connection_error(error: BaseException, where: str) -> ConnectionFailedError:
+def _advice(reason: str) -> str:
+    return next((text for pattern, text in _ADVICE if re.search(pattern, reason)), _FALLBACK_ADVICE)
+
+
+def connection_error(error: BaseException, where: str, advice: str | None = None) -> ConnectionFailedError:
     """Turn what redis-py raised into an error that says where, why and what to do.
 
     Args:
         error: The original exception; its class decides which of this module's is returned.
         where: The endpoint as it may be shown, without a password.
+        advice: What to do; ``None`` chooses by the reason.
     """
-    reason = str(error).strip().rstrip(".") or type(error).__name__
-    advice = next((text for pattern, text in _ADVICE if re.search(pattern, reason)), _FALLBACK_ADVICE)
+    if isinstance(error, ConnectionFailedError):
+        return error
+    reason = str(error).partition(", with args")[0].strip().rstrip(".") or type(error).__name__
     if isinstance(error, redis_errors.AuthenticationError):
         kind: type[ConnectionFailedError] = AuthenticationFailedError
+    elif "CERTIFICATE_VERIFY_FAILED" in reason:
+        kind = CertificateRefusedError
     elif isinstance(error, (redis_errors.TimeoutError, TimeoutError)):
         kind = ConnectionTimeoutError
     else:
         kind = ConnectionFailedError
-    return kind(f"Could not connect to {where}: {reason}.\n{advice}")
+    return kind(f"Could not connect to {where}: {reason}.\n{advice or _advice(reason)}")

@@ -23,9 +23,7 @@ import redis
 import redis.asyncio
 from redis.crc import key_slot
 from redis.exceptions import (
-    AuthorizationError,
     ClusterError,
-    MaxConnectionsError,
     ReadOnlyError,
     RedisClusterException,
     SlotNotCoveredError,
@@ -35,6 +33,7 @@ from redis.exceptions import (
 from helpers.async_clients import AsyncClient
 from helpers.connection import Client
 from helpers.errors import NotWrittenError, WriteOutcomeUnknownError
+from helpers.failover import FINAL
 from helpers.records import signed
 
 FENCE_SECONDS = 3600
@@ -57,8 +56,6 @@ TRANSIENT = (
     SlotNotCoveredError,
     TryAgainError,
 )
-# Kinds of ConnectionError that no further attempt will mend.
-FINAL = (redis.AuthenticationError, AuthorizationError, MaxConnectionsError)
 _NEVER_SENT = "_never_sent"
 
 # KEYS: the list, the fence. ARGV: the write's id, the fence's seconds, then the task's own arguments.

@@ -103,3 +103,14 @@ def test_a_refused_sign_in_says_what_to_do(colab: list[str], monkeypatch: pytest
     monkeypatch.setattr(sys.modules["google.colab.auth"], "authenticate_user", refused)
     with pytest.raises(SignInError, match="Run the cell again"):
         authenticate("my-project")
+
+
+def test_an_emulator_asks_for_no_sign_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], colab: list[str]
+) -> None:
+    monkeypatch.setenv("MEMORYSTORE_EMULATOR_HOST", "127.0.0.1:8090")
+    assert authenticate("my-project") == "my-project"
+    assert capsys.readouterr().out == (
+        "Signed in to nothing: MEMORYSTORE_EMULATOR_HOST names an emulator, which needs no sign-in.\n"
+    )
+    assert colab == []
