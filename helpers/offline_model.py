@@ -70,20 +70,22 @@ _LANGUAGES = {
         otherwise="我只是真实模型的替身，只能根据收到的消息回答三件事：你的名字、你的上一句话，以及你发送了多少条消息。",
     ),
     "es": _Language(
-        signs=r"[¿¡ñ]|\b(?:hola|soy|me llamo|mi nombre|cómo|cuál|cuántos|qué|quién|gracias|adiós|sabes|dije|dame|quiero|puedes|ejemplo|tengo|una|el|los|las)\b",
-        introduces=rf"\b(?:me llamo|mi nombre es|soy|llámame)\s+({_NAME})",
-        asks_name=r"c[óo]mo me llamo|cu[áa]l es mi nombre|sabes mi nombre|recuerdas mi nombre|qui[ée]n soy",
-        asks_previous=r"\bqu[ée] .*(?:dije|pregunt[ée]|acabo de)",
-        asks_count=r"cu[áa]ntos mensajes",
+        signs=r"[¿¡ñ]|\b(?:hola|buen[oa]s|soy|me llamo|me dicen|mi nombre|c[óo]mo|cu[áa]l|cu[áa]nt[oa]s|qué|qui[ée]n|gracias|adiós|sabes|dije|dame|quiero|necesito|puedes|ejemplo|tengo|una|(?-i:el|los|las))\b",
+        # As in French: a predicate that begins with a capital is a name, and "desarrollador" is not.
+        introduces=rf"\b(?<!\bno )(?:me llamo|me dicen|mi nombre(?: es|:)|ll[áa]mame|puedes llamarme|soy(?=\s+(?-i:[A-ZÀ-ÖØ-Þ])))\s+(?!c[óo]mo\b)({_NAME})",
+        asks_name=r"c[óo]mo me llamo|cu[áa]l (?:es|era) mi nombre|(?:sabes|recuerdas|acuerdas de|dime|decirme|dices) mi nombre|y mi nombre\s*\?|qui[ée]n soy",
+        asks_previous=r"(?:\bqué\b|^\W*que\b|\blo (?:[úu]ltimo )?que\b)[^.!?\n]*\b(?:dije\b|pregunt[ée]\b|he (?:dicho|preguntado)\b|acabo de (?:decir|preguntar))|"
+        r"\bmi (?:[úu]ltim[oa] (?:mensaje|pregunta)|(?:mensaje|pregunta) anterior)\b",
+        asks_count=r"cu[áa]nt(?:os mensajes|as preguntas)",
         stand_in="[modelo sin conexión]",
         greets="¡Mucho gusto, {name}!",
         knows="Te llamas {name}.",
-        knows_not="No sé cómo te llamas: no está en los mensajes que he recibido.",
-        previous="Lo último que dijiste fue: «{text}»",
+        knows_not="No sé cómo te llamas: tu nombre no aparece en los mensajes que he recibido.",
+        previous="Lo último que dijiste fue: «{text}».",
         no_previous="Es el primer mensaje que recibo en esta conversación.",
         count="Mensajes que has enviado hasta ahora: {count}.",
-        otherwise="Ocupo el lugar de un modelo de verdad: de los mensajes que recibo solo puedo decirte tu nombre, "
-        "lo último que dijiste y cuántos mensajes has enviado.",
+        otherwise="Sustituyo a un modelo de verdad: a partir de los mensajes que recibo, solo puedo decirte tu nombre, "
+        "qué fue lo último que dijiste y cuántos mensajes has enviado.",
     ),
     "fr": _Language(
         signs=r"[àâçèêëîïôùûœ]|\b(?:bonjour|bonsoir|salut|coucou|je|moi|mon|ma|quel|quelle|combien|merci|suis|est-ce|c['’]est|qui|sais|vous|votre|nous|nom|prénom|une|le|les|des)\b|\b[jmclnsdt]['’](?=\w)",

@@ -25,7 +25,7 @@ INTRODUCTIONS = {
     "ko": ["안녕하세요! 제 이름은 Bob이에요.", "저는 Bob입니다", "안녕, 나는 Bob이야!", "Bob이라고 합니다. 저는 Bob이라고 해요."],
     "zh": ["你好！我叫 Bob。", "我是Bob", "我的名字是 Bob，你好", "叫我Bob吧", "我叫 Bob，你叫什么名字？"],
     "fr": ["Bonjour ! Je m'appelle Bob.", "Je m’appelle Bob", "Salut, moi c'est Bob", "mon nom est Bob", "Je suis Bob.", "Appelez-moi Bob."],
-    "es": ["¡Hola! Me llamo Bob.", "soy Bob", "Mi nombre es Bob"],
+    "es": ["¡Hola! Me llamo Bob.", "soy Bob", "Mi nombre es Bob", "Mi nombre: Bob", "Puedes llamarme Bob", "Me dicen Bob."],
 }  # fmt: skip
 QUESTIONS = {
     "en": ["What's my name?", "whats my name", "Do you know my name?", "Who am I?"],
@@ -46,7 +46,17 @@ QUESTIONS = {
         "C’est quoi mon nom ?",
         "Je suis qui ?",
     ],
-    "es": ["¿Cómo me llamo?", "¿Cuál es mi nombre?", "¿Sabes mi nombre?", "¿Quién soy?"],
+    "es": [
+        "¿Cómo me llamo?",
+        "como me llamo",
+        "¿Cuál es mi nombre?",
+        "¿Cuál era mi nombre?",
+        "¿Sabes mi nombre?",
+        "¿Te acuerdas de mi nombre?",
+        "Dime mi nombre",
+        "¿Y mi nombre?",
+        "¿Quién soy?",
+    ],
 }
 PAIRS = [(language, question) for language, questions in QUESTIONS.items() for question in questions]
 
@@ -115,6 +125,9 @@ def test_names_of_all_kinds(model: OfflineChatModel, introduction: str, name: st
         "我是想问一下",
         "Je suis développeur.",
         "soy de Lima",
+        "Soy desarrollador.",
+        "No me llamo Bob",
+        "me llamo como mi abuelo",
     ],
 )
 def test_not_every_predicate_is_a_name(model: OfflineChatModel, text: str) -> None:
@@ -139,6 +152,27 @@ def test_it_recalls_and_counts(model: OfflineChatModel) -> None:
     assert "It rains." in model.invoke(said).text
     assert "first message" in model.invoke("What did I just say?").text
     assert model.invoke([HumanMessage("a"), HumanMessage("How many messages?")]).text.endswith(": 2.")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("¿Qué te acabo de decir?", "«Llueve.»"),
+        ("¿Qué he dicho antes?", "«Llueve.»"),
+        ("Repite lo último que dije", "«Llueve.»"),
+        ("¿Cuál fue mi último mensaje?", "«Llueve.»"),
+        ("¿Cuántos mensajes he enviado?", ": 2."),
+        ("¿Cuántas preguntas te he hecho?", ": 2."),
+        ("El libro que te dije es de Borges", "Sustituyo a un modelo de verdad"),
+    ],
+)
+def test_it_recalls_and_counts_in_spanish(model: OfflineChatModel, question: str, answer: str) -> None:
+    assert answer in model.invoke([HumanMessage("Llueve."), HumanMessage(question)]).text
+
+
+@pytest.mark.parametrize("text", ["I am from Los Angeles", "How far is El Paso?"])
+def test_a_spanish_place_does_not_make_a_text_spanish(model: OfflineChatModel, text: str) -> None:
+    assert model.invoke(text).text.startswith(STAND_IN["en"])
 
 
 def test_otherwise_it_says_what_it_can_do(model: OfflineChatModel) -> None:
