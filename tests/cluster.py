@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ HIGHEST_PORT = 55_535
 
 @dataclass
 class Cluster:
-    """Three primaries, and a replica of the first."""
+    """Three primaries, and where wanted a replica of the first."""
 
     servers: list[ValkeyServer]
     nodes: list[redis.Redis]
@@ -63,8 +63,10 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _started_node() -> Iterator[ValkeyServer]:
+def _started_node(announced_port: int | None) -> Iterator[ValkeyServer]:
     options = {"cluster-enabled": "yes", "cluster-node-timeout": "1000", "cluster-replica-validity-factor": "0"}
+    if announced_port:
+        options["cluster-announce-port"] = str(announced_port)
     for attempt in range(10):
         server = ValkeyServer(port=_free_port(), config=options)
         try:
@@ -78,10 +80,15 @@ def _started_node() -> Iterator[ValkeyServer]:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """Start the nodes, join them, and stop them at the end."""
+def running_cluster(announced_ports: Sequence[int | None] = (None,) * 4) -> Iterator[Cluster]:
+    """Start the nodes, join them, and stop them at the end.
+
+    Args:
+        announced_ports: The ports that the three primaries, and a replica if there is a fourth, tell clients in
+            place of their own. A replica uses them too, to reach its primary.
+    """
     with ExitStack() as cleanup:
-        servers = [cleanup.enter_context(_started_node()) for _ in range(4)]
+        servers = [cleanup.enter_context(_started_node(port)) for port in announced_ports]
         nodes = [redis.Redis(port=server.port, protocol=2) for server in servers]
         for node in nodes:
             cleanup.callback(node.close)
@@ -92,10 +99,11 @@ def running_cluster() -> Iterator[Cluster]:
             node.execute_command("CLUSTER", "ADDSLOTSRANGE", place * step, last)
         for server in servers[1:]:
             nodes[0].execute_command("CLUSTER", "MEET", "127.0.0.1", server.port)
-        assert eventually(lambda: all(b"cluster_known_nodes:4" in _info(node) for node in nodes))
-        nodes[3].execute_command("CLUSTER", "REPLICATE", cluster.ids()[0])
+        assert eventually(lambda: all(b"cluster_known_nodes:%d" % len(nodes) in _info(node) for node in nodes))
+        for replica in nodes[3:]:
+            replica.execute_command("CLUSTER", "REPLICATE", cluster.ids()[0])
         assert eventually(lambda: all(b"cluster_state:ok" in _info(node) for node in nodes))
-        assert eventually(lambda: nodes[3].info("replication").get("master_link_status") == "up")
+        assert eventually(lambda: all(node.info("replication").get("master_link_status") == "up" for node in nodes[3:]))
         yield cluster
 
 
