@@ -1,7 +1,13 @@
-"""Every notebook under nbmake twice: on the embedded server, and on a separate one at REDIS_URL."""
+"""Every notebook under nbmake twice: as a reader finds it, and on servers that are not the embedded one.
+
+The second time, the Redis tutorials use the server at REDIS_URL, and the Memorystore tutorial an emulator
+whose instances are run by the `redis-server` of this machine.
+"""
 
 import difflib
+import json
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,9 +23,13 @@ from execution import SocketKernelManager, lasting_outputs, shown
 from helpers.embedded import EmbeddedServer
 from tutorials import READERS_OWN
 
+pytest_plugins = ["helpers.emulator.fixture"]
+
 # Where the controller tells its workers which separate server to use.
 _SEPARATE = "TUTORIALS_SEPARATE_SERVER"
 _server = pytest.StashKey[EmbeddedServer]()
+# The tutorial whose servers are instances of an emulator.
+_ON_EMULATOR = "02_memorystore"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +42,10 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[_server] = EmbeddedServer().start()
             url = config.stash[_server].url
         os.environ[_SEPARATE] = url
+        if os.environ.get("CI") and not shutil.which("redis-server"):
+            raise pytest.UsageError(
+                "In CI the Memorystore notebooks must run on a real Redis too: install redis-server."
+            )
     for name in READERS_OWN:
         os.environ.pop(name, None)
 
@@ -42,12 +56,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    left_out = []
     if _server in config.stash:
-        terminalreporter.section("LEFT OUT", yellow=True)
-        terminalreporter.line(
+        left_out.append(
             "No REDIS_URL: the notebooks' second run used a second embedded server in place of a real Redis. "
             "Set REDIS_URL, or run .ci/run, to have them run on one."
         )
+    if not shutil.which("redis-server"):
+        left_out.append(
+            "No redis-server: the emulator's instances were embedded servers in the second run too. "
+            "Install redis-server, or run .ci/run, to have them be a real Redis."
+        )
+    if left_out:
+        terminalreporter.section("LEFT OUT", yellow=True)
+    for line in left_out:
+        terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")
@@ -91,15 +114,39 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
             # nbmake leaves the choice of the kernel manager to nbclient.
             sockets = partial(NotebookClient, kernel_manager_class=SocketKernelManager)
             patch.setattr("nbmake.nb_run.NotebookClient", sockets)
-            if self.setting == "separate":
-                patch.setenv("REDIS_URL", os.environ[_SEPARATE])
-            result = NotebookRun(self.path, self.config.option.nbmake_timeout).execute()
+            result = self._execute(patch)
         if result.error is not None:
             raise NotebookFailedException(result)
         committed = nbformat.read(self.path, as_version=4)
         for cell, ran in zip(committed.cells, result.nb.cells, strict=True):
             if cell.cell_type == "code" and cell.outputs != (now := lasting_outputs(ran)):
                 raise OutputsDifferError(self._difference(cell, shown(cell.outputs), shown(now)))
+
+    def _execute(self, patch: pytest.MonkeyPatch) -> Any:
+        run = NotebookRun(self.path, self.config.option.nbmake_timeout)
+        if self.setting == "embedded":
+            return run.execute()
+        if self.path.stem != _ON_EMULATOR:
+            patch.setenv("REDIS_URL", os.environ[_SEPARATE])
+            return run.execute()
+        from helpers.emulator import Emulator, instances
+
+        made: list[str] = []
+        make = instances._new_auth_string
+
+        def remembered() -> str:
+            made.append(make())
+            return made[-1]
+
+        patch.setattr(instances, "_new_auth_string", remembered)
+        with Emulator(operation_seconds=0.3, engine="redis" if shutil.which("redis-server") else None) as emulator:
+            patch.setenv("MEMORYSTORE_EMULATOR_HOST", emulator.host)
+            result = run.execute()
+        executed = json.dumps(result.nb)
+        assert made, "The tutorial made no instance with AUTH."
+        for secret in made:
+            assert secret not in executed, "An AUTH string stands in the executed notebook."
+        return result
 
     def _difference(self, cell: nbformat.NotebookNode, committed: str, ran: str) -> str:
         place = f"{Path(self.filename).parent.name}/{self.path.stem}, cell {cell.id!r}"

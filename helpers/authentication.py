@@ -6,6 +6,7 @@ from typing import Any
 
 from helpers.errors import HelpersError
 from helpers.resource_names import EMULATOR_VARIABLE
+from helpers.voice import say
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
@@ -40,17 +41,22 @@ def authenticate(project_id: str | None = None) -> str:
         filter(None, (os.environ.get(name, "").strip() for name in _PROJECT_VARIABLES)), ""
     )
     if not project:
-        print("Signed in to nothing: no Google Cloud project is set, so none is needed.")
+        print(say("Signed in to nothing: no Google Cloud project is set, so none is needed."))
         return ""
     if os.environ.get(EMULATOR_VARIABLE, "").strip():
-        print(f"Signed in to nothing: {EMULATOR_VARIABLE} names an emulator, which needs no sign-in.")
+        print(
+            say(
+                "Signed in to nothing: {variable} names an emulator, which needs no sign-in.",
+                variable=EMULATOR_VARIABLE,
+            )
+        )
         return project
     if _is_public_colab():
         _sign_in_to_colab(project)
-        print(f"Signed in through Colab for project {project}.")
+        print(say("Signed in through Colab for project {project}.", project=project))
         return project
     application_default_credentials(project)
-    print(f"Signed in with application default credentials for project {project}.")
+    print(say("Signed in with application default credentials for project {project}.", project=project))
     return project
 
 
@@ -72,7 +78,7 @@ def _sign_in_to_colab(project: str) -> None:
     except Exception as error:
         raise SignInError(
             f"Colab's sign-in did not go through: {type(error).__name__}.\n"
-            "Run the cell again and allow the access that the window asks for."
+            + say("Run the cell again and allow the access that the window asks for.")
         ) from error
 
 
@@ -90,7 +96,9 @@ def application_default_credentials(project: str) -> Any:
     except DefaultCredentialsError as error:
         raise SignInError(
             f"No Google Cloud credentials were found for project {project}.\n"
-            "On a laptop run: gcloud auth application-default login. In Workbench and Colab Enterprise, "
-            "start the runtime with a service account or with your own account."
+            + say(
+                "On a laptop run: gcloud auth application-default login. In Workbench and Colab Enterprise, "
+                "start the runtime with a service account or with your own account."
+            )
         ) from error
     return credentials

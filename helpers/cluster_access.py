@@ -35,6 +35,7 @@ from helpers.google_errors import MemorystoreError, advised
 from helpers.instance_access import AuthString
 from helpers.pinned_tls import pinned_context
 from helpers.resource_names import ResourceName
+from helpers.voice import say, words
 
 # Names rather than the library's constants: this module loads without the optional package.
 _NOT_READY = ("CREATING", "DELETING")
@@ -48,15 +49,15 @@ _TOPOLOGY = {"dynamic_startup_nodes": False}
 _RENEW_SECONDS = 5.0
 """How soon the authorities are fetched once more. Each of the nodes may refuse at once."""
 
-_ROLE = (
+_ROLE = words(
     "Ask the project's owner to give your account roles/redis.dbConnectionUser, which allows connecting "
     "(redis.clusters.connect); it takes a minute to have effect."
 )
-_CERTIFICATE = (
+_CERTIFICATE = words(
     "Don't go on: the server is not one of the cluster's nodes, or it was given an address that its certificate "
     "does not name. Check your network, and the cluster's certificate authorities in the console."
 )
-_UNREACHABLE = (
+_UNREACHABLE = words(
     "A cluster's addresses are private, and no single tunnel reaches all of its nodes: run this inside its "
     "network, such as in a Vertex AI Workbench instance there."
 )
@@ -140,8 +141,10 @@ def _no_token(error: GoogleAuthError) -> TokenUnavailableError:
     said = error.args[0] if error.args and isinstance(error.args[0], str) else type(error).__name__
     return TokenUnavailableError(
         f"The Google Cloud credentials gave no access token: {said.strip().splitlines()[0].rstrip('.')}.\n"
-        "Sign in again. On a laptop run: gcloud auth application-default login. On Google Cloud, check that the "
-        "runtime's service account is enabled."
+        + say(
+            "Sign in again. On a laptop run: gcloud auth application-default login. On Google Cloud, check that the "
+            "runtime's service account is enabled."
+        )
     )
 
 
@@ -211,11 +214,11 @@ class ClusterAccess:
         """
         if isinstance(error, (redis.AuthenticationError, redis.ResponseError)) and self.tokens:
             # Whatever AUTH is answered with, it is about the account.
-            error, advice = redis.AuthenticationError(str(error)), _ROLE
+            error, advice = redis.AuthenticationError(str(error)), say(_ROLE)
         elif _certificate_refused(error):
-            advice = _CERTIFICATE
+            advice = say(_CERTIFICATE)
         elif isinstance(error, (redis.TimeoutError, TimeoutError)):
-            advice = _UNREACHABLE
+            advice = say(_UNREACHABLE)
         else:
             advice = None
         return connection_error(error, f"{self.resource} ({node})" if node else str(self.resource), advice)
@@ -231,7 +234,7 @@ class ClusterAccess:
         if endpoint is None:
             raise ConnectionFailedError(
                 f"{resource} has no discovery endpoint, so there is no address to connect to.\n"
-                "Give it a Private Service Connect endpoint in your network, in the console, and connect again."
+                + say("Give it a Private Service Connect endpoint in your network, in the console, and connect again.")
             )
         certificates: tuple[str, ...] = ()
         if _name(found.transit_encryption_mode) == _TLS:
@@ -251,7 +254,7 @@ class ClusterAccess:
         if not found:
             raise ConnectionFailedError(
                 f"{resource} is encrypted, and the API names no certificate authority to verify its nodes by.\n"
-                "Wait a minute and connect again; the console shows its certificate authorities."
+                + say("Wait a minute and connect again; the console shows its certificate authorities.")
             )
         return tuple(found)
 
@@ -432,7 +435,7 @@ def cluster_factory(
     if tunnel:
         raise ValueError(
             f"{resource} can't be reached through a tunnel: each of a cluster's nodes has an address of its own, "
-            f"and a tunnel leads to one.\n{_UNREACHABLE}"
+            f"and a tunnel leads to one.\n{say(_UNREACHABLE)}"
         )
     # Who brings credentials does without ours: redis-py takes no two kinds.
     access = ClusterAccess(resource, signs_in=options.keys().isdisjoint({"password", "credential_provider"}))

@@ -16,6 +16,7 @@ from helpers.embedded import embedded_server
 from helpers.errors import HelpersError, connection_error
 from helpers.failover import without_retries
 from helpers.resource_names import EMULATOR_VARIABLE, ResourceName, looks_like_resource_name
+from helpers.voice import say, words
 
 Client = redis.Redis | redis.RedisCluster
 
@@ -25,7 +26,7 @@ CONNECT_SECONDS = 3.5
 
 _SINGLE = ("redis", "rediss", "unix")
 _CLUSTER = ("redis+cluster", "rediss+cluster")
-_ENDPOINTS = (
+_ENDPOINTS = words(
     "An endpoint is redis://HOST:PORT, rediss://HOST:PORT (TLS), unix:///PATH, redis+cluster://HOST:PORT, "
     "rediss+cluster://HOST:PORT or a Memorystore instance, projects/PROJECT/locations/REGION/instances/INSTANCE; "
     "blank means $REDIS_URL, else the embedded server."
@@ -112,17 +113,19 @@ def _by_url(url: str, options: dict[str, Any]) -> tuple[Callable[[], Client], st
     """How to make the client of an address, and what it is called in errors."""
     where = _shown(url)
     if "tunnel" in options:
-        raise ValueError(f"{where!r} needs no tunnel=: it goes with the name of a Memorystore instance.\n{_ENDPOINTS}")
+        raise ValueError(
+            f"{where!r} needs no tunnel=: it goes with the name of a Memorystore instance.\n{say(_ENDPOINTS)}"
+        )
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     if scheme not in _SINGLE + _CLUSTER:
         said = f"{scheme}:// is no scheme that it can have" if scheme else "it has no scheme"
-        raise ValueError(f"{where!r} is not an endpoint: {said}.\n{_ENDPOINTS}")
+        raise ValueError(f"{where!r} is not an endpoint: {said}.\n{say(_ENDPOINTS)}")
     try:
         port = urlsplit(url).port
     except ValueError:
         port = -1
     if port is not None and not 0 < port < 65536:
-        raise ValueError(f"{where!r} is not an endpoint: its port is not a number from 1 to 65535.\n{_ENDPOINTS}")
+        raise ValueError(f"{where!r} is not an endpoint: its port is not a number from 1 to 65535.\n{say(_ENDPOINTS)}")
     if scheme.startswith("rediss"):
         # A cluster's client signs in by itself.
         reading = _after_sign_in if scheme in _CLUSTER else _on_connect

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from helpers.errors import EmbeddedServerError
+from helpers.voice import say
 
 Engine = Literal["valkey", "fakeredis", "redis"]
 Config = Mapping[str, str | Sequence[str]]
@@ -40,23 +41,17 @@ class EmbeddedServer:
             ``None`` takes ``$HELPERS_EMBEDDED_SERVER``, else the first of them that is installed.
         config: Directives of the server's configuration file, each with its value, or with a list
             of values where it is given several times. They go to the server unseen: not on its
-            command line. A password (``requirepass``) is for the running server, not for here.
+            command line. fakeredis heeds ``rename-command`` alone. A password (``requirepass``) is
+            for the running server, not for here.
 
     Raises:
-        EmbeddedServerError: No engine can be started, with what to do in their place, or the
-            engine, being fakeredis, takes no configuration.
+        EmbeddedServerError: No engine can be started, with what to do in their place.
         ValueError: No engine has that name, or a directive is none.
     """
 
     def __init__(self, engine: Engine | None = None, *, config: Config | None = None) -> None:
         self.engine: Engine = _choose(engine)
         self._config = _checked(config or {})
-        if self._config and self.engine == "fakeredis":
-            raise EmbeddedServerError(
-                "The embedded server could not be started: fakeredis takes no server configuration.\n"
-                f"Use a real server: unset {ENGINE_VARIABLE}, or set it to valkey (Linux and macOS) or to redis, "
-                "with redis-server installed; on Windows, work in WSL."
-            )
         self.url = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -178,8 +173,10 @@ def _checked(config: Config) -> dict[str, list[str]]:
 def _cannot_start(reason: str) -> EmbeddedServerError:
     return EmbeddedServerError(
         f"The embedded server could not be started: {reason}.\n"
-        "Start a Redis of your own, with Docker (docker run -p 6379:6379 redis:8) or, on Windows, "
-        "in WSL (sudo apt install redis-server), and set REDIS_URL=redis://127.0.0.1:6379."
+        + say(
+            "Start a Redis of your own, with Docker (docker run -p 6379:6379 redis:8) or, on Windows, "
+            "in WSL (sudo apt install redis-server), and set REDIS_URL=redis://127.0.0.1:6379."
+        )
     )
 
 

@@ -18,13 +18,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 _ATTEMPTS = 10
 _READY_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 
 Config = dict[str, list[str]]
+
+# A real server's words, which redis-py knows the error by.
+_AUTH_IS_OFF = (
+    "ERR AUTH <password> called without any password configured for the default user. "
+    "Are you sure your configuration is correct?"
+)
 
 
 def _free_port() -> int:
@@ -97,11 +103,12 @@ def _is_ready(process: "subprocess.Popen[str]", log: Path) -> bool:
     return True
 
 
-def _serve_fakeredis(_: Config) -> None:
+def _serve_fakeredis(config: Config) -> None:
     import threading
 
     from fakeredis import TcpFakeServer
 
+    _teach_fakeredis(config.pop("rename-command", []))
     for attempt in range(1, _ATTEMPTS + 1):
         port = _free_port()
         try:
@@ -110,9 +117,39 @@ def _serve_fakeredis(_: Config) -> None:
         except OSError:
             if attempt == _ATTEMPTS:
                 raise
+    server.fake_server.config.update({name.encode(): values[-1].encode() for name, values in config.items()})
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     _serve_until_closed(port)
+
+
+def _teach_fakeredis(renamed: list[str]) -> None:
+    """Have this process's fakeredis ask for the password, and rename commands, as a real server does."""
+    from fakeredis._helpers import SimpleError
+    from fakeredis._socket._base import BaseFakeSocket
+
+    pairs = [line.upper().replace('"', "").encode().split() for line in renamed]
+    hidden = {pair[0] for pair in pairs}
+    names = {pair[1]: pair[0] for pair in pairs if len(pair) > 1}
+    carry_out = BaseFakeSocket._process_command
+
+    def process(client: Any, fields: list[bytes]) -> None:
+        command = fields[0].upper() if fields else b""
+        password = client._server.config.get(b"requirepass")
+        if not hasattr(client, "signed_in"):
+            client.signed_in = not password  # who came before the password may stay
+        if command == b"AUTH" and fields[-1] == password:
+            client.signed_in = True
+        if command in hidden:
+            client.put_response(SimpleError(f"ERR unknown command '{fields[0].decode(errors='replace')}'"))
+        elif password and not client.signed_in and command not in (b"AUTH", b"HELLO"):
+            client.put_response(SimpleError("NOAUTH Authentication required."))
+        elif command == b"AUTH" and not password and len(fields) == 2:
+            client.put_response(SimpleError(_AUTH_IS_OFF))
+        else:
+            carry_out(client, [names.get(command, command), *fields[1:]])
+
+    BaseFakeSocket._process_command = process  # type: ignore[assignment, method-assign]
 
 
 def _serve_until_closed(port: int) -> None:

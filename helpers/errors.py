@@ -7,6 +7,8 @@ import re
 
 from redis import exceptions as redis_errors
 
+from helpers.voice import say, words
+
 
 class HelpersError(Exception):
     """Base of the errors raised by this package.
@@ -50,11 +52,12 @@ class InstanceNotReadyError(ConnectionFailedError):
     def __init__(self, name: str, state: str) -> None:
         self.name = name
         self.state = state
-        advice = (
-            "Create it anew, or choose another one."
-            if state == "DELETING"
-            else "Wait until it is READY: create_instance waits for it, list_instances shows how far it is."
-        )
+        if state == "DELETING":
+            advice = say("Create it anew, or choose another one.")
+        elif "/clusters/" in name:
+            advice = say("Wait until it is ACTIVE: the console shows how far it is.")
+        else:
+            advice = say("Wait until it is READY: create_instance waits for it, list_instances shows how far it is.")
         super().__init__(f"{name} can't be connected to: its state is {state}.\n{advice}")
 
 
@@ -75,18 +78,19 @@ class WriteError(ConnectionFailedError):
     """
 
     _said = "The write to {key!r} did not end: {reason}."
+    _advice = words("Call it again once the server answers.")
 
     def __init__(self, key: str, reason: str) -> None:
         self.key = key
         first_line = reason.strip().splitlines()[0].rstrip(".") if reason.strip() else "no reason was given"
-        super().__init__(self._said.format(key=key, reason=first_line))
+        super().__init__(self._said.format(key=key, reason=first_line) + "\n" + say(self._advice))
 
 
 class WriteOutcomeUnknownError(WriteError, ConnectionTimeoutError):
     """A write was sent, and whether it was carried out can't be known."""
 
-    _said = (
-        "Whether the write to {key!r} was carried out is unknown: {reason}.\n"
+    _said = "Whether the write to {key!r} was carried out is unknown: {reason}."
+    _advice = words(
         "Call it again with the same messages once the server answers: what was stored is not stored twice."
     )
 
@@ -94,10 +98,8 @@ class WriteOutcomeUnknownError(WriteError, ConnectionTimeoutError):
 class NotWrittenError(WriteError):
     """A write was never sent, because no connection could be had."""
 
-    _said = (
-        "Nothing was written to {key!r}: {reason}.\n"
-        "Check that the server is running and can be reached, then call again."
-    )
+    _said = "Nothing was written to {key!r}: {reason}."
+    _advice = words("Check that the server is running and can be reached, then call again.")
 
 
 class NotAHistoryError(HelpersError, redis_errors.ResponseError):
@@ -111,7 +113,7 @@ class NotAHistoryError(HelpersError, redis_errors.ResponseError):
         self.key = key
         super().__init__(
             f"{key!r} holds something other than a chat history, which is a Redis list (WRONGTYPE).\n"
-            "Choose another session_id or key_prefix; nothing was changed."
+            + say("Choose another session_id or key_prefix; nothing was changed.")
         )
 
 
@@ -128,11 +130,11 @@ class CorruptMessageError(HelpersError, ValueError):
         self.index = index
         super().__init__(
             f"Record {index} of {key!r} is not a chat message: {reason}.\n"
-            'Open the history with on_corrupt="skip" to read the rest, or remove the record.'
+            + say('Open the history with on_corrupt="skip" to read the rest, or remove the record.')
         )
 
 
-_BLOCKED = (
+_BLOCKED = words(
     "Memorystore blocks administrative commands (CONFIG, CLIENT, MODULE and others): do without it. "
     "Settings are changed in the console or with gcloud."
 )
@@ -141,21 +143,23 @@ _BLOCKED = (
 _ADVICE = [
     (
         r"without any password configured",
-        "The server has no password (AUTH is off): leave the password out.",
+        words("The server has no password (AUTH is off): leave the password out."),
     ),
     (
         r"invalid username-password pair|WRONGPASS|invalid password",
-        "Check user name and password. A rotated password or AUTH string has to be fetched again.",
+        words("Check user name and password. A rotated password or AUTH string has to be fetched again."),
     ),
     (
         r"Authentication required|NOAUTH|HELLO must be called with the client already authenticated",
-        "This server wants a password: put it into the REDIS_URL environment variable, "
-        "redis://:PASSWORD@HOST:PORT, or pass password=… from your platform's secret store. "
-        "On Memorystore AUTH is on: connect by the instance's name, which fetches the AUTH string.",
+        words(
+            "This server wants a password: put it into the REDIS_URL environment variable, "
+            "redis://:PASSWORD@HOST:PORT, or pass password=… from your platform's secret store. "
+            "On Memorystore AUTH is on: connect by the instance's name, which fetches the AUTH string."
+        ),
     ),
     (
         r"unknown command [`']HELLO",
-        "The server is older than Redis 6 and speaks RESP2 only: use protocol=2, which is the default here.",
+        words("The server is older than Redis 6 and speaks RESP2 only: use protocol=2, which is the default here."),
     ),
     (
         r"unknown command",
@@ -163,49 +167,55 @@ _ADVICE = [
     ),
     (
         r"refused",
-        "Nothing listens there: check the port, and that the server or the tunnel to it is running.",
+        words("Nothing listens there: check the port, and that the server or the tunnel to it is running."),
     ),
     (
         r"reset by peer|Connection closed by server|EOF occurred",
-        "If the server expects TLS, use rediss:// and its TLS port (6378 on Memorystore).",
+        words("If the server expects TLS, use rediss:// and its TLS port (6378 on Memorystore)."),
     ),
     (
         r"WRONG_VERSION_NUMBER|record layer failure",
-        "The server does not speak TLS on this port: use redis://, or its TLS port (6378 on Memorystore).",
+        words("The server does not speak TLS on this port: use redis://, or its TLS port (6378 on Memorystore)."),
     ),
     (
         r"IP address mismatch|Hostname mismatch",
-        "Another server's certificate, or the end of a tunnel: verify against the instance's own address, as "
-        'connect("projects/P/locations/R/instances/I", tunnel="127.0.0.1:6378") does.',
+        words(
+            "Another server's certificate, or the end of a tunnel: verify against the instance's own address, as "
+            'connect("projects/P/locations/R/instances/I", tunnel="127.0.0.1:6378") does.'
+        ),
     ),
     (
         r"CERTIFICATE_VERIFY_FAILED",
-        "The server's certificate was not accepted: load every certificate of the instance's server_ca_certs, as "
-        "connect does with an instance's name, or pass ssl_ca_certs=FILE with the CA that signed it.",
+        words(
+            "The server's certificate was not accepted: load every certificate of the instance's server_ca_certs, as "
+            "connect does with an instance's name, or pass ssl_ca_certs=FILE with the CA that signed it."
+        ),
     ),
     (
         r"Name or service not known|nodename nor servname|getaddrinfo|No address associated|name resolution",
-        "No such host: check the spelling of the host name and your network.",
+        words("No such host: check the spelling of the host name and your network."),
     ),
     (
         r"max number of clients",
-        "Share one client between your histories, and shut down kernels that you no longer use.",
+        words("Share one client between your histories, and shut down kernels that you no longer use."),
     ),
     (
         r"[Cc]luster mode is not enabled|cluster support disabled",
-        "This is a single server: use redis:// or rediss:// without +cluster, or redis.Redis.",
+        words("This is a single server: use redis:// or rediss:// without +cluster, or redis.Redis."),
     ),
     (
         r"[Tt]imed? ?out|did not answer",
-        "If the address is private, run inside its network or open a tunnel to it; "
-        "if the server has no TLS, use redis:// in place of rediss://.",
+        words(
+            "If the address is private, run inside its network or open a tunnel to it; "
+            "if the server has no TLS, use redis:// in place of rediss://."
+        ),
     ),
 ]
-_FALLBACK_ADVICE = "Check the endpoint, or leave it blank to practise on the embedded server."
+_FALLBACK_ADVICE = words("Check the endpoint, or leave it blank to practise on the embedded server.")
 
 
 def _advice(reason: str) -> str:
-    return next((text for pattern, text in _ADVICE if re.search(pattern, reason)), _FALLBACK_ADVICE)
+    return say(next((text for pattern, text in _ADVICE if re.search(pattern, reason)), _FALLBACK_ADVICE))
 
 
 def connection_error(error: BaseException, where: str, advice: str | None = None) -> ConnectionFailedError:

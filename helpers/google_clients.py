@@ -12,6 +12,7 @@ from google.cloud.redis_v1.services.cloud_redis.transports import CloudRedisGrpc
 from helpers.authentication import application_default_credentials
 from helpers.errors import HelpersError
 from helpers.resource_names import EMULATOR_VARIABLE
+from helpers.voice import say
 
 CALL_SECONDS = 10
 """How long one call may take. The library's own limit is 600 seconds."""
@@ -31,7 +32,9 @@ def emulator_host() -> str | None:
         return None
     name, _, port = host.rpartition(":")
     if not name or "/" in host or not port.isdecimal():
-        raise ValueError(f"{EMULATOR_VARIABLE} is {host!r}.\nIts form is HOST:PORT, such as 127.0.0.1:8090.")
+        raise ValueError(
+            f"{EMULATOR_VARIABLE} is {host!r}.\n" + say("Its form is {form}.", form="HOST:PORT, such as 127.0.0.1:8090")
+        )
     return host
 
 
@@ -90,7 +93,7 @@ def cloud_redis_cluster_client(project: str) -> Any:
     except ImportError as error:
         raise HelpersError(
             "Memorystore for Redis Cluster needs the package google-cloud-redis-cluster, which is not installed.\n"
-            'Run: pip install "google-cloud-redis-cluster>=0.5,<1"'
+            + say("Run: {command}", command='pip install "google-cloud-redis-cluster>=0.5,<1"')
         ) from error
     host = emulator_host()
     key = ("cluster", os.getpid(), host or "", "" if host else project)

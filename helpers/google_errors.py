@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from google.api_core import exceptions as google
 
 from helpers.errors import HelpersError
+from helpers.voice import say, words
 
 
 class MemorystoreError(HelpersError, google.GoogleAPICallError):
@@ -73,41 +74,50 @@ def _role_advice(error: google.GoogleAPICallError) -> str:
     if permission.endswith((".list", ".get")):
         role = "roles/redis.viewer"
     elif permission.endswith(".getAuthString"):
-        role = "roles/redis.admin, or a custom role of roles/redis.viewer and redis.instances.getAuthString"
+        return say(
+            "Ask the project's owner for the permission {permission}: roles/redis.admin gives it, or a custom role of "
+            "roles/redis.viewer and this permission.",
+            permission=permission,
+        )
     elif permission.endswith(".connect"):
         role = "roles/redis.dbConnectionUser"
     else:
         role = "roles/redis.admin"
-    what = f"the permission {permission}" if permission else "it"
-    return f"Ask the project's owner for {what}: {role} gives it."
+    if not permission:
+        return say("Ask the project's owner for the role {role}.", role=role)
+    return say(
+        "Ask the project's owner for the permission {permission}: {role} gives it.", permission=permission, role=role
+    )
 
 
 _Kind = tuple[type[google.GoogleAPICallError], type[MemorystoreError], str]
 _KINDS: list[_Kind] = [
-    (google.Unauthenticated, SignInRefusedError, "Sign in again: gcloud auth application-default login."),
+    (google.Unauthenticated, SignInRefusedError, words("Sign in again: gcloud auth application-default login.")),
     (
         google.NotFound,
         InstanceNotFoundError,
-        "Check project, region and ID; list_instances(PROJECT) shows what is there.",
+        words("Check project, region and ID; list_instances(PROJECT) shows what is there."),
     ),
-    (google.AlreadyExists, InstanceExistsError, "Connect to the one that is there, or choose another ID."),
+    (google.AlreadyExists, InstanceExistsError, words("Connect to the one that is there, or choose another ID.")),
     (
         google.ResourceExhausted,
         QuotaExceededError,
-        "Delete an instance that you no longer need, choose another region, or ask for more on the console's "
-        "quotas page; wait a minute if it was asked too often.",
+        words(
+            "Delete an instance that you no longer need, choose another region, or ask for more on the console's "
+            "quotas page; wait a minute if it was asked too often."
+        ),
     ),
-    (google.InvalidArgument, RequestInvalidError, "Correct what the message names, and call again."),
+    (google.InvalidArgument, RequestInvalidError, words("Correct what the message names, and call again.")),
     (
         google.FailedPrecondition,
         NotPossibleNowError,
-        "Wait until the instance is READY; a failover needs the STANDARD_HA tier.",
+        words("Wait until the instance is READY; a failover needs the STANDARD_HA tier."),
     ),
-    (google.DeadlineExceeded, ApiTimeoutError, "Check your network, then call again."),
+    (google.DeadlineExceeded, ApiTimeoutError, words("Check your network, then call again.")),
     (
         google.ServiceUnavailable,
         ApiUnreachableError,
-        "Check your network; if MEMORYSTORE_EMULATOR_HOST is set, that the emulator runs at that address.",
+        words("Check your network; if MEMORYSTORE_EMULATOR_HOST is set, that the emulator runs at that address."),
     ),
 ]
 
@@ -141,14 +151,15 @@ def api_error(error: google.GoogleAPICallError, doing: str) -> MemorystoreError:
     if isinstance(error, google.Forbidden) and _is_disabled(error):
         kind: type[MemorystoreError] = ApiDisabledError
         service = str((error.metadata or {}).get("service") or "redis.googleapis.com")
-        advice = f"Run: gcloud services enable {service}. Then wait a minute and try again."
+        advice = say("Run: gcloud services enable {service}. Then wait a minute and try again.", service=service)
     elif isinstance(error, google.Forbidden):
         kind, advice = PermissionMissingError, _role_advice(error)
     else:
-        kind, advice = next(
+        kind, text = next(
             ((ours, text) for theirs, ours, text in _KINDS if isinstance(error, theirs)),
-            (MemorystoreError, "Try again in a minute; https://status.cloud.google.com shows known outages."),
+            (MemorystoreError, words("Try again in a minute; https://status.cloud.google.com shows known outages.")),
         )
+        advice = say(text)
     return kind(
         f"Could not {doing}: {said}.\n{advice}",
         errors=error.errors,

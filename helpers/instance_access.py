@@ -22,12 +22,13 @@ from helpers.google_clients import CALL_SECONDS, cloud_redis_client, enum_name, 
 from helpers.google_errors import MemorystoreError, advised
 from helpers.pinned_tls import pinned_context
 from helpers.resource_names import ResourceName
+from helpers.voice import say, words
 
 _LOOK_AGAIN_SECONDS = 5.0
 """How soon an instance that does not answer is looked up again: a failover needs no more than that."""
 
 
-_ROTATED = (
+_ROTATED = words(
     "The AUTH string was rotated: it was fetched again, and refused again. If it was changed a moment ago, "
     "wait a minute and call again."
 )
@@ -271,6 +272,7 @@ class AsyncInstanceConnection(redis.asyncio.Connection):
         super().__init__(host=host, port=port, credential_provider=access, **options)
         self._access = access
         self._used = access.knowledge
+        self._opened: asyncio.StreamWriter | None = None
 
     async def connect_check_health(self, *args: Any, **options: Any) -> None:
         """Connect and sign in, with a second attempt where the AUTH string has changed."""
@@ -282,6 +284,10 @@ class AsyncInstanceConnection(redis.asyncio.Connection):
                     raise
                 await super().connect_check_health(*args, **options)
         except (redis.ConnectionError, redis.TimeoutError) as error:
+            if self._opened:
+                # redis-py takes its leave of a refused connection without waiting for the answer, which may
+                # come when the loop has ended.
+                self._opened.transport.abort()
             raise _advised_error(error, self._access) from error
 
     async def _connect(self) -> None:
@@ -295,7 +301,9 @@ class AsyncInstanceConnection(redis.asyncio.Connection):
     async def _open(self) -> None:
         self._used = self._access.knowledge
         self.host, self.port = self._access.endpoint
+        self._opened = None
         await super()._connect()  # type: ignore[no-untyped-call]
+        self._opened = self._writer
 
     def _connection_arguments(self) -> dict[str, Any]:
         arguments = dict(super()._connection_arguments())
@@ -324,7 +332,7 @@ def _reconnect_if_auth_is_new(access: InstanceAccess, used: Knowledge, error: re
 
 
 def _advised_error(error: redis.RedisError, access: InstanceAccess) -> ConnectionFailedError:
-    advice = _ROTATED if isinstance(error, redis.AuthenticationError) else None
+    advice = say(_ROTATED) if isinstance(error, redis.AuthenticationError) else None
     return connection_error(error, access.where, advice)
 
 
@@ -339,7 +347,9 @@ def connection_pool_options(
     """
     access = InstanceAccess(resource, tunnel)
     if options.get("protocol", 2) not in (2, "2") and access.redis_version.startswith(_BEFORE_RESP3):
-        raise ValueError(f"{resource} is {access.redis_version}, which speaks RESP2 only.\nLeave protocol= out.")
+        raise ValueError(
+            f"{resource} is {access.redis_version}, which speaks RESP2 only.\n" + say("Leave protocol= out.")
+        )
     # RESP2, the default here, is what every version speaks.
     return (
         DEFAULTS
@@ -355,5 +365,8 @@ def connection_pool_options(
 def _host_and_port(tunnel: str) -> tuple[str, int]:
     host, _, port = tunnel.strip().rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError(f"{tunnel!r} is not the end of a tunnel.\nIts form is HOST:PORT, such as 127.0.0.1:6378.")
+        raise ValueError(
+            f"{tunnel!r} is not the end of a tunnel.\n"
+            + say("Its form is {form}.", form="HOST:PORT, such as 127.0.0.1:6378")
+        )
     return host.strip("[]"), int(port)

@@ -18,6 +18,7 @@ from helpers.google_errors import InstanceExistsError, MemorystoreError, advised
 from helpers.instance_access import connection_pool_options
 from helpers.progress import Progress
 from helpers.resource_names import ResourceName
+from helpers.voice import say
 
 Tier = Literal["BASIC", "STANDARD_HA"]
 
@@ -121,8 +122,10 @@ class Instances(list[Instance]):
             rows.append((one.id, one.region, one.tier, f"{one.memory_gb} GB", one.redis_version, *marks, one.state))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        text = "\n".join(lines) if self else "No instances."
-        return text + (f"\nNot reached: {', '.join(self.unreachable)}." if self.unreachable else "")
+        text = "\n".join(lines) if self else say("No instances.")
+        if self.unreachable:
+            text += "\n" + say("Not reached: {regions}.", regions=", ".join(self.unreachable))
+        return text
 
     __repr__ = __str__
 
@@ -149,7 +152,10 @@ def list_instances(project: str, region: str = "-") -> Instances:
         unreachable = tuple(place.rpartition("/")[2] for place in pager.unreachable)
     if unreachable:
         warnings.warn(
-            f"The list is incomplete: {', '.join(unreachable)} could not be reached. Try again later.",
+            say(
+                "The list is incomplete: {regions} could not be reached. Try again later.",
+                regions=", ".join(unreachable),
+            ),
             UnreachableRegionsWarning,
             stacklevel=2,
         )
@@ -213,8 +219,14 @@ def create_instance(
         transit_encryption_mode=mode.SERVER_AUTHENTICATION if tls else mode.DISABLED,
         authorized_network=network or "",
     )
-    cost = "On the emulator it costs nothing." if emulator_host() else "It is billed by the hour until it is deleted."
-    print(f"Creating {resource.id} in {resource.region}: {tier} tier, {memory_gb} GB, {redis_version}. {cost}")
+    choices = {"tier": tier, "memory_gb": memory_gb, "redis_version": redis_version}
+    announced = say(
+        "Creating {id} in {region}: {tier} tier, {memory_gb} GB, {redis_version}.",
+        id=resource.id, region=resource.region, **choices,
+    )  # fmt: skip
+    free = emulator_host() is not None
+    cost = say("On the emulator it costs nothing.") if free else say("It is billed by the hour until it is deleted.")
+    print(announced, cost)
     operation: Operation | None = None
     try:
         with advised(f"create {resource}"):
@@ -231,7 +243,7 @@ def create_instance(
             return _operation_done(operation)
         return get_instance(str(resource)).state != "CREATING"
 
-    _wait(f"Creating {resource.id}", f"{resource.id} is ready.", is_done, timeout)
+    _wait(say("Creating {id}", id=resource.id), say("{id} is ready.", id=resource.id), is_done, timeout)
     return get_instance(str(resource))
 
 
@@ -254,12 +266,15 @@ def delete_instance(name: str, *, confirm: str | None = None, timeout: float = W
     if confirm.strip() not in (resource.id, str(resource)):
         raise NotConfirmedError(
             f"Nothing was deleted: {confirm.strip()!r} is not the name of {resource}.\n"
-            f"To delete it with all that it holds, repeat its name: confirm={resource.id!r}."
+            + say(
+                "To delete it with all that it holds, repeat its name: {argument}.", argument=f"confirm={resource.id!r}"
+            )
         )
     with advised(f"delete {resource}"):
         operation = cloud_redis_client(resource.project).delete_instance(name=str(resource), timeout=CALL_SECONDS)
     _forget(resource)
-    _wait(f"Deleting {resource.id}", f"{resource.id} is deleted.", lambda: _operation_done(operation), timeout)
+    label, done = say("Deleting {id}", id=resource.id), say("{id} is deleted.", id=resource.id)
+    _wait(label, done, lambda: _operation_done(operation), timeout)
 
 
 def failover_instance(name: str, *, wait: bool = True, timeout: float = WAIT_SECONDS) -> Operation:
@@ -288,9 +303,8 @@ def failover_instance(name: str, *, wait: bool = True, timeout: float = WAIT_SEC
             timeout=CALL_SECONDS,
         )
     if wait:
-        _wait(
-            f"Failover of {resource.id}", f"{resource.id} has failed over.", lambda: _operation_done(operation), timeout
-        )
+        label, done = say("Failover of {id}", id=resource.id), say("{id} has failed over.", id=resource.id)
+        _wait(label, done, lambda: _operation_done(operation), timeout)
     return operation
 
 
@@ -330,10 +344,13 @@ def rotate_auth_string(name: str, *, timeout: float = WAIT_SECONDS) -> None:
         return True
 
     try:
-        _wait(f"Rotating the AUTH string of {resource.id}", f"{resource.id} has a new AUTH string.", is_done, timeout)
+        label = say("Rotating the AUTH string of {id}", id=resource.id)
+        _wait(label, say("{id} has a new AUTH string.", id=resource.id), is_done, timeout)
     except BaseException:
         if len(steps) == 1:
-            print(f"{resource.id} asks for no password now: call rotate_auth_string again to switch AUTH on.")
+            print(
+                say("{id} asks for no password now: call rotate_auth_string again to switch AUTH on.", id=resource.id)
+            )
         raise
 
 
@@ -368,7 +385,7 @@ def connection_options(
 def _instance(name: str) -> ResourceName:
     resource = ResourceName.parse(name)
     if resource.collection != "instances":
-        raise ValueError(f"{resource} is a cluster.\nThis takes instances; connect takes both.")
+        raise ValueError(f"{resource} is a cluster.\n" + say("This takes instances; connect takes both."))
     return resource
 
 
@@ -393,8 +410,8 @@ def _wait(label: str, done: str, is_done: Callable[[], bool], timeout: float) ->
             while not is_done():
                 if time.monotonic() + pause > deadline:
                     raise StillRunningError(
-                        f"{label}: not done after {timeout:.0f} seconds. It goes on at Google Cloud.\n"
-                        "See how it is with list_instances, or call again to go on waiting."
+                        f"Not done after {timeout:.0f} seconds, and it goes on: {label}.\n"
+                        + say("See how it is with list_instances, or call again to go on waiting.")
                     )
                 until = time.monotonic() + pause
                 while (left := until - time.monotonic()) > 0:
@@ -402,19 +419,26 @@ def _wait(label: str, done: str, is_done: Callable[[], bool], timeout: float) ->
                     progress.step()
                 pause = min(pause * 1.5, _LONGEST_POLL)
         except KeyboardInterrupt:
-            progress.done(f"{label}: no longer waited for. It goes on all the same; list_instances shows how it is.")
+            progress.done(
+                say(
+                    "{label}: no longer waited for. It goes on all the same; list_instances shows how it is.",
+                    label=label,
+                )
+            )
             raise
         progress.done(done)
 
 
 def _asked(resource: ResourceName) -> str:
-    print(f"This deletes {resource} and all that it holds. It cannot be undone.")
+    print(say("This deletes {name} and all that it holds. It cannot be undone.", name=resource))
     try:
-        return input(f"Type {resource.id} to delete it: ")
+        return input(say("Type {id} to delete it: ", id=resource.id))
     except (EOFError, RuntimeError) as error:  # nobody to ask: no terminal, or a run without a reader
         raise NotConfirmedError(
             f"Nothing was deleted: there is nobody to ask about {resource}.\n"
-            f"To delete it with all that it holds, repeat its name: confirm={resource.id!r}."
+            + say(
+                "To delete it with all that it holds, repeat its name: {argument}.", argument=f"confirm={resource.id!r}"
+            )
         ) from error
 
 

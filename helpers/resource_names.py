@@ -3,6 +3,8 @@
 import re
 from typing import Literal, NamedTuple, Self
 
+from helpers.voice import say
+
 EMULATOR_VARIABLE = "MEMORYSTORE_EMULATOR_HOST"
 """Host and port of a local server in the API's place, as Google's other emulators have it."""
 
@@ -36,7 +38,7 @@ class ResourceName(NamedTuple):
         """
         found = _PATTERN.fullmatch(name.strip())
         if not found:
-            raise ValueError(f"{name!r} is not the full name of an instance.\nIts form is {FORM}.")
+            raise ValueError(f"{name!r} is not the full name of an instance.\n" + say("Its form is {form}.", form=FORM))
         return cls(found["project"], found["region"], found["collection"], found["id"])  # type: ignore[arg-type]
 
     @property

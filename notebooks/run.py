@@ -26,7 +26,7 @@ from rich.text import Text
 
 from execution import AT_ONCE, Failure, code_cells, execute, run_interruptibly
 from helpers.embedded import EmbeddedServer
-from tutorials import HERE, LANGUAGES, notebook_path, tutorials
+from tutorials import HERE, LANGUAGES, PROJECT_VARIABLES, notebook_path, tutorials
 
 BUILD = HERE.parent / "build"
 INTERRUPTED = 130
@@ -180,7 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shutil.rmtree(BUILD, ignore_errors=True)
     try:
         with ExitStack() as cleanup:
-            environment = dict(os.environ)
+            # No form can be filled in here, so on a project of the reader's nothing could be created.
+            environment = {name: value for name, value in os.environ.items() if name not in PROJECT_VARIABLES}
             if not environment.get("REDIS_URL"):
                 environment["REDIS_URL"] = cleanup.enter_context(EmbeddedServer()).url
             cleanup.enter_context(display.shown())

@@ -4,28 +4,24 @@ import os
 import tomllib
 from pathlib import Path
 
+from helpers.languages import LANGUAGES as LANGUAGES
+from helpers.languages import SOURCE_LANGUAGE
+
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "source"
 LOCALES = HERE / "locales"
 README = HERE.parent / "README.md"
 
-ENGLISH = "en"
-LANGUAGES = {
-    "en": "English",
-    "ko": "한국어",
-    "zh-CN": "简体中文",
-    "fr": "Français",
-    "es": "Español",
-}
+ENGLISH = SOURCE_LANGUAGE
+PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
 
 # Whatever lets a notebook reach the reader's own Redis, model or cloud.
 READERS_OWN = (
     "REDIS_URL",
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
-    "GOOGLE_CLOUD_PROJECT",
-    "GCLOUD_PROJECT",
-    "CLOUDSDK_CORE_PROJECT",
+    *PROJECT_VARIABLES,
+    "MEMORYSTORE_EMULATOR_HOST",
 )
 
 

@@ -269,9 +269,23 @@ def test_a_configuration_that_the_server_refuses_is_an_error(engine: embedded.En
         EmbeddedServer(engine, config={"no-such-directive": "1"}).start()
 
 
-def test_fakeredis_takes_no_configuration() -> None:
-    with pytest.raises(EmbeddedServerError, match=r"fakeredis takes no server configuration"):
-        EmbeddedServer("fakeredis", config={"maxmemory": "1gb"})
+def test_fakeredis_renames_commands_and_asks_for_the_password() -> None:
+    config = {"rename-command": ["CONFIG the-secret-name", 'MONITOR ""']}
+    with EmbeddedServer("fakeredis", config=config) as server:
+        early = redis.Redis.from_url(server.url, protocol=2, driver_info=None, single_connection_client=True)
+        for command in ("CONFIG GET maxmemory", "MONITOR"):
+            with pytest.raises(redis.ResponseError, match="unknown command"):
+                early.execute_command(*command.split())
+        with pytest.raises(redis.AuthenticationError, match="without any password configured"):
+            redis.Redis.from_url(server.url, protocol=2, driver_info=None, password="one").ping()
+        early.execute_command("the-secret-name", "SET", "requirepass", "one")
+        assert early.ping()  # as on a real server, who is in stays in
+        assert redis.Redis.from_url(server.url, protocol=2, driver_info=None, password="one").ping()
+        with pytest.raises(redis.AuthenticationError, match="Authentication required"):
+            redis.Redis.from_url(server.url, protocol=2, driver_info=None).ping()
+        with pytest.raises(redis.AuthenticationError, match="invalid username-password pair"):
+            redis.Redis.from_url(server.url, protocol=2, driver_info=None, password="two").ping()
+        early.close()
 
 
 @pytest.mark.parametrize("config", [{"maxmemory": "1gb\nbind 0.0.0.0"}, {"requirepass": "a password"}])

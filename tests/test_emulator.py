@@ -641,12 +641,6 @@ def test_nothing_is_left_after_stop() -> None:
     assert eventually(lambda: len(process.net_connections("tcp")) <= sockets)
 
 
-def test_an_engine_without_configuration_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HELPERS_EMBEDDED_SERVER", "fakeredis")
-    with pytest.raises(EmbeddedServerError, match="fakeredis takes no server configuration"):
-        Emulator()
-
-
 def test_an_instance_whose_server_does_not_start_is_a_failed_operation(
     api: redis_v1.CloudRedisClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -754,17 +748,6 @@ def test_the_program_says_in_a_line_why_it_can_not_start(emulator: Emulator) -> 
     taken = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, check=False, timeout=30)
     assert taken.returncode == 1
     assert taken.stderr == f"Port {port} of 127.0.0.1 can't be had: Address already in use.\n"
-    unfit = subprocess.run(
-        COMMAND,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-        env=os.environ | {"HELPERS_EMBEDDED_SERVER": "fakeredis"},
-    )
-    assert unfit.returncode == 1
-    assert "fakeredis takes no server configuration" in unfit.stderr
-    assert "Traceback" not in unfit.stderr
 
 
 def test_help_names_the_projects_to_practise_errors_on() -> None:

@@ -123,7 +123,7 @@ def test_a_state_that_the_library_does_not_know() -> None:
 def test_creating_again_waits_for_the_creation_that_is_under_way() -> None:
     with Emulator(operation_seconds=1.5) as slow, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMORYSTORE_EMULATOR_HOST", slow.host)
-        with pytest.raises(StillRunningError, match="goes on"):
+        with pytest.raises(StillRunningError, match="it goes on"):
             create_instance(NAME, timeout=0.2)
         assert get_instance(NAME).state == "CREATING"
         assert create_instance(NAME).ready

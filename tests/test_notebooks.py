@@ -10,6 +10,7 @@ import nbformat
 import pytest
 import redis
 
+from tests.test_embedded import needs_redis
 from tests.test_localize import cell, edit_notebook
 from tutorials import LANGUAGES, tutorials
 
@@ -66,14 +67,16 @@ def test_an_output_edited_by_hand_fails(tree: Path, notebook: str) -> None:
     assert "+[offline model] Your name is Bob." in run.stdout
 
 
-def test_the_separate_setting_uses_the_separate_server(tree: Path, notebook: str, separate_server: str) -> None:
+def test_the_separate_setting_uses_the_separate_server(tree: Path, separate_server: str) -> None:
+    notebook = "notebooks/en/01_redis.ipynb"
+
     def change(nb: nbformat.NotebookNode) -> None:
         for place, made in enumerate(nb.cells):
             if made.id == "clear":
-                nb.cells[place] = nbformat.v4.new_code_cell("client.set('left-by-the-test', 1, ex=60)")
+                nb.cells[place] = nbformat.v4.new_code_cell(made.source + "\nclient.set('left-by-the-test', 1, ex=60)")
                 nb.cells[place].outputs = [nbformat.v4.new_output("execute_result", {"text/plain": "True"})]
 
-    edit_notebook("en", "02_memorystore", change)(tree)
+    edit_notebook("en", "01_redis", change)(tree)
     with redis.Redis.from_url(separate_server, protocol=2) as client:
         client.delete("left-by-the-test")
         assert nbmake(tree, f"{notebook}::embedded", REDIS_URL=separate_server).returncode == 0
@@ -81,8 +84,30 @@ def test_the_separate_setting_uses_the_separate_server(tree: Path, notebook: str
         run = nbmake(tree, f"{notebook}::separate", REDIS_URL=separate_server)
         assert run.returncode == 0, run.stdout
         assert client.get("left-by-the-test") == b"1"
-        client.delete("left-by-the-test", "memorystore-tutorial-en", "memorystore-tutorial-en-stranger")
-        client.delete("memorystore-tutorial-en-expiring")
+        client.delete("left-by-the-test")
+
+
+@needs_redis
+def test_the_memorystore_tutorial_uses_an_emulator_of_real_redis(tree: Path, notebook: str) -> None:
+    def change(nb: nbformat.NotebookNode) -> None:
+        cell(nb, "clear").source += "\nassert 'valkey_version' not in client.info('server')"
+
+    edit_notebook("en", "02_memorystore", change)(tree)
+    run = nbmake(tree, f"{notebook}::separate")
+    assert run.returncode == 0, run.stdout
+    assert nbmake(tree, f"{notebook}::embedded").returncode == 1
+
+
+def test_an_auth_string_in_an_output_fails(tree: Path, notebook: str) -> None:
+    def change(nb: nbformat.NotebookNode) -> None:
+        spoiled = cell(nb, "connect")
+        spoiled.source += "\nprint(client.connection_pool.connection_kwargs['access'].get_credentials()[0])"
+        spoiled.metadata["tags"] = ["varies"]
+
+    edit_notebook("en", "02_memorystore", change)(tree)
+    run = nbmake(tree, f"{notebook}::separate")
+    assert run.returncode == 1
+    assert "An AUTH string stands in the executed notebook" in run.stdout
 
 
 @pytest.mark.parametrize("tutorial", tutorials())

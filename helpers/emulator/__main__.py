@@ -40,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--failover-seconds", type=_seconds, default=2.0, metavar="S", help="how long a failover takes (default: 2.0)"
     )
-    parser.add_argument("--engine", choices=("valkey", "redis"), help="the instances' server (default: valkey)")
+    parser.add_argument(
+        "--engine", choices=("valkey", "redis", "fakeredis"), help="the instances' server (default: valkey)"
+    )
     parser.add_argument(
         "--common-name-only",
         action="store_true",

@@ -5,6 +5,7 @@ import ipaddress
 import ssl
 import tempfile
 import uuid
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -77,14 +78,14 @@ class Authority:
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # `ssl` reads keys from files only: one of the owner's, encrypted, and gone at once.
+        # `ssl` reads keys from files only: one in a folder of the owner's, encrypted, and gone at once.
         password = uuid.uuid4().hex
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(certificate.public_bytes(Encoding.PEM))
-            encryption = BestAvailableEncryption(password.encode())
-            file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
-            file.flush()
-            context.load_cert_chain(file.name, password=password)
+        encryption = BestAvailableEncryption(password.encode())
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "server.pem")
+            pem = certificate.public_bytes(Encoding.PEM)
+            file.write_bytes(pem + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+            context.load_cert_chain(file, password=password)
         return context
 
     def described(self) -> redis_v1.TlsCertificate:

@@ -31,12 +31,12 @@ class Emulator:
         port: Where the API listens; 0 for a free port.
         operation_seconds: How long creating and updating an instance take; deleting takes half of it.
         failover_seconds: How long a failover takes, nothing being accepted meanwhile.
-        engine: The instances' server: ``"valkey"`` or ``"redis"``, as for `EmbeddedServer`.
+        engine: The instances' server, as for `EmbeddedServer`.
         common_name_only: Whether server certificates name their address as the common name alone,
             as some of Google's do, and not as a subject alternative name.
 
     Raises:
-        EmbeddedServerError: There is no server here that takes a configuration.
+        EmbeddedServerError: There is no server here.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Emulator:
         engine: Engine | None = None,
         common_name_only: bool = False,
     ) -> None:
-        # What an instance's server will be made like: an engine that can't is refused now.
-        self._engine: Engine = EmbeddedServer(engine, config={"maxmemory": "1gb"}).engine
+        # A server that is not there is missed now, and not when an instance is created.
+        self._engine: Engine = EmbeddedServer(engine).engine
         self._port = port
         self._operation_seconds = operation_seconds
         self._failover_seconds = failover_seconds
@@ -70,9 +70,7 @@ class Emulator:
         if self._thread is not None:
             return self
         started: concurrent.futures.Future[int] = concurrent.futures.Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(started)), name="memorystore-emulator", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(started,), name="memorystore-emulator", daemon=True)
         self._thread.start()
         atexit.register(self.stop)
         try:
@@ -92,6 +90,11 @@ class Emulator:
             self._loop.call_soon_threadsafe(self._stopping.set)
         thread.join()
         self._loop = self._stopping = self._service = None
+
+    def _run(self, started: "concurrent.futures.Future[int]") -> None:
+        # The one kind of loop that watches sockets of ours on every system.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self._serve(started))
 
     async def _serve(self, started: "concurrent.futures.Future[int]") -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()

@@ -11,11 +11,12 @@ from typing import Any
 
 from helpers.errors import EmbeddedServerError
 from helpers.resource_names import EMULATOR_VARIABLE
+from helpers.voice import say, words
 
 PRACTICE_PROJECT = "practice"
 
 _STOP_SECONDS = 10.0
-_LINE = (
+_LINE = words(
     "Practising on a Memorystore emulator on this computer: nothing reaches Google Cloud, and nothing costs anything."
 )
 
@@ -99,5 +100,5 @@ def practice_project() -> str:
         if not host:
             emulator = _started[os.getpid()] = _PracticeEmulator()
             os.environ[EMULATOR_VARIABLE] = emulator.host
-    print(_LINE)
+    print(say(_LINE))
     return PRACTICE_PROJECT

@@ -62,7 +62,7 @@ that lives as long as this notebook's kernel. Otherwise give an address:
 | `redis+cluster://HOST:PORT` | any node of a Redis Cluster |
 
 The session ID names the conversation. On a server that you share with others, take one that nobody else uses: this
-notebook writes only under names that begin with it, and deletes them at the end.
+notebook writes only to conversations whose IDs begin with it, and deletes them at the end.
 """
 
 # %% id="form" tags=["translate"]
@@ -249,8 +249,8 @@ prompt, and afterwards it stores the question and the answer.
 
 **An honest word.** LangChain has deprecated this class (since langchain-core 1.3.3) and the base class of all such
 histories (since 1.6.4), and has announced that both will be removed in version 2.0. It is taught here because it is
-what today's code uses, and because it shows plainly what a chat memory does. Its successor, the checkpointers of
-LangGraph, stands at the end.
+what today's code uses, and because it shows plainly what a chat memory does. What takes its place, LangGraph's
+checkpointers, stands at the end.
 
 With `OPENAI_API_KEY` or `OPENAI_BASE_URL` in the environment, `chat_model()` is `ChatOpenAI`. Without, it is the
 offline model: it marks each answer as its own and knows nothing but the messages it is given, so if it knows your
@@ -362,9 +362,9 @@ A conversation that only grows costs memory in Redis and tokens at every turn. T
 
 | argument | what it bounds |
 |---|---|
-| `ttl` | time: so many seconds after the latest write, Redis forgets the conversation |
-| `window` | reading: `messages` returns only the latest so many, and Redis sends only those |
-| `max_messages` | storage: Redis keeps only the latest so many |
+| `ttl` | time, in seconds: Redis forgets the conversation that long after the latest write |
+| `window` | reading: `messages` returns this many of the latest messages, and Redis sends no others |
+| `max_messages` | storage: Redis keeps this many of the latest messages |
 
 A window never begins with the result of a tool whose call it cut off, since no chat model accepts that.
 """

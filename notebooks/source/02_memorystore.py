@@ -15,38 +15,34 @@ history in Redis](01_redis.ipynb) first.
 """
 ## What you will learn
 
-- what an instance needs, what it costs, and how to reach its private address;
-- to sign in to Google Cloud on Colab, Colab Enterprise, Workbench and a laptop;
-- to store and retrieve messages with `MemorystoreChatMessageHistory`;
-- to give a chain a memory;
+- to find an instance, to create one, and to connect to it by its name, with AUTH and TLS;
+- what an instance costs, and how its private address is reached from elsewhere;
+- to store and retrieve messages with `MemorystoreChatMessageHistory`, and to give a chain a memory;
+- what a failover and a new password look like to a conversation that goes on;
 - to clean up: the conversation, and the instance.
 
-Choose **Run all**, with or without a Google Cloud project. As long as the forms are blank and the environment names
-neither a project (`GOOGLE_CLOUD_PROJECT`) nor a server (`REDIS_URL`), the notebook practises on an embedded server,
-signs in to nothing and costs nothing. The code is the same for an instance of yours.
+Choose **Run all**, with or without a Google Cloud project. As long as no project is named, by the form below or by the
+environment variable `GOOGLE_CLOUD_PROJECT`, the notebook practises on an emulator of Memorystore: a local program that
+answers the same calls and keeps its instances in memory. Nothing is signed in to, and nothing costs anything. The code
+is the same for a project of yours.
 """
 
 # %% [markdown] id="before"
 """
 ## Before you begin
 
-Only for an instance of your own:
+Only for a project of your own:
 
 1. [Create a Google Cloud project](https://developers.google.com/workspace/guides/create-project) with billing
    switched on.
 2. [Enable the Memorystore for Redis
    API](https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com).
-3. [Create a Memorystore for Redis instance](https://cloud.google.com/memorystore/docs/redis/create-instance-console)
-   of version 5.0 or later. With gcloud, the smallest one is:
-
-```shell
-gcloud redis instances create chat --size=1 --tier=basic --region=REGION --redis-version=redis_7_2
-```
-
-That is the Basic tier: one node, without failover. The Standard tier (`--tier=standard`) keeps a replica ready.
+3. Have the role `roles/redis.admin`. To connect to an instance that is there, `roles/redis.viewer` and the permission
+   `redis.instances.getAuthString` are enough.
 
 **Cost.** An instance is billed by the hour from its creation until it is deleted, used or not. It cannot be paused.
-See [pricing](https://cloud.google.com/memorystore/docs/redis/pricing). The section on cleaning up deletes it.
+See [pricing](https://cloud.google.com/memorystore/docs/redis/pricing). The notebook creates one only if you tick the
+box for it, and deletes it only if you enter its ID again at the end.
 """
 
 # %% [markdown] id="setup"
@@ -96,7 +92,7 @@ PROJECT_ID = ""  # @param {type:"string", placeholder:"my-project-id"}
 |---|---|
 | Colab | a window asks you to sign in |
 | Colab Enterprise | nothing to do: the runtime is signed in |
-| Vertex AI Workbench | nothing to do: the instance's service account, or you, if it was set up so ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
+| Vertex AI Workbench | nothing to do: you are the instance's service account, or yourself where the instance was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
 | laptop, local Jupyter | run `gcloud auth application-default login` once in a terminal |
 
 Then the project is made the default of the gcloud command, where there is one.
@@ -112,53 +108,123 @@ project = authenticate(PROJECT_ID)
 if project and shutil.which("gcloud"):
     !gcloud config set project {project} --quiet
 
-# %% [markdown] id="endpoint"
+# %% [markdown] id="practice"
 """
-### The endpoint
+### A project to practise in
 
-An instance has a private address: it answers inside its network and nowhere else. Find address and port with `gcloud
-redis instances describe INSTANCE --region=REGION`, then:
-
-| from where | how |
-|---|---|
-| Workbench | create the Workbench instance in the same network; then use the address as it is |
-| Colab Enterprise | use a runtime template with that network (not verified by us) |
-| laptop | open a tunnel through a small VM in the network, and use `redis://127.0.0.1:6379` |
-| Colab | connect Colab to a local runtime on the laptop that holds the tunnel |
-
-The tunnel is one command, which keeps running in a terminal of its own:
-
-```shell
-gcloud compute ssh VM --zone=ZONE --tunnel-through-iap -- -N -L 6379:REDIS_IP:6379
-```
-
-It needs the role `roles/iap.tunnelResourceAccessor` and a firewall rule that lets 35.235.240.0/20 reach the VM on
-port 22.
-
-If AUTH is enabled on the instance, the password is the AUTH string. Keep it out of the notebook: leave the endpoint
-blank and set the environment variable before Jupyter starts.
-
-```shell
-export REDIS_URL=redis://:$(gcloud redis instances get-auth-string INSTANCE --region=REGION --format='value(authString)')@127.0.0.1:6379
-```
-
-With in-transit encryption the address is `rediss://`, the port 6378, and `connect` needs the instance's certificate
-authority: `connect(ENDPOINT, ssl_ca_certs="server-ca.pem")`. That works inside the network; through a tunnel the
-certificate does not name the tunnel's end, and is refused.
+Without a project of yours, the emulator provides one. It starts with the cell, runs on this machine only, and ends with
+this notebook's kernel, together with everything in it.
 """
 
-# %% id="endpoint-form" tags=["translate"]
-# @title Endpoint and session
-# @markdown Blank endpoint: `REDIS_URL`, else practice on the embedded server.
-ENDPOINT = ""  # @param {type:"string", placeholder:"redis://10.0.0.3:6379"}
+# %% id="practise"
+from helpers.emulator import practice_project
+
+practising = not project
+if practising:
+    project = practice_project()
+
+# %% [markdown] id="instances"
+"""
+## An instance
+
+### Which one?
+
+The region is where the instance runs: choose one near the program that will use it. If there is no instance of that ID
+yet, one is created further down, in your project only with the box ticked.
+
+- `BASIC` is the cheapest tier: one node. `STANDARD_HA` keeps a second one ready, which takes over when the first one
+  fails, and costs about twice as much. To practise, it is always `STANDARD_HA`.
+- The tunnel is for programs outside the instance's network. A section of its own explains it below.
+"""
+
+# %% id="instance-form" tags=["translate"]
+# @title Instance and session
+REGION = "us-central1"  # @param {type:"string"}
+INSTANCE_ID = "chat-tutorial-en"  # @param {type:"string"}
+# @markdown Create the instance if there is none? **It costs money until it is deleted.** Not needed to practise.
+CREATE_INSTANCE = False  # @param {type:"boolean"}
+TIER = "BASIC"  # @param ["BASIC", "STANDARD_HA"]
+# @markdown The local end of a tunnel to the instance. Blank: connect to its address.
+TUNNEL = ""  # @param {type:"string", placeholder:"127.0.0.1:6378"}
 SESSION_ID = "memorystore-tutorial-en"  # @param {type:"string"}
+
+# %% id="find"
+from helpers.memorystore import list_instances
+
+print(list_instances(project, REGION))
+
+# %% [markdown] id="creation"
+"""
+### Create it
+
+On Google Cloud this takes some minutes, on the emulator a second or two. If you interrupt the cell, the creation goes
+on; run the cell again to go on waiting. Two settings can be had for nothing, and are on:
+
+- **AUTH**: the instance asks for a password, the AUTH string, which Memorystore makes up.
+- **In-transit encryption** (TLS): it must be chosen now and cannot be changed later.
+
+An instance of version 5.0 or later that was made in another way will do as well: enter its ID above. It can be created
+in the [console](https://cloud.google.com/memorystore/docs/redis/create-instance-console), or with gcloud:
+
+```shell
+gcloud redis instances create INSTANCE --region=REGION --size=1 --tier=basic --redis-version=redis_7_2 \
+  --enable-auth --transit-encryption-mode=server-authentication
+```
+"""
+
+# %% id="create" tags=["translate"]
+from helpers.memorystore import create_instance
+
+name = f"projects/{project}/locations/{REGION}/instances/{INSTANCE_ID}"
+states = {instance.name: instance.state for instance in list_instances(project, REGION)}
+created = states.get(name, "CREATING") == "CREATING"  # by this notebook, now or before an interruption
+
+if created:
+    assert CREATE_INSTANCE or practising, "There is no such instance. Tick the box of the form to create it."
+    create_instance(name, tier="STANDARD_HA" if practising else TIER)
+
+print(list_instances(project, REGION))
+
+# %% [markdown] id="connection"
+"""
+### Connect by name
+
+The name is all that `connect` needs. It looks up the address, fetches the AUTH string, and accepts only a server that
+proves to be this instance: its certificate must be signed by one of the instance's own certificate authorities, and
+name the instance's address. No password is typed, printed or saved.
+"""
 
 # %% id="connect"
 from helpers import connect
 
-client = connect(ENDPOINT)
+client = connect(name, tunnel=TUNNEL)
 
 assert client.ping()
+
+# %% [markdown] id="endpoint"
+"""
+### From where?
+
+An instance has a private address: it answers inside its network and nowhere else.
+
+| from where | how |
+|---|---|
+| Workbench | create the Workbench instance in the same network |
+| Colab Enterprise | use a runtime template with that network (not verified by us) |
+| laptop | open a tunnel through a small VM in the network |
+| Colab | connect Colab to a local runtime on the laptop that holds the tunnel |
+
+The tunnel is one command, which keeps running in a terminal of its own. `REDIS_IP` is the address that `gcloud redis
+instances describe INSTANCE --region=REGION` shows, and 6378 is the port with TLS (6379 without):
+
+```shell
+gcloud compute ssh VM --zone=ZONE --tunnel-through-iap -- -N -L 6378:REDIS_IP:6378
+```
+
+It needs the role `roles/iap.tunnelResourceAccessor` and a firewall rule that lets 35.235.240.0/20 reach the VM on
+port 22. Then enter `127.0.0.1:6378` in the form above as the tunnel. The certificate is verified all the same: what has
+to be at the other end is the instance, not whatever listens on the port.
+"""
 
 # %% [markdown] id="history"
 """
@@ -291,6 +357,72 @@ expiring.add_user_message(GREETING)
 
 assert 0 < client.ttl(expiring.key) <= 3600
 
+# %% [markdown] id="failover"
+"""
+## When things change
+
+### A failover
+
+When a node of a `STANDARD_HA` instance fails, its replica takes over under the same address. Connections drop, and for
+some seconds nothing answers. Here is a failover on purpose, with a conversation that goes on meanwhile: reading waits
+and tries again, and a message is stored once, even where the answer to the first attempt was lost.
+
+An instance that was there before this notebook is left alone, here and in the next section: others may be using it.
+"""
+
+# %% id="fail-over" tags=["translate"]
+import time
+
+from helpers.memorystore import failover_instance, get_instance
+
+steadfast = MemorystoreChatMessageHistory(client, f"{SESSION_ID}-failover")
+steadfast.clear()
+
+if created and get_instance(name).tier == "STANDARD_HA":
+    operation = failover_instance(name, wait=False)
+    written, longest = 0, 0.0
+    while not operation.done():
+        started = time.monotonic()
+        steadfast.add_user_message(f"Message {written}")
+        longest = max(longest, time.monotonic() - started)
+        written += 1
+        assert len(steadfast) == written
+        time.sleep(0.5)
+
+    assert [message.content for message in steadfast.messages] == [f"Message {n}" for n in range(written)]
+    print("The conversation waited for the replica." if longest > 1 else "The conversation never had to wait.")
+    print("No message was lost or stored twice, and all are in their order.")
+else:
+    print("No failover: the instance has no replica, or was there before.")
+
+# %% [markdown] id="rotation"
+"""
+### A new password
+
+An AUTH string that has become known is replaced by switching AUTH off and on again; for the moment between the two,
+the instance asks nobody for a password. A client made by `connect` notices when the old string is refused, and fetches
+the new one by itself.
+"""
+
+# %% id="rotate"
+from helpers.memorystore import rotate_auth_string
+
+if created:
+    rotate_auth_string(name)
+    client.connection_pool.disconnect()  # whoever connects from now on needs the new one
+
+assert client.ping()
+
+# %% [markdown] id="cluster"
+"""
+### When one node is not enough
+
+`connect` takes the name of a [Memorystore for Redis Cluster](https://cloud.google.com/memorystore/docs/cluster) too,
+`projects/PROJECT/locations/REGION/clusters/CLUSTER`, and returns a client that finds the right node for each
+conversation. There the password is your Google Cloud access token, good for an hour and renewed by itself. It needs one
+more package, `google-cloud-redis-cluster`, and the role `roles/redis.dbConnectionUser`.
+"""
+
 # %% [markdown] id="cleanup"
 """
 ## Clean up
@@ -301,8 +433,8 @@ When a conversation is no longer needed, `clear` deletes it. **The messages are 
 """
 
 # %% id="clear"
-for session in [SESSION_ID, f"{SESSION_ID}-stranger", f"{SESSION_ID}-expiring"]:
-    finished = MemorystoreChatMessageHistory(client, session)
+for suffix in ["", "-stranger", "-expiring", "-failover"]:
+    finished = MemorystoreChatMessageHistory(client, SESSION_ID + suffix)
     finished.clear()
     assert finished.messages == []
 
@@ -310,23 +442,21 @@ for session in [SESSION_ID, f"{SESSION_ID}-stranger", f"{SESSION_ID}-expiring"]:
 """
 ### The instance
 
-As long as the instance exists, it costs money. To delete it, with everything in it, give its full name, tick the box
-and run the cell. It needs the role `roles/redis.admin` and takes a few minutes.
+As long as the instance exists, it costs money. To delete it, with everything in it, enter its ID once more and run the
+cell. Blank leaves it as it is; an instance that you practised on is deleted in any case.
 """
 
 # %% id="delete-instance" tags=["translate"]
 # @title Delete the instance
 # @markdown Deletes the instance and all that it holds. This cannot be undone.
-DELETE_INSTANCE = False  # @param {type:"boolean"}
-INSTANCE = ""  # @param {type:"string", placeholder:"projects/PROJECT/locations/REGION/instances/INSTANCE"}
+INSTANCE_ID_AGAIN = ""  # @param {type:"string"}
 
-if DELETE_INSTANCE:
-    assert INSTANCE, "Give the full name of the instance."
-    from google.cloud import redis_v1
+from helpers.memorystore import delete_instance
 
-    operation = redis_v1.CloudRedisClient().delete_instance(name=INSTANCE, timeout=30)
-    operation.result(timeout=1800)
-    print("Deleted:", INSTANCE)
+confirmation = INSTANCE_ID if practising else INSTANCE_ID_AGAIN
+if confirmation:
+    delete_instance(name, confirm=confirmation)
+    assert name not in [instance.name for instance in list_instances(project, REGION)]
 else:
     print("Nothing was deleted.")
 
@@ -336,6 +466,7 @@ else:
 
 - [Chat history in Redis](01_redis.ipynb): what Redis holds, streaming, async, and bounding a history.
 - [The kit on GitHub]({{repository}}), with these tutorials in other languages.
-- An instance of your own: fill in the forms above and choose **Run all** again.
+- A project of your own: fill in the forms above and choose **Run all** again.
+- The emulator for your own programs and tests: `python -m helpers.emulator --help`.
 - [Memorystore for Redis](https://cloud.google.com/memorystore/docs/redis) in Google Cloud's documentation.
 """
