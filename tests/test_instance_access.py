@@ -456,6 +456,7 @@ def test_tls_spoken_to_a_plaintext_port(memorystore_emulator: Emulator) -> None:
 def test_an_authority_that_is_not_loaded(emulator: Emulator) -> None:
     error = failure(url())
     assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+    assert "self-signed certificate in certificate chain" in str(error)
     assert "load every certificate of the instance's server_ca_certs" in last_line(error)
 
 

@@ -411,7 +411,7 @@ def test_a_node_that_is_not_the_clusters(
     impostor, right = nodes.listeners[2], nodes.listeners[2].tls
     if fault == "another authority":
         impostor.tls = Authority().server_context(ADDRESS, common_name_only=False)
-        said = "certificate verify failed: unable to get local issuer"
+        said = "certificate verify failed: self-signed certificate in certificate chain"
     else:
         impostor.tls = authority.server_context("127.0.0.2", common_name_only=False)
         said = "IP address mismatch, certificate is not valid for '127.0.0.1'"
@@ -469,10 +469,14 @@ def test_an_authority_that_the_system_trusts(
     )
     assert ordinary.ping()
     ordinary.close()
-    with pytest.raises(ConnectionFailedError, match="certificate verify failed: unable to get local issuer"):
+    with pytest.raises(
+        ConnectionFailedError, match="certificate verify failed: self-signed certificate in certificate chain"
+    ):
         call(client, asynchronous, "PING")
     forget(NAME)
-    with pytest.raises(ConnectionFailedError, match="certificate verify failed: unable to get local issuer"):
+    with pytest.raises(
+        ConnectionFailedError, match="certificate verify failed: self-signed certificate in certificate chain"
+    ):
         connect(NAME)
 
 

@@ -83,7 +83,8 @@ class Authority:
         encryption = BestAvailableEncryption(password.encode())
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "server.pem")
-            pem = certificate.public_bytes(Encoding.PEM)
+            # The authority is sent along, as the service does, by the errors that its users report.
+            pem = certificate.public_bytes(Encoding.PEM) + self.certificate.public_bytes(Encoding.PEM)
             file.write_bytes(pem + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
             context.load_cert_chain(file, password=password)
         return context
