@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
             )
     for name in READERS_OWN:
         os.environ.pop(name, None)
+    os.environ["HELPERS_LANGUAGE"] = "en"  # whatever the locale of who runs the tests
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from helpers.connection import connect
     from helpers.history import MemorystoreChatMessageHistory, RedisChatMessageHistory
     from helpers.models import chat_model
+    from helpers.voice import speak
 
 _HOMES = {
     "MemorystoreChatMessageHistory": "helpers.history",
@@ -19,6 +20,7 @@ _HOMES = {
     "authenticate": "helpers.authentication",
     "chat_model": "helpers.models",
     "connect": "helpers.connection",
+    "speak": "helpers.voice",
 }
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "authenticate",
     "chat_model",
     "connect",
+    "speak",
 ]
 
 

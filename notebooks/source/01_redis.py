@@ -47,6 +47,9 @@ if importlib.util.find_spec("helpers") is None:
 
 import helpers
 
+# %% id="language" tags=["translate"]
+helpers.speak("en")
+
 # %% [markdown] id="endpoint"
 """
 ### Where is your Redis?

@@ -65,6 +65,9 @@ if importlib.util.find_spec("helpers") is None:
 
 import helpers
 
+# %% id="language" tags=["translate"]
+helpers.speak("en")
+
 # %% [markdown] id="project"
 """
 ### Your Google Cloud project

@@ -1,0 +1,114 @@
+"""The catalogs of what `helpers` says: texts marked with `say` and `words`, and the offline model's languages."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from string import Formatter
+
+import polib
+
+import helpers
+from helpers.languages import LANGUAGES, SOURCE_LANGUAGE
+from helpers.offline_model import CONTEXT, Language
+from helpers.voice import CATALOGS
+
+_PACKAGE = Path(helpers.__file__).parent
+_PATTERNS = ("signs", "introduces", "asks_name", "asks_previous", "asks_count")
+_GROUPS = {"introduces": 1}
+
+
+def texts() -> dict[tuple[str, str], str]:
+    """Every English text by context and text, with the files that it is said in."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "words"):
+                first = node.args[0]
+                if isinstance(first, ast.Constant):
+                    where = path.relative_to(_PACKAGE.parent).as_posix()
+                    found.setdefault(("", str(first.value)), []).append(where)
+    for field in fields(Language):
+        found[(CONTEXT + field.name, str(field.default))] = ["helpers/offline_model.py"]
+    return {key: " ".join(dict.fromkeys(places)) for key, places in found.items()}
+
+
+def path_of(language: str) -> Path:
+    """Where a language's catalog lies."""
+    return CATALOGS / f"{language}.po"
+
+
+def _entries(language: str) -> dict[tuple[str, str], polib.POEntry]:
+    path = path_of(language)
+    if not path.exists():
+        return {}
+    return {(entry.msgctxt or "", entry.msgid): entry for entry in polib.pofile(str(path))}
+
+
+def extract() -> None:
+    """Bring every catalog up to date. A text that has changed is a new one; what is no longer said goes."""
+    CATALOGS.mkdir(exist_ok=True)
+    for language in LANGUAGES:
+        if language != SOURCE_LANGUAGE:
+            updated(language).save(str(path_of(language)))
+
+
+def updated(language: str) -> polib.POFile:
+    """A language's catalog as it should be, with the translations that there are."""
+    known = _entries(language)
+    catalog = polib.POFile(wrapwidth=0)
+    catalog.metadata = {
+        "Project-Id-Version": "chat-history-tutorials",
+        "Language": language.replace("-", "_"),
+        "MIME-Version": "1.0",
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Transfer-Encoding": "8bit",
+    }
+    for (context, text), places in texts().items():
+        entry = polib.POEntry(msgctxt=context or None, msgid=text, comment=places)
+        if old := known.get((context, text)):
+            entry.msgstr, entry.flags, entry.tcomment = old.msgstr, old.flags, old.tcomment
+        catalog.append(entry)
+    return catalog
+
+
+def problems(language: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with a language's catalog: the text that it is about, and what."""
+    if language == SOURCE_LANGUAGE:
+        return
+    known, wanted = _entries(language), texts()
+    for key in wanted:
+        entry = known.get(key)
+        if entry is None or not entry.msgstr:
+            yield key[1], "not translated."
+        elif entry.fuzzy:
+            yield key[1], "the translation is marked fuzzy."
+        elif key[0].startswith(CONTEXT):
+            if trouble := _pattern_trouble(key[0].removeprefix(CONTEXT), entry.msgstr):
+                yield key[0], trouble
+        elif _placeholders(key[1]) != _placeholders(entry.msgstr):
+            yield key[1], "the placeholders differ from the English text."
+    for key in known.keys() - wanted.keys():
+        yield key[1], "obsolete: nothing says this any more."
+    if known and path_of(language).read_text(encoding="utf-8") != str(updated(language)):
+        yield "-", "the file is not as localize.py extract leaves it."
+
+
+def _placeholders(text: str) -> list[str]:
+    return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+
+
+def _pattern_trouble(field: str, value: str) -> str | None:
+    if field not in _PATTERNS:
+        default = str(getattr(Language, field))
+        if field != "not_names" and _placeholders(default) != _placeholders(value):
+            return "the placeholders differ from the English text."
+        return None
+    try:
+        groups = re.compile(value.replace("{name}", "x")).groups
+    except re.error as error:
+        return f"no regular expression: {error}."
+    if groups != _GROUPS.get(field, 0):
+        return f"it has {groups} groups, not {_GROUPS.get(field, 0)}."
+    return None
