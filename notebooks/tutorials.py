@@ -2,15 +2,13 @@
 
 import os
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 
 from helpers.languages import LANGUAGES as LANGUAGES
 from helpers.languages import SOURCE_LANGUAGE
 
 HERE = Path(__file__).resolve().parent
-SOURCE = HERE / "source"
-LOCALES = HERE / "locales"
-README = HERE.parent / "README.md"
 
 ENGLISH = SOURCE_LANGUAGE
 PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
@@ -27,7 +25,27 @@ READERS_OWN = (
 
 def tutorials() -> list[str]:
     """The names of the tutorials, in the order in which they are read."""
-    return sorted(path.stem for path in SOURCE.glob("*.py"))
+    return sorted(path.stem for path in (HERE / "source").glob("*.py"))
+
+
+def root() -> Path:
+    """The repository's folder."""
+    return HERE.parent
+
+
+def source_path(tutorial: str) -> Path:
+    """Where a tutorial's English source lies."""
+    return HERE / "source" / f"{tutorial}.py"
+
+
+def catalog_path(language: str) -> Path:
+    """Where a language's translations lie."""
+    return HERE / "locales" / f"{language}.po"
+
+
+def glossary_path(language: str) -> Path:
+    """Where a language's terms lie."""
+    return HERE / "locales" / f"{language}.glossary.tsv"
 
 
 def notebook_path(language: str, tutorial: str) -> Path:
@@ -37,8 +55,12 @@ def notebook_path(language: str, tutorial: str) -> Path:
 
 def repository() -> str:
     """The repository's address, from its one home in pyproject.toml."""
-    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
-    address: str = project["project"]["urls"]["Repository"]
+    return _repository((root() / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@lru_cache
+def _repository(pyproject: str) -> str:
+    address: str = tomllib.loads(pyproject)["project"]["urls"]["Repository"]
     return address.rstrip("/")
 
 
