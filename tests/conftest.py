@@ -32,8 +32,13 @@ def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of the repository's working tree, to be spoiled at will."""
+    return copy_of_the_tree(tmp_path)
+
+
+def copy_of_the_tree(folder: Path) -> Path:
+    """Copy the repository's working tree into a folder."""
     ignored = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", "*.egg-info")
-    return Path(shutil.copytree(ROOT, tmp_path / "tree", ignore=ignored))
+    return Path(shutil.copytree(ROOT, folder / "tree", ignore=ignored))
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
