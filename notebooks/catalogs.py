@@ -217,8 +217,8 @@ def _entry(message: Message) -> polib.POEntry:
 # --- glossaries -------------------------------------------------------------------------------
 
 _GLOSSARY = """\
-# English term<TAB>translation. Several translations that are right are separated by " | ". A translation that
-# ends in * is a stem. Lines that begin with # are comments: fill in a translation below and take the # away.
+# English term<TAB>translation; several right ones are separated by " | ". A word that ends in * is a stem.
+# Lines that begin with # are comments: fill in a translation below, and take the # away.
 """
 
 

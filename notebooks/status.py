@@ -126,14 +126,21 @@ def _line_difference(old: str, new: str) -> str:
 def _word_difference(old: str, new: str) -> str:
     """Prose with what is gone as [-…-] and what is new as {+…+}; where lines break does not count."""
     before, after = (_pieces(text) for text in (old, new))
-    shown = []
+    shown, gone, come = "", "", ""
     for kind, start, end, first, last in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        gone, come = "".join(before[start:end]), "".join(after[first:last])
-        if kind == "equal":
-            shown.append(come)
-            continue
-        shown.append((f"[-{gone}-]" if gone else "") + (f"{{+{come}+}}" if come else ""))
-    return "".join(shown)
+        ours, theirs = "".join(before[start:end]), "".join(after[first:last])
+        if kind == "equal" and (theirs.strip(" ") or not (gone or come)):
+            shown += _change(gone, come) + theirs
+            gone = come = ""
+        else:  # a change, or no more than the space between two
+            gone, come = gone + ours, come + theirs
+    return shown + _change(gone, come)
+
+
+def _change(gone: str, come: str) -> str:
+    if gone.endswith(" ") and come.endswith(" "):
+        return _change(gone[:-1], come[:-1]) + " "
+    return (f"[-{gone}-]" if gone else "") + (f"{{+{come}+}}" if come else "")
 
 
 def _pieces(text: str) -> list[str]:
