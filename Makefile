@@ -31,7 +31,7 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python notebooks/localize.py check --awaiting-translation-ok
-	$(BIN)/pytest --numprocesses auto --maxprocesses 2
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4
 
 release-check: $(READY)
 	$(BIN)/python notebooks/localize.py check

@@ -33,7 +33,8 @@ def emulator_host() -> str | None:
     name, _, port = host.rpartition(":")
     if not name or "/" in host or not port.isdecimal():
         raise ValueError(
-            f"{EMULATOR_VARIABLE} is {host!r}.\n" + say("Its form is {form}.", form="HOST:PORT, such as 127.0.0.1:8090")
+            f"{EMULATOR_VARIABLE} is {host!r}.\n"
+            + say("Its form is {form}, such as {example}.", form="HOST:PORT", example="127.0.0.1:8090")
         )
     return host
 

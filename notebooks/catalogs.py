@@ -185,7 +185,7 @@ def start(language: str) -> None:
     """
     if language not in LANGUAGES:
         raise UsageError(
-            f"{language} is not in the table of languages. Add a line to LANGUAGES in notebooks/tutorials.py, "
+            f"{language} is not in the table of languages. Add a line to LANGUAGES in helpers/languages.py, "
             f'with what its speakers call it, as in\n    "{language}": "Deutsch",'
         )
     path = catalog_path(language)

@@ -9,6 +9,7 @@ from typing import Any
 import polib
 from nbformat import NotebookNode
 
+import spoken
 from building import localized, read_built, readme, serialized, with_outputs_of
 from catalogs import (
     MARKER_KEY,
@@ -55,6 +56,7 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
     for language in languages or LANGUAGES:
         if language != ENGLISH:
             found.extend(_catalog_problems(language))
+            found.extend(_spoken_problems(language))
         for tutorial in tutorials():
             found.extend(_notebook_problems(language, tutorial))
     found.extend(_page_problems())
@@ -91,6 +93,13 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
                 "obsolete: the English source has no such cell. Remove the entry, or give it to another.",
             )
     yield from _glossary_problems(language)
+
+
+def _spoken_problems(language: str) -> Iterator[Problem]:
+    """What is wrong with the catalog of what the package says."""
+    for text, trouble in spoken.problems(language):
+        awaiting = trouble.startswith(spoken.AWAITING)
+        yield Problem(f"{language}/helpers, {text!r}", trouble, spoken.path_of(language), awaiting=awaiting)
 
 
 def _where(language: str, key: str) -> str:

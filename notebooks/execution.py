@@ -21,8 +21,8 @@ from nbformat import NotebookNode
 VARIES = "varies"
 CELL_SECONDS = 120
 _PATIENCE_SECONDS = 3.0
-AT_ONCE = max(1, min(2, os.cpu_count() or 1))
-"""How many notebooks run at the same time: one a core, and no more than two."""
+AT_ONCE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""How many notebooks run at the same time: one a core that this process may use."""
 
 T = TypeVar("T")
 Failure = CellExecutionError | CellTimeoutError | DeadKernelError

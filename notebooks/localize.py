@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+import spoken
 from building import build
 from catalogs import SourceError, UsageError, extract, start
 from checking import check
@@ -46,7 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("\n".join(differences(options.language, names)) or "Nothing awaits translation.\n", end="")
         else:
             start(options.language)
-            for path in (catalog_path(options.language), glossary_path(options.language)):
+            spoken.extract(options.language)
+            started = (
+                catalog_path(options.language),
+                spoken.path_of(options.language),
+                glossary_path(options.language),
+            )
+            for path in started:
                 print(f"{path.relative_to(root())}: started")
     except SourceError as error:
         print(error, file=sys.stderr)
@@ -60,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="localize.py",
-        description="Make the localized notebooks from notebooks/source/ and notebooks/locales/.",
+        description="Make the localized notebooks from source/ and locales/, and keep the catalogs.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -111,8 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     starting = command(
         "new",
         "start a language",
-        "Start a language that stands in the table of languages, LANGUAGES in notebooks/tutorials.py: make a catalog "
-        "without translations, and a glossary to fill in.",
+        "Start a language that stands in the table of languages, LANGUAGES in helpers/languages.py: make catalogs "
+        "without translations, one of the tutorials and one of what the package says, and a glossary to fill in.",
     )
     starting.add_argument("language", metavar="LANGUAGE", help="its code, such as de or pt-BR")
     return parser
@@ -124,6 +131,7 @@ def _extract() -> int:
             continue
         if catalog_path(language).exists():
             print(extract(language))
+            spoken.extract(language)
         else:
             print(f"{language}: there is no catalog; localize.py new {language} starts one.")
     write_readmes()

@@ -27,13 +27,16 @@ def glossary_differences(english: str, translation: str, terms: list[Term]) -> I
 
 
 def _contains(text: str, term: str, *, plural: bool = False) -> bool:
-    """Whether a text has a term as a word; other scripts put no space between a word and what follows it."""
+    """Whether a text has a term as a word; other scripts put no space between a word and what stands beside it."""
+    term = _folded(term)
     words = r"\s+".join(
         re.escape(word.removesuffix("*")) + (rf"[{_LETTER}]*" if word.endswith("*") else "")
-        for word in _folded(term).split()
+        for word in term.split()
     )
-    end = rf"{'(?:e?s)?' if plural else ''}(?![{_LETTER}])"
-    return re.search(rf"(?<![{_LETTER}]){words}{end}", text, re.IGNORECASE) is not None
+    begins, ends = (re.match(f"[{_LETTER}]", sign) is not None for sign in (term[0], term.rstrip("*")[-1]))
+    before = f"(?<![{_LETTER}])" if begins else ""
+    after = f"(?![{_LETTER}])" if ends else ""
+    return re.search(f"{before}{words}{'(?:e?s)?' if plural else ''}{after}", text, re.IGNORECASE) is not None
 
 
 def _folded(text: str) -> str:

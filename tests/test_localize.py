@@ -1,6 +1,7 @@
 """Catalogs, code, links and notebooks cannot drift apart unseen."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import polib
 import pytest
 
 import building
+import spoken
 import tutorials as kit
 from catalogs import AWAITING, MARKER, MARKER_KEY, SourceError, Term, read_source
 from checking import check
@@ -60,7 +62,7 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(building, "execute", executes_nothing)
         for language in ("zh-CN", "fr", "es"):
             shutil.rmtree(tree / f"notebooks/{language}")
-        table = tree / "notebooks/tutorials.py"
+        table = tree / "helpers/languages.py"
         text = table.read_text(encoding="utf-8")
         table.write_text(re.sub(r'\n    "(?!en|ko)[\w-]+": "[^"]+",', "", text), encoding="utf-8")
         main(["extract"])
@@ -73,6 +75,10 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 text = source.read_text(encoding="utf-8")
                 source.write_text(re.sub(without, "", text, flags=re.MULTILINE | re.DOTALL), encoding="utf-8")
         main(["extract"])
+        said = polib.pofile(str(spoken.path_of("ko")), wrapwidth=0)
+        for entry in said.untranslated_entries():
+            entry.msgstr = entry.msgid
+        said.save()
         catalog = polib.pofile(str(kit.catalog_path("ko")), wrapwidth=0)
         for entry in catalog.obsolete_entries():
             catalog.remove(entry)
@@ -580,7 +586,7 @@ def test_a_language_is_started_with_one_line_in_the_table(
 ) -> None:
     status, printed = localize("new", "tlh")
     assert status == 2
-    assert "Add a line to LANGUAGES in notebooks/tutorials.py" in printed
+    assert "Add a line to LANGUAGES in helpers/languages.py" in printed
     assert '"tlh":' in printed
 
     monkeypatch.setitem(LANGUAGES, "tlh", "tlhIngan Hol")
@@ -607,7 +613,8 @@ def test_a_language_is_started_with_one_line_in_the_table(
 def test_exit_statuses_of_the_command_line(in_order: Path) -> None:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         script = str(in_order / "notebooks/localize.py")
-        return subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True)
+        environment = os.environ | {"PYTHONPATH": str(in_order)}  # where the table of languages is
+        return subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, env=environment)
 
     assert run("check").stdout == "no problem(s) in 2 languages.\n"
     assert run("check").returncode == 0

@@ -10,14 +10,14 @@ import polib
 import pytest
 from langchain_core.messages import HumanMessage
 
-import messages
+import spoken
 from helpers import connect, speak, voice
 from helpers.embedded import EmbeddedServer
 from helpers.languages import LANGUAGES
 from helpers.offline_model import OfflineChatModel
 from helpers.voice import say
 from tests.test_connection import failure
-from tutorials import LOCALES, notebook_path, tutorials
+from tutorials import catalog_path, notebook_path, tutorials
 
 OTHERS = [code for code in LANGUAGES if code != "en"]
 TEXT = "No instances."
@@ -83,16 +83,17 @@ def test_an_errors_first_line_is_english_and_its_advice_is_not(language: str) ->
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_a_catalog_is_complete(language: str) -> None:
-    assert list(messages.problems(language)) == []
+def test_a_catalog_lacks_nothing_but_translations(language: str) -> None:
+    """Those a release asks for, so that a new message needs no translator at hand."""
+    assert [found for found in spoken.problems(language) if not found[1].startswith(spoken.AWAITING)] == []
 
 
 @pytest.fixture
 def korean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the Korean catalog, to be spoiled."""
     copy = tmp_path / "ko.po"
-    copy.write_text(messages.path_of("ko").read_text(encoding="utf-8"), encoding="utf-8")
-    monkeypatch.setattr(messages, "CATALOGS", tmp_path)
+    copy.write_text(spoken.path_of("ko").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(spoken, "path_of", lambda language: tmp_path / f"{language}.po")
     return copy
 
 
@@ -120,27 +121,27 @@ def test_what_is_wrong_with_a_catalog_is_named(
     korean: Path, text: str, changes: dict[str, object], trouble: str
 ) -> None:
     _spoil(korean, text, **changes)
-    assert any(trouble in found for _, found in messages.problems("ko"))
+    assert any(trouble in found for _, found in spoken.problems("ko"))
 
 
 def test_a_text_that_is_new_is_missing_and_one_that_went_is_dropped(
     korean: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = messages.texts()
+    said = spoken.texts()
     del said["", TEXT]
     said["", "Something new."] = "helpers/memorystore.py"
-    monkeypatch.setattr(messages, "texts", lambda: said)
-    assert {found for _, found in messages.problems("ko")} >= {
-        "not translated.",
+    monkeypatch.setattr(spoken, "texts", lambda: said)
+    assert {found for _, found in spoken.problems("ko")} >= {
+        "missing from the catalog; run localize.py extract.",
         "obsolete: nothing says this any more.",
     }
-    messages.updated("ko").save(str(korean))
-    assert [found for _, found in messages.problems("ko")] == ["not translated."]
+    spoken.extract("ko")
+    assert [found for _, found in spoken.problems("ko")] == ["awaiting translation: not translated."]
 
 
 def test_every_text_that_is_said_is_a_literal() -> None:
     """What is put together at run time could not be found for the catalogs."""
-    package = Path(messages.__file__).parent.parent / "helpers"
+    package = Path(spoken.__file__).parent.parent / "helpers"
     for path in package.rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "words":
@@ -157,7 +158,7 @@ def test_a_notebook_speaks_its_own_language(language: str, tutorial: str) -> Non
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_the_offline_model_holds_the_tutorials_conversation(language: str) -> None:
-    catalog = {entry.msgctxt: entry.msgstr for entry in polib.pofile(str(LOCALES / f"{language}.po"))}
+    catalog = {entry.msgctxt: entry.msgstr for entry in polib.pofile(str(catalog_path(language)))}
     said = dict(re.findall(r'^(\w+) = "(.*)"$', catalog["01_redis/conversation"], re.MULTILINE))
     model = OfflineChatModel()
     greeting, question = HumanMessage(said["GREETING"]), HumanMessage(said["QUESTION"])

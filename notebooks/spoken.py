@@ -9,12 +9,10 @@ from string import Formatter
 
 import polib
 
-import helpers
-from helpers.languages import LANGUAGES, SOURCE_LANGUAGE
 from helpers.offline_model import CONTEXT, Language
-from helpers.voice import CATALOGS
+from tutorials import ENGLISH, root
 
-_PACKAGE = Path(helpers.__file__).parent
+AWAITING = "awaiting translation: "
 _PATTERNS = ("signs", "introduces", "asks_name", "asks_previous", "asks_count")
 _GROUPS = {"introduces": 1}
 
@@ -22,12 +20,12 @@ _GROUPS = {"introduces": 1}
 def texts() -> dict[tuple[str, str], str]:
     """Every English text by context and text, with the files that it is said in."""
     found: dict[tuple[str, str], list[str]] = {}
-    for path in sorted(_PACKAGE.rglob("*.py")):
+    for path in sorted((root() / "helpers").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "words"):
                 first = node.args[0]
                 if isinstance(first, ast.Constant):
-                    where = path.relative_to(_PACKAGE.parent).as_posix()
+                    where = path.relative_to(root()).as_posix()
                     found.setdefault(("", str(first.value)), []).append(where)
     for field in fields(Language):
         found[(CONTEXT + field.name, str(field.default))] = ["helpers/offline_model.py"]
@@ -36,7 +34,7 @@ def texts() -> dict[tuple[str, str], str]:
 
 def path_of(language: str) -> Path:
     """Where a language's catalog lies."""
-    return CATALOGS / f"{language}.po"
+    return root() / "helpers" / "locales" / f"{language}.po"
 
 
 def _entries(language: str) -> dict[tuple[str, str], polib.POEntry]:
@@ -46,12 +44,10 @@ def _entries(language: str) -> dict[tuple[str, str], polib.POEntry]:
     return {(entry.msgctxt or "", entry.msgid): entry for entry in polib.pofile(str(path))}
 
 
-def extract() -> None:
-    """Bring every catalog up to date. A text that has changed is a new one; what is no longer said goes."""
-    CATALOGS.mkdir(exist_ok=True)
-    for language in LANGUAGES:
-        if language != SOURCE_LANGUAGE:
-            updated(language).save(str(path_of(language)))
+def extract(language: str) -> None:
+    """Bring a catalog up to date. A text that has changed is a new one; what is no longer said goes."""
+    path_of(language).parent.mkdir(exist_ok=True)
+    updated(language).save(str(path_of(language)))
 
 
 def updated(language: str) -> polib.POFile:
@@ -74,16 +70,21 @@ def updated(language: str) -> polib.POFile:
 
 
 def problems(language: str) -> Iterator[tuple[str, str]]:
-    """What is wrong with a language's catalog: the text that it is about, and what."""
-    if language == SOURCE_LANGUAGE:
+    """What is wrong with a language's catalog: the text that it is about, and what.
+
+    What begins with `AWAITING` is no more than a translation that has still to be made.
+    """
+    if language == ENGLISH:
         return
     known, wanted = _entries(language), texts()
     for key in wanted:
         entry = known.get(key)
-        if entry is None or not entry.msgstr:
-            yield key[1], "not translated."
+        if entry is None:
+            yield key[1], "missing from the catalog; run localize.py extract."
+        elif not entry.msgstr:
+            yield key[1], AWAITING + "not translated."
         elif entry.fuzzy:
-            yield key[1], "the translation is marked fuzzy."
+            yield key[1], AWAITING + "marked fuzzy."
         elif key[0].startswith(CONTEXT):
             if trouble := _pattern_trouble(key[0].removeprefix(CONTEXT), entry.msgstr):
                 yield key[0], trouble
