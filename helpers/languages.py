@@ -6,6 +6,7 @@ LANGUAGES = {
     "zh-CN": "简体中文",
     "fr": "Français",
     "es": "Español",
+    "ja": "日本語",
 }
 """Codes and the languages' own names, in the order in which they are shown. English is the source."""
 
