@@ -7,6 +7,7 @@ LANGUAGES = {
     "fr": "Français",
     "es": "Español",
     "ja": "日本語",
+    "pt-BR": "Português (Brasil)",
 }
 """Codes and the languages' own names, in the order in which they are shown. English is the source."""
 
