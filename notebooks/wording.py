@@ -30,8 +30,7 @@ def _contains(text: str, term: str, *, plural: bool = False) -> bool:
     """Whether a text has a term as a word; other scripts put no space between a word and what stands beside it."""
     term = _folded(term)
     words = r"\s+".join(
-        re.escape(word.removesuffix("*")) + (rf"[{_LETTER}]*" if word.endswith("*") else "")
-        for word in term.split()
+        re.escape(word.removesuffix("*")) + (rf"[{_LETTER}]*" if word.endswith("*") else "") for word in term.split()
     )
     begins, ends = (re.match(f"[{_LETTER}]", sign) is not None for sign in (term[0], term.rstrip("*")[-1]))
     before = f"(?<![{_LETTER}])" if begins else ""

@@ -11,11 +11,13 @@ import threading
 from helpers.emulator.api_errors import PROVOKING_PROJECTS
 from helpers.emulator.emulator import Emulator
 from helpers.errors import EmbeddedServerError
+from helpers.resource_names import EMULATOR_VARIABLE
+from helpers.voice import say, words
 
-_BANNER = """\
-Memorystore emulator, for practice and tests. It is not Google Cloud: it listens on this computer only,
-costs nothing, and forgets everything when it ends (Ctrl-C). To use it, in another terminal:
-export MEMORYSTORE_EMULATOR_HOST={host}"""
+_BANNER = words(
+    "Memorystore emulator, for practice and tests. It is not Google Cloud: it listens on this computer only, "
+    "costs nothing, and forgets everything when it ends (Ctrl-C). To use it, in another terminal:"
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,7 +91,7 @@ def main() -> int:
         print(f"Port {options.port} of 127.0.0.1 can't be had: {error.strerror}.", file=sys.stderr)
         return 1
     with emulator:
-        print(_BANNER.format(host=emulator.host), flush=True)
+        print(say(_BANNER), f"export {EMULATOR_VARIABLE}={emulator.host}", sep="\n", flush=True)
         if options.until_stdin_closes:
             threading.Thread(target=_wait_for_end_of_stdin, args=(ending,), daemon=True).start()
         ending.get()

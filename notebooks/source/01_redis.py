@@ -89,7 +89,7 @@ client = connect(ENDPOINT)
 
 assert client.ping()
 
-# %% id="latency" tags=["varies"]
+# %% id="latency" tags=["translate", "varies"]
 from time import perf_counter
 
 start = perf_counter()
@@ -161,7 +161,7 @@ assert denied
 `connect` says what the server said and, in the last line, what helps.
 """
 
-# %% id="wrong-password-shown"
+# %% id="wrong-password-shown" tags=["translate"]
 try:
     connect(practice.url, username="chat", password="mistyped")
 except redis.AuthenticationError as error:
@@ -236,7 +236,7 @@ The length of the list is the number of messages. A time to live of -1 means tha
 deletes it; we will come back to that.
 """
 
-# %% id="length"
+# %% id="length" tags=["translate"]
 print("messages:", client.llen(history.key))
 print("time to live:", client.ttl(history.key))
 
@@ -372,7 +372,7 @@ A conversation that only grows costs memory in Redis and tokens at every turn. T
 A window never begins with the result of a tool whose call it cut off, since no chat model accepts that.
 """
 
-# %% id="bounds"
+# %% id="bounds" tags=["translate"]
 from langchain_core.messages import AIMessage, HumanMessage
 
 bounded = RedisChatMessageHistory(
@@ -394,7 +394,7 @@ The clock restarts with every write, so a conversation that goes on is kept, and
 hour later.
 """
 
-# %% id="clock"
+# %% id="clock" tags=["translate"]
 client.expire(bounded.key, 60)
 assert client.ttl(bounded.key) <= 60
 

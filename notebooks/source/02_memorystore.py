@@ -133,7 +133,7 @@ if practising:
 ### Which one?
 
 The region is where the instance runs: choose one near the program that will use it. If there is no instance of that ID
-yet, one is created further down, in your project only with the box ticked.
+yet, one is created further down. In a project of your own that happens only if you tick the box.
 
 - `BASIC` is the cheapest tier: one node. `STANDARD_HA` keeps a second one ready, which takes over when the first one
   fails, and costs about twice as much. To practise, it is always `STANDARD_HA`.
@@ -225,8 +225,9 @@ gcloud compute ssh VM --zone=ZONE --tunnel-through-iap -- -N -L 6378:REDIS_IP:63
 ```
 
 It needs the role `roles/iap.tunnelResourceAccessor` and a firewall rule that lets 35.235.240.0/20 reach the VM on
-port 22. Then enter `127.0.0.1:6378` in the form above as the tunnel. The certificate is verified all the same: what has
-to be at the other end is the instance, not whatever listens on the port.
+port 22. Then enter `127.0.0.1:6378` in the form above as the tunnel, and run that form and the cells below it once
+more. The certificate is verified all the same: what has to be at the other end is the instance, not whatever listens
+on the port.
 """
 
 # %% [markdown] id="history"
