@@ -226,7 +226,7 @@ def create_instance(
     )  # fmt: skip
     free = emulator_host() is not None
     cost = say("On the emulator it costs nothing.") if free else say("It is billed by the hour until it is deleted.")
-    print(announced, cost)
+    print(announced, cost, sep="\n")
     operation: Operation | None = None
     try:
         with advised(f"create {resource}"):

@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import wait
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,7 +100,15 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
     other's. So the loop gets a thread, and signals stay with the main one.
     """
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="notebooks")
+    ending = threading.Event()
+
+    def serve() -> None:
+        while not ending.is_set():
+            # A task that wants to exit, as rich does when its reader went away, leaves the loop; its result says so.
+            with suppress(SystemExit):
+                loop.run_forever()
+
+    thread = threading.Thread(target=serve, name="notebooks")
     thread.start()
     future = asyncio.run_coroutine_threadsafe(main, loop)
     try:
@@ -110,6 +119,7 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
     finally:
         future.cancel()
         asyncio.run_coroutine_threadsafe(_finished(), loop).result()
+        ending.set()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

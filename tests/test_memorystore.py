@@ -74,7 +74,8 @@ def test_an_instance_from_its_creation_to_its_deletion(capsys: pytest.CaptureFix
     assert list_instances(PROJECT) == []
     said = capsys.readouterr().out.splitlines()
     assert said == [
-        "Creating chat in us-central1: BASIC tier, 1 GB, REDIS_7_2. On the emulator it costs nothing.",
+        "Creating chat in us-central1: BASIC tier, 1 GB, REDIS_7_2.",
+        "On the emulator it costs nothing.",
         "chat is ready.",
         "chat is deleted.",
     ]
@@ -332,7 +333,7 @@ def test_the_bill_is_announced_before_the_api_is_asked(
     with pytest.raises(QuotaExceededError):
         create_instance(NAME.replace(PROJECT, "quota-exceeded"), tier="STANDARD_HA", memory_gb=7)
     assert capsys.readouterr().out.endswith(
-        "STANDARD_HA tier, 7 GB, REDIS_7_2. It is billed by the hour until it is deleted.\n"
+        "STANDARD_HA tier, 7 GB, REDIS_7_2.\nIt is billed by the hour until it is deleted.\n"
     )
 
 

@@ -161,12 +161,12 @@ assert denied
 `connect` says what the server said and, in the last line, what helps.
 """
 
-# %% id="wrong-password-shown" tags=["translate"]
+# %% id="wrong-password-shown"
 try:
     connect(practice.url, username="chat", password="mistyped")
 except redis.AuthenticationError as error:
     refusal = str(error)
-    print(refusal.replace(practice.url, "the practice server"))
+    print(refusal.replace(practice.url, "redis://…"))
 
 assert "password" in refusal
 assert "mistyped" not in refusal
