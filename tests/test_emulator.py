@@ -677,7 +677,11 @@ class Program:
     def __init__(self) -> None:
         self.process = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self.process.stdout is not None
-        self.lines = [self.process.stdout.readline() for _ in range(3)]
+        self.lines = []
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if EMULATOR_VARIABLE in line:
+                break
         self.host = self.lines[-1].strip().removeprefix(f"export {EMULATOR_VARIABLE}=")
 
     def client(self) -> redis_v1.CloudRedisClient:
