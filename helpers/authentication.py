@@ -9,7 +9,7 @@ from helpers.resource_names import EMULATOR_VARIABLE
 from helpers.voice import say
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-_PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
+PROJECT_VARIABLE = "GOOGLE_CLOUD_PROJECT"
 
 
 class SignInError(HelpersError):
@@ -37,9 +37,8 @@ def authenticate(project_id: str | None = None) -> str:
     Raises:
         SignInError: There are no credentials, with the command or the click that gives them.
     """
-    project = (project_id or "").strip() or next(
-        filter(None, (os.environ.get(name, "").strip() for name in _PROJECT_VARIABLES)), ""
-    )
+    # No other variable that means a project to some tool: what the notebooks promise of costs hangs on this one.
+    project = (project_id or "").strip() or os.environ.get(PROJECT_VARIABLE, "").strip()
     if not project:
         print(say("Signed in to nothing: no Google Cloud project is set, so none is needed."))
         return ""

@@ -96,6 +96,21 @@ def problems(language: str) -> Iterator[tuple[str, str]]:
         yield "-", "the file is not as localize.py extract leaves it."
 
 
+def states(language: str) -> dict[str, str]:
+    """Whether each text is translated, fuzzy or missing."""
+    if language == ENGLISH:
+        return {text: "translated" for _, text in texts()}
+    known = _entries(language)
+    return {
+        text: "missing"
+        if (entry := known.get((context, text))) is None or not entry.msgstr
+        else "fuzzy"
+        if entry.fuzzy
+        else "translated"
+        for context, text in texts()
+    }
+
+
 def _placeholders(text: str) -> list[str]:
     return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
 

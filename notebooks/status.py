@@ -8,11 +8,13 @@ from pathlib import Path
 
 import polib
 
+import spoken
 from building import badges, readme, title
 from catalogs import KIT, is_current, messages, read_catalog, read_source, translation_line
 from tutorials import ENGLISH, LANGUAGES, root, tutorials
 
 TRANSLATED, FUZZY, MISSING = "translated", "fuzzy", "missing"
+PACKAGE = "helpers"
 
 
 def state(entry: polib.POEntry | None, english: str) -> str:
@@ -23,12 +25,14 @@ def state(entry: polib.POEntry | None, english: str) -> str:
 
 
 def counts(language: str) -> dict[str, Counter[str]]:
-    """How many messages of each tutorial, and of the kit, are in which state."""
-    found: dict[str, Counter[str]] = {name: Counter() for name in [*tutorials(), KIT]}
+    """How many messages of each tutorial, of the kit, and of what the package says, are in which state."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in [*tutorials(), KIT, PACKAGE]}
     catalog = read_catalog(language)
     for message in messages():
         part = message.key.partition("/")[0]
         found[part][TRANSLATED if language == ENGLISH else state(catalog.get(message.key), message.english)] += 1
+    for one in spoken.states(language).values():
+        found[PACKAGE][one] += 1
     return found
 
 
@@ -39,7 +43,7 @@ def _words(count: Counter[str]) -> str:
 
 def table() -> str:
     """Languages × tutorials as text: translated, fuzzy, missing."""
-    parts = [*tutorials(), KIT]
+    parts = [*tutorials(), KIT, PACKAGE]
     rows = [["language", *parts]]
     for language in LANGUAGES:
         found = counts(language)
@@ -114,6 +118,9 @@ def differences(language: str, names: list[str]) -> Iterator[str]:
         else:
             change = _word_difference(old, message.english) + "\n"
         yield f"{where}\n\nEnglish:\n{change}\nPresent translation:\n{entry.msgstr}\n"
+    for text, one in spoken.states(language).items():
+        if one != TRANSLATED:
+            yield f"{language}, what the package says (helpers/locales/{language}.po): {one}\n\n{text}\n"
     if missing:
         yield f"{language}: {missing} not translated at all; localize.py check names them.\n"
 

@@ -75,6 +75,15 @@ def test_the_project_of_the_environment(
     assert authenticate("from-form") == "from-form"
 
 
+@pytest.mark.parametrize("name", ["GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT"])
+def test_no_other_variable_makes_a_notebook_cost_money(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, "some-real-project")
+    assert authenticate() == ""
+    assert "nothing" in said(capsys)
+
+
 def test_colab(colab: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert authenticate("my-project") == "my-project"
     assert colab == ["my-project"]

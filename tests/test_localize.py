@@ -487,7 +487,9 @@ def test_changed_english_shows_at_once_and_awaits_translation(tree: Path, locali
     assert status == 1
     assert "2 problem(s)" in printed
     assert re.search(
-        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +1 translated$", localize("status")[1], re.MULTILINE
+        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +1 translated +\d+ translated$",
+        localize("status")[1],
+        re.MULTILINE,
     )
     assert ", 2 fuzzy |" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
 
@@ -505,6 +507,17 @@ def test_diff_shows_what_changed_in_english(tree: Path, localize: Run) -> None:
     assert "\n+new = 1\n" in printed
     assert "한 시간 뒤에 사라집니다" in printed
     assert localize("diff", "ko", "--tutorial", M)[1] == "Nothing awaits translation.\n"
+
+
+def test_what_the_package_says_is_counted_and_shown_too(tree: Path, localize: Run) -> None:
+    path = tree / "helpers/locales/ko.po"
+    catalog = polib.pofile(str(path), wrapwidth=0)
+    catalog.find("No instances.").flags.append("fuzzy")
+    catalog.save()
+    assert re.search(r"^ko .* +\d+ translated, 1 fuzzy$", localize("status")[1], re.MULTILINE)
+    printed = localize("diff", "ko")[1]
+    assert "helpers/locales/ko.po): fuzzy" in printed
+    assert "No instances." in printed
 
 
 def test_a_translation_keeps_the_english_it_was_made_from(tree: Path, localize: Run) -> None:
@@ -528,7 +541,9 @@ def test_an_entry_without_translation_and_a_catalog_without_marker(tree: Path, l
     assert localize("build")[0] == 0
     assert cell(page(tree, "ko"), "ttl").source.startswith(f"> *{MARKER}*\n\nThe clock restarts")
     assert re.search(
-        r"^ko +\d+ translated, 1 missing +\d+ translated +0 translated, 1 missing$", localize("status")[1], re.M
+        r"^ko +\d+ translated, 1 missing +\d+ translated +0 translated, 1 missing +\d+ translated$",
+        localize("status")[1],
+        re.M,
     )
     assert localize("check", "--awaiting-translation-ok")[0] == 0
 
