@@ -125,3 +125,29 @@ def _message(fields: Any, record: str | bytes) -> BaseMessage:
     if _LONG_INTEGER.search(record if isinstance(record, bytes) else record.encode()):
         fields = json.loads(record)
     return messages_from_dict([fields])[0]
+
+
+def glimpse(record: str | bytes) -> tuple[str, str] | None:
+    """A record's role and text, to be shown in a list; None where it is not a chat message.
+
+    Args:
+        record: What Redis holds. Of content in blocks, those that are not text appear as ``[their type]``.
+    """
+    try:
+        match json.loads(record):
+            case {"type": str(role), "data": {"content": str(text)}}:
+                return role, text
+            case {"type": str(role), "data": {"content": [*blocks]}}:
+                return role, " ".join(map(_block, blocks))
+    except ValueError:
+        pass
+    return None
+
+
+def _block(block: Any) -> str:
+    match block:
+        case str(text) | {"type": "text", "text": str(text)}:
+            return text
+        case {"type": str(kind)}:
+            return f"[{kind}]"
+    return "[?]"

@@ -51,7 +51,7 @@ def words(text: str) -> str:
     return text
 
 
-def say(text: str, **values: Any) -> str:
+def say(text: str, /, **values: Any) -> str:
     """A text in the language that is spoken now.
 
     Args:
