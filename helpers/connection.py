@@ -57,8 +57,8 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
             ``projects/PROJECT/locations/REGION/instances/INSTANCE`` (or ``…/clusters/CLUSTER``): address,
             AUTH string and certificate authorities are then fetched, and the server is verified by them.
         options: Anything that `redis.Redis` (or `redis.RedisCluster`) takes, such as ``password``,
-            ``ssl_ca_certs`` or ``decode_responses``; one that is ``None`` counts as not given. What
-            the endpoint itself says wins. With an instance's name also ``tunnel="127.0.0.1:6378"``, the
+            ``ssl_ca_certs`` or ``decode_responses``; one that is ``None``, and a blank tunnel, count as not
+            given. What the endpoint itself says wins. With an instance's name also ``tunnel="127.0.0.1:6378"``, the
             local end of a tunnel to it: the server at the other end is verified as ever.
 
     Raises:
@@ -73,7 +73,7 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
         EmbeddedServerError: The embedded server can't be started here.
     """
     url = (endpoint or "").strip() or os.environ.get(URL_VARIABLE, "").strip() or embedded_server().url
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None and (name, value) != ("tunnel", "")}
     known = tuple(sorted((name, _hashable(value)) for name, value in given.items())) if given else ()
     named = looks_like_resource_name(url)
     key = (os.getpid(), url, os.environ.get(EMULATOR_VARIABLE) if named else None, known)

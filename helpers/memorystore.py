@@ -209,6 +209,39 @@ def create_instance(
         StillRunningError: It takes longer than `timeout`. The creation goes on.
     """
     resource = _instance(name)
+    choices: dict[str, Any] = {"tier": tier, "memory_gb": memory_gb, "redis_version": redis_version}
+    print(creation_announcement(name, **choices))
+    is_done = begin_creation(name, **choices, auth=auth, tls=tls, network=network)
+    _wait(say("Creating {id}", id=resource.id), say("{id} is ready.", id=resource.id), is_done, timeout)
+    return get_instance(str(resource))
+
+
+def creation_announcement(
+    name: str, *, tier: Tier = "BASIC", memory_gb: int = 1, redis_version: str = "REDIS_7_2"
+) -> str:
+    """What decides the price of an instance that is about to be created, and what it will cost."""
+    resource = _instance(name)
+    announced = say(
+        "Creating {id} in {region}: {tier} tier, {memory_gb} GB, {redis_version}.",
+        id=resource.id, region=resource.region, tier=tier, memory_gb=memory_gb, redis_version=redis_version,
+    )  # fmt: skip
+    free = emulator_host() is not None
+    cost = say("On the emulator it costs nothing.") if free else say("It is billed by the hour until it is deleted.")
+    return f"{announced}\n{cost}"
+
+
+def begin_creation(
+    name: str,
+    *,
+    tier: Tier = "BASIC",
+    memory_gb: int = 1,
+    redis_version: str = "REDIS_7_2",
+    auth: bool = True,
+    tls: bool = True,
+    network: str | None = None,
+) -> Callable[[], bool]:
+    """Start what `create_instance` waits for. Returns what tells whether it has ended well."""
+    resource = _instance(name)
     client = cloud_redis_client(resource.project)
     mode = redis_v1.Instance.TransitEncryptionMode
     wanted = redis_v1.Instance(
@@ -219,14 +252,6 @@ def create_instance(
         transit_encryption_mode=mode.SERVER_AUTHENTICATION if tls else mode.DISABLED,
         authorized_network=network or "",
     )
-    choices = {"tier": tier, "memory_gb": memory_gb, "redis_version": redis_version}
-    announced = say(
-        "Creating {id} in {region}: {tier} tier, {memory_gb} GB, {redis_version}.",
-        id=resource.id, region=resource.region, **choices,
-    )  # fmt: skip
-    free = emulator_host() is not None
-    cost = say("On the emulator it costs nothing.") if free else say("It is billed by the hour until it is deleted.")
-    print(announced, cost, sep="\n")
     operation: Operation | None = None
     try:
         with advised(f"create {resource}"):
@@ -243,8 +268,7 @@ def create_instance(
             return _operation_done(operation)
         return get_instance(str(resource)).state != "CREATING"
 
-    _wait(say("Creating {id}", id=resource.id), say("{id} is ready.", id=resource.id), is_done, timeout)
-    return get_instance(str(resource))
+    return is_done
 
 
 def delete_instance(name: str, *, confirm: str | None = None, timeout: float = WAIT_SECONDS) -> None:
@@ -261,8 +285,13 @@ def delete_instance(name: str, *, confirm: str | None = None, timeout: float = W
         StillRunningError: It takes longer than `timeout`. The deletion goes on.
     """
     resource = _instance(name)
-    if confirm is None:
-        confirm = _asked(resource)
+    is_done = begin_deletion(name, _asked(resource) if confirm is None else confirm)
+    _wait(say("Deleting {id}", id=resource.id), say("{id} is deleted.", id=resource.id), is_done, timeout)
+
+
+def begin_deletion(name: str, confirm: str) -> Callable[[], bool]:
+    """Start what `delete_instance` waits for. Returns what tells whether it has ended well."""
+    resource = _instance(name)
     if confirm.strip() not in (resource.id, str(resource)):
         raise NotConfirmedError(
             f"Nothing was deleted: {confirm.strip()!r} is not the name of {resource}.\n"
@@ -273,8 +302,7 @@ def delete_instance(name: str, *, confirm: str | None = None, timeout: float = W
     with advised(f"delete {resource}"):
         operation = cloud_redis_client(resource.project).delete_instance(name=str(resource), timeout=CALL_SECONDS)
     _forget(resource)
-    label, done = say("Deleting {id}", id=resource.id), say("{id} is deleted.", id=resource.id)
-    _wait(label, done, lambda: _operation_done(operation), timeout)
+    return lambda: _operation_done(operation)
 
 
 def failover_instance(name: str, *, wait: bool = True, timeout: float = WAIT_SECONDS) -> Operation:
