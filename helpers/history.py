@@ -21,7 +21,9 @@ OnCorrupt = Literal["raise", "skip"]
 class _ListHistory(BaseChatMessageHistory):
     """What both histories share; they differ in the key's name and in which end is the newest."""
 
-    _newest_first: ClassVar[bool]
+    newest_first: ClassVar[bool]
+    """Whether the newest message is at the head of the list, rather than the oldest."""
+
     redis_client: Client
 
     def __init__(
@@ -130,10 +132,10 @@ class _ListHistory(BaseChatMessageHistory):
     def _range(self) -> tuple[int, int]:
         if self.window is None:
             return 0, -1
-        return (0, self.window - 1) if self._newest_first else (-self.window, -1)
+        return (0, self.window - 1) if self.newest_first else (-self.window, -1)
 
     def _appending(self, messages: Sequence[BaseMessage]) -> Write:
-        push = "LPUSH" if self._newest_first else "RPUSH"
+        push = "LPUSH" if self.newest_first else "RPUSH"
         bounds = (push, self.ttl or 0, self.max_messages or 0)
         return Write(self.redis_client, APPEND, self.key, self.key_prefix, (*bounds, *map(encode, messages)))
 
@@ -142,7 +144,7 @@ class _ListHistory(BaseChatMessageHistory):
 
     def _decoded(self, records: list[bytes | str]) -> list[BaseMessage]:
         """Messages in the order of the conversation, beginning with none whose beginning was cut off."""
-        if self._newest_first:
+        if self.newest_first:
             records.reverse()
         try:
             messages = decode_all(records)
@@ -191,7 +193,7 @@ class RedisChatMessageHistory(_ListHistory):
         ConnectionFailedError: `url` can't be reached.
     """
 
-    _newest_first = True
+    newest_first = True
 
     def __init__(
         self,
@@ -231,7 +233,7 @@ class MemorystoreChatMessageHistory(_ListHistory):
         ValueError: An argument is out of its range.
     """
 
-    _newest_first = False
+    newest_first = False
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from helpers import voice
 from helpers.languages import LANGUAGES, SOURCE_LANGUAGE
 from helpers.voice import catalog
 
@@ -149,7 +150,10 @@ def _reply(messages: Sequence[BaseMessage]) -> str:
 
 
 def _language(said: Sequence[str]) -> str:
-    """The language of the latest message that shows one; a bare "Bob!" leaves it to those before."""
+    """The language of the latest message that shows one; a bare "Bob!" leaves it to those before.
+
+    Where none does, it is the one that the package speaks.
+    """
     for text in reversed(said):
         signs = {code: len(re.findall(language.signs, text, re.IGNORECASE)) for code, language in _languages().items()}
         likeliest = max(signs, key=lambda code: signs[code])
@@ -157,7 +161,8 @@ def _language(said: Sequence[str]) -> str:
             return likeliest
         if len(text.split()) > 1:
             break
-    return SOURCE_LANGUAGE
+    spoken = voice.language()
+    return spoken if spoken in _languages() else SOURCE_LANGUAGE
 
 
 def _name(text: str) -> str | None:

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_openai import ChatOpenAI
 
-from helpers import chat_model
+from helpers import chat_model, speak
 from helpers.offline_model import OfflineChatModel
 from tests.openai_server import OpenAIServer, openai_server
 
@@ -265,3 +265,13 @@ def test_a_refused_key_is_an_error_without_the_key(remote: OpenAIServer, monkeyp
         chat_model().invoke("h")
     assert "sk-secret" not in str(caught.value)
     assert remote.keys == ["Bearer sk-secret"]
+
+
+@pytest.mark.parametrize(("spoken", "mark"), [("ko", "[오프라인 모델]"), ("en", "[offline model]")])
+def test_what_shows_no_language_is_answered_in_the_one_that_is_spoken(spoken: str, mark: str) -> None:
+    speak(spoken)
+    try:
+        for text in ("1 2 3", "<img src=x>", "?"):
+            assert chat_model().invoke(text).text.startswith(mark)
+    finally:
+        speak("en")

@@ -1,0 +1,354 @@
+"""A chat beside the Redis list that it is kept in."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import ipywidgets
+from langchain_core.runnables import Runnable
+
+from helpers.sessions import Record, StoredList, find_sessions, look_into
+from helpers.voice import say
+from helpers.widgets import pages
+from helpers.widgets.conversing import Conversing, History, HistoryFactory
+from helpers.widgets.live import Live, button, confirm_button, on_enter, settled
+
+SHOWN = 50
+"""How many of a session's latest messages are shown."""
+_OFFERED = 200
+_EVERY_SECONDS = 1.0
+_REDRAWN_SECONDS = 0.05
+_COLUMN = {"flex": "1 1 340px", "min_width": "300px"}
+
+
+class ChatPanel(Live):
+    """A conversation with a runnable, and beside it the Redis list that grows as one talks.
+
+    The list is read once a second while it is on a page, so the time to live counts down and what others write to the
+    session appears. Talking never blocks the kernel.
+
+    Args:
+        runnable: What answers: a chat model, a chain, or a `RunnableWithMessageHistory`, with or without async.
+        session_id: The session to begin with.
+        history_factory: Makes the `RedisChatMessageHistory` or `MemorystoreChatMessageHistory` of a session ID.
+        input_key: The name under which the runnable takes the message; None finds it out.
+        history_key: The name under which it takes the messages before; None finds it out.
+
+    Raises:
+        TypeError: The factory makes something else than one of this package's histories.
+        ValueError: How the runnable takes a message can't be found out.
+    """
+
+    def __init__(
+        self,
+        runnable: Runnable[Any, Any],
+        session_id: str,
+        history_factory: HistoryFactory,
+        *,
+        input_key: str | None = None,
+        history_key: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._conversing = Conversing(runnable, history_factory, input_key, history_key)
+        self._history_factory = history_factory
+        self._history = _checked(history_factory(session_id))
+        self._stored: StoredList | None = None
+        self._error = ""
+        self._busy = self._watching = False
+
+    def __repr__(self) -> str:
+        return f"<ChatPanel {self._history.key!r}>"
+
+    @property
+    def session_id(self) -> str:
+        """The session that is shown."""
+        return self._history.session_id
+
+    async def send(self, text: str) -> str:
+        """Say something, as if it had been typed into the panel.
+
+        Returns:
+            The answer.
+
+        Raises:
+            RuntimeError: The answer to what was said before has not ended.
+            Exception: What the runnable or Redis raised; the panel shows it too.
+        """
+        if self._busy:
+            raise RuntimeError("The panel is waiting for an answer. Send the next message after it.")
+        self._set_busy(True)
+        self._show_error("")
+        said, drawn = "", 0.0
+        try:
+            self._show_pending(text, "")
+            async for piece in self._conversing.pieces(text, self.session_id):
+                said += piece
+                if time.monotonic() - drawn > _REDRAWN_SECONDS:
+                    self._show_pending(text, said)
+                    drawn = time.monotonic()
+            await self._refresh()
+        except Exception as error:
+            self._failed(error)
+            raise
+        finally:
+            self._show_pending("", "")
+            self._set_busy(False)
+        return said
+
+    def switch(self, session_id: str) -> None:
+        """Show another session, which may be a new one."""
+        self._history = _checked(self._history_factory(session_id))
+        self._error, self._stored = "", None
+        self._read()
+        if self._root is not None:
+            self._show_error("")
+            self._session.value = session_id
+            self._draw()
+
+    def clear(self) -> None:
+        """Delete the session that is shown."""
+        self._history.clear()
+        self._read()
+        self._draw()
+
+    def _build(self) -> ipywidgets.DOMWidget:
+        self._session = ipywidgets.Combobox(description=say("Session"), value=self.session_id, options=self._offered())
+        on_enter(self._session, self._switch_clicked)
+        top = ipywidgets.HBox(
+            [
+                self._session,
+                button(say("Open"), self._switch_clicked),
+                confirm_button(say("Clear"), self._clear_clicked, self._start),
+            ],
+            layout={"flex_flow": "row wrap"},
+        )
+        self._conversation, self._pending, self._problem = (ipywidgets.HTML() for _ in range(3))
+        self._list, self._facts = ipywidgets.HTML(), ipywidgets.HTML()
+        # Turned upside down, so that the page keeps the newest message in view without a script.
+        talk = ipywidgets.VBox(
+            [self._pending, self._conversation],
+            layout={"flex_flow": "column-reverse nowrap", "height": "300px", "overflow": "auto"},
+        )
+        self._input = ipywidgets.Text(
+            description=say("Message"),
+            placeholder=say("Type a message and press Enter"),
+            layout={"flex": "1 1 auto", "width": "auto"},
+        )
+        on_enter(self._input, self._send_clicked)
+        self._send = button(say("Send"), self._send_clicked, button_style="primary")
+        columns = [
+            ipywidgets.VBox(
+                [talk, self._problem, ipywidgets.HBox([self._input, self._send])],
+                layout=_COLUMN,
+            ),
+            ipywidgets.VBox(
+                [self._list, self._facts],
+                layout={
+                    "flex": "1 1 340px",
+                    "min_width": "300px",
+                    "max_height": "350px",
+                    "overflow": "auto",
+                    "margin": "0 0 0 12px",
+                },
+            ),
+        ]
+        root = ipywidgets.VBox([top, ipywidgets.HBox(columns, layout={"flex_flow": "row wrap"})])
+        root.layout.border = "1px solid rgba(127, 127, 127, 0.35)"
+        root.layout.padding = "8px"
+        # Front ends count its views from here on.
+        root._view_count = 0
+        root.observe(self._viewed, "_view_count")
+        self._read()
+        self._draw()
+        return root
+
+    def _picture(self) -> str:
+        self._read()
+        return pages.render(
+            "chat_panel.html",
+            title=say("Chat"),
+            labels={"conversation": say("Conversation")},
+            conversation=self._conversation_html(),
+            list=self._list_html(),
+            facts=self._facts_text(pages.about),
+            error=self._error,
+        )
+
+    # What the buttons do.
+
+    def _send_clicked(self) -> None:
+        self._start(self._send_typed())
+
+    async def _send_typed(self) -> None:
+        text = await settled(self._input)
+        if not text or self._busy:
+            return
+        self._input.value = ""
+        try:
+            await self.send(text)
+        except Exception:
+            self._input.value = self._input.value or text  # shown by send; the text is there to be sent again
+
+    def _switch_clicked(self) -> None:
+        self._start(self._switch_typed())
+
+    async def _switch_typed(self) -> None:
+        wanted = await settled(self._session)
+        if wanted and not self._busy:
+            await asyncio.to_thread(self.switch, wanted)
+
+    def _clear_clicked(self) -> None:
+        if not self._busy:
+            self._start(asyncio.to_thread(self.clear))
+
+    # Reading and showing the list.
+
+    def _read(self) -> None:
+        """Read the list now. A server that can't be reached is told in the panel."""
+        try:
+            self._stored = _stored(self._history)
+        except Exception as error:
+            self._error = str(error)
+
+    async def _refresh(self) -> None:
+        history = self._history
+        stored = await asyncio.to_thread(_stored, history)
+        if history is self._history:
+            self._stored = stored
+            self._draw()
+
+    def _viewed(self, change: Any) -> None:
+        if change["new"] and not self._watching:
+            self._start(self._watch())
+
+    async def _watch(self) -> None:
+        """Keep the list up to date while somebody can see it."""
+        self._watching = True
+        try:
+            while self._root is not None and self._root._view_count:
+                await asyncio.sleep(_EVERY_SECONDS)
+                if not self._busy:
+                    await self._refresh()
+        finally:
+            self._watching = False
+
+    def _draw(self) -> None:
+        if self._root is None and not hasattr(self, "_list"):
+            return
+        self._list.value = self._list_html()
+        self._conversation.value = self._conversation_html()
+        self._facts.value = self._facts_text(pages.clock)
+
+    def _conversation_html(self) -> Any:
+        records = self._stored.records if self._stored else ()
+        length = self._stored.length if self._stored else 0
+        return pages.render(
+            "conversation.html",
+            records=records[::-1] if self._history.newest_first else records,
+            earlier=length > len(records),
+            earlier_label=say("Earlier messages: {count}", count=length - len(records)),
+            empty_label=say("No messages yet."),
+        )
+
+    def _list_html(self) -> Any:
+        if self._stored is None:
+            return ""
+        window, kept = self._history.window, self._history.max_messages
+        return pages.render(
+            "list.html",
+            stored=self._stored,
+            rows=list(_rows(self._stored, self._history)),
+            labels={
+                "index": say("Index"),
+                "role": say("Type"),
+                "bytes": say("Bytes"),
+                "text": say("Text"),
+                "empty": say("The list does not exist: Redis holds no empty lists."),
+                "window": say("The chain is given the latest {count} (window).", count=window),
+                "cap": say("Redis keeps {count} at most (max_messages); older ones fall off here.", count=kept),
+                "more": say("Earlier messages: {count}", count=self._stored.length - len(self._stored.records)),
+            },
+        )
+
+    def _facts_text(self, time_left: Any) -> str:
+        if self._stored is None or not self._stored.length:
+            return ""
+        facts = [say("Messages: {count}", count=self._stored.length)]
+        if self._history.max_messages:
+            facts[0] += f" / {self._history.max_messages}"
+        if self._stored.length == len(self._stored.records):
+            facts.append(pages.size(sum(record.bytes for record in self._stored.records)))
+        facts.append(time_left(self._stored.ttl))
+        return " · ".join(facts)
+
+    # What goes on.
+
+    def _offered(self) -> list[str]:
+        """Sessions to choose from: some of those that are there."""
+        prefix = self._history.key_prefix
+        try:
+            found = (one.key for some in find_sessions(self._history.redis_client, prefix) for one in some)
+            return sorted(key.removeprefix(prefix) for key in islice(found, _OFFERED))
+        except Exception:
+            return []  # a user who may not search can still type a name
+
+    def _show_pending(self, question: str, answer: str) -> None:
+        if self._root is None:
+            return
+        records = [Record(0, 0, "human", question), Record(0, 0, "ai", answer or "…")] if question else []
+        self._pending.value = (
+            pages.render("conversation.html", records=records, earlier=False, empty_label="") if records else ""
+        )
+
+    def _set_busy(self, busy: bool) -> None:
+        self._busy = busy
+        if self._root is not None:
+            self._send.disabled = busy
+            self._send.description = say("Answering …") if busy else say("Send")
+
+    def _failed(self, error: Exception) -> None:
+        self._show_error(str(error) or type(error).__name__)
+
+    def _show_error(self, text: str) -> None:
+        self._error = text
+        if self._root is not None:
+            self._problem.value = pages.render("error.html", error=text)
+
+
+class _Row(NamedTuple):
+    record: Record | None = None
+    in_window: bool = False
+    edge: str = ""
+
+
+def _rows(stored: StoredList, history: History) -> Iterator[_Row]:
+    """The list from its head to its end, with the edges of window and cap where they are."""
+    newest_first, window = history.newest_first, history.window
+    more = stored.length > len(stored.records)
+    full = history.max_messages is not None and stored.length >= history.max_messages
+    if not newest_first:
+        yield from [_Row(edge="cap")] * full + [_Row(edge="more")] * more
+    for record in stored.records:
+        age = record.index if newest_first else stored.length - 1 - record.index
+        if window and window < stored.length and not newest_first and age == window - 1:
+            yield _Row(edge="window")
+        yield _Row(record, in_window=window is not None and age < window)
+        if window and window < stored.length and newest_first and age == window - 1:
+            yield _Row(edge="window")
+    if newest_first:
+        yield from [_Row(edge="more")] * more + [_Row(edge="cap")] * full
+
+
+def _stored(history: History) -> StoredList:
+    return look_into(history.redis_client, history.key, newest_first=history.newest_first, latest=SHOWN)
+
+
+def _checked(history: Any) -> History:
+    if not isinstance(history, History):
+        raise TypeError(
+            f"history_factory made {type(history).__name__}; "
+            "it has to make RedisChatMessageHistory or MemorystoreChatMessageHistory of helpers."
+        )
+    return history

@@ -1,0 +1,282 @@
+"""The Memorystore instances of a project: pick one, and be connected."""
+
+import asyncio
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from helpers.connection import Client, connect
+from helpers.memorystore import (
+    Instance,
+    Instances,
+    begin_creation,
+    begin_deletion,
+    creation_announcement,
+    list_instances,
+)
+from helpers.voice import say
+from helpers.widgets import pages
+from helpers.widgets.live import Live, button, settled
+
+_POLL_SECONDS = 1.0
+
+
+class InstancePicker(Live):
+    """The instances of a project as a table, with what tells them apart; picking one connects to it.
+
+    Args:
+        project: The project's ID.
+        region: A region such as ``us-central1``; ``-`` means all.
+        tunnel: The local end of a tunnel to the instance, for `connect`.
+        on_pick: Called with the client when an instance was picked.
+
+    Attributes:
+        instances: The project's instances, as last listed.
+        instance: The one that was picked, or None.
+        client: The client that is connected to it, or None.
+    """
+
+    def __init__(
+        self,
+        project: str,
+        region: str = "-",
+        *,
+        tunnel: str | None = None,
+        on_pick: Callable[[Client], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.instances = Instances([])
+        self.instance: Instance | None = None
+        self.client: Client | None = None
+        self._project, self._region, self._tunnel, self._on_pick = project, region, tunnel, on_pick
+        self._error = ""
+        self._working = False
+
+    def __repr__(self) -> str:
+        return f"<InstancePicker {self._project!r}>"
+
+    def refresh(self) -> Instances:
+        """List the instances anew.
+
+        Raises:
+            MemorystoreError: The API refuses or can't be reached.
+            SignInError: There are no credentials.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # regions that were not reached are named below the table
+            self.instances = list_instances(self._project, self._region)
+        self._draw()
+        return self.instances
+
+    def pick(self, name: str) -> Client:
+        """Connect to an instance.
+
+        Args:
+            name: Its full name, or its ID where no other region has one of the same.
+
+        Raises:
+            ValueError: There is none of that name in the list.
+            ConnectionFailedError: It can't be reached.
+        """
+        found = [one for one in self.instances or self.refresh() if name in (one.name, one.id)]
+        if len(found) != 1:
+            known = ", ".join(one.name for one in self.instances) or say("No instances.")
+            raise ValueError(f"{name!r} is not one of the instances: {known}")
+        client = connect(found[0].name, tunnel=self._tunnel)
+        self.instance, self.client = found[0], client
+        self._draw()
+        if self._on_pick is not None:
+            self._on_pick(client)
+        return client
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        try:
+            self.refresh()
+            self._error = ""
+        except Exception as error:
+            self._error = str(error)
+        shown = super()._repr_mimebundle_(include, exclude)
+        self._draw()
+        self._show_error(self._error)
+        return shown
+
+    def _picture(self) -> str:
+        text = self._error
+        if not text and not self.instances:
+            text = say("No instances.")
+        if self.instances.unreachable:
+            text = say("Not reached: {regions}.", regions=", ".join(self.instances.unreachable))
+        return self._table(text)
+
+    def _table(self, status: str) -> str:
+        return pages.render(
+            "instances.html",
+            title=say("Memorystore instances"),
+            project=self._project,
+            columns=[
+                say("Instance"),
+                say("Region"),
+                say("Tier"),
+                say("Size"),
+                say("Version"),
+                "AUTH",
+                "TLS",
+                say("State"),
+            ],
+            instances=self.instances,
+            picked=self.instance.name if self.instance else "",
+            yes=say("on"),
+            no=say("off"),
+            status=status,
+        )
+
+    def _build(self) -> ipywidgets.DOMWidget:
+        self._listed, self._problem, self._note = (ipywidgets.HTML() for _ in range(3))
+        self._choice = ipywidgets.Dropdown(description=say("Instance"))
+        self._connect = button(say("Connect"), self._connect_clicked, button_style="primary")
+        region = "" if self._region == "-" else self._region
+        self._new_region = ipywidgets.Text(description=say("Region"), value=region, placeholder="us-central1")
+        self._new_id = ipywidgets.Text(description=say("ID"), placeholder="chat-history")
+        self._tier = ipywidgets.Dropdown(description=say("Tier"), options=["BASIC", "STANDARD_HA"])
+        self._price = ipywidgets.HTML()
+        for field in (self._new_region, self._new_id, self._tier):
+            field.observe(lambda _: self._show_price(), "value")
+        self._create = button(say("Create"), self._create_clicked, disabled=True)
+        self._confirm = ipywidgets.Text(
+            description=say("Delete"), placeholder=say("the ID of the instance once more"), layout={"width": "22em"}
+        )
+        self._delete = button(say("Delete"), self._delete_clicked, button_style="danger", disabled=True)
+        self._confirm.observe(lambda _: self._confirming(), "value")
+        self._choice.observe(lambda _: self._confirming(), "value")
+        creating = ipywidgets.VBox(
+            [ipywidgets.HBox([self._new_region, self._new_id, self._tier, self._create], layout=_WRAP), self._price]
+        )
+        deleting = ipywidgets.HBox([self._confirm, self._delete], layout=_WRAP)
+        more = ipywidgets.Accordion([creating, deleting], selected_index=None)
+        more.set_title(0, say("Create an instance"))
+        more.set_title(1, say("Delete the chosen instance"))
+        return ipywidgets.VBox(
+            [
+                self._listed,
+                ipywidgets.HBox(
+                    [self._choice, self._connect, button(say("List again"), self._refresh_clicked)], layout=_WRAP
+                ),
+                self._problem,
+                self._note,
+                more,
+            ]
+        )
+
+    def _draw(self) -> None:
+        if self._root is None:
+            return
+        self._listed.value = self._picture()
+        chosen = self._choice.value
+        self._choice.options = [(f"{one.id} ({one.region})", one.name) for one in self.instances]
+        names = [one.name for one in self.instances]
+        self._choice.value = chosen if chosen in names else next(iter(names), None)
+        self._connect.disabled = self._working or not self.instances
+        self._confirming()
+
+    # What the buttons do.
+
+    def _connect_clicked(self) -> None:
+        self._start(self._work(self._pick_chosen()))
+
+    def _refresh_clicked(self) -> None:
+        self._start(self._work(self._list()))
+
+    def _create_clicked(self) -> None:
+        self._start(self._work(self._creation()))
+
+    def _delete_clicked(self) -> None:
+        self._start(self._work(self._deletion()))
+
+    async def _work(self, work: Any) -> None:
+        """Do one thing at a time."""
+        if self._working:
+            work.close()
+            return
+        self._working = True
+        self._show_error("")
+        self._draw()
+        try:
+            await work
+        finally:
+            self._working = False
+            self._draw()
+            self._show_price()
+
+    async def _list(self) -> None:
+        await asyncio.to_thread(self.refresh)
+
+    async def _pick_chosen(self) -> None:
+        name = self._choice.value
+        self._say(say("Connecting to {id} …", id=name.rpartition("/")[2]))
+        try:
+            await asyncio.to_thread(self.pick, name)
+        except Exception:
+            self._say("")
+            raise
+        self._say(say("Connected to {id}.", id=name.rpartition("/")[2]))
+
+    def _wanted(self) -> str:
+        region, name = self._new_region.value.strip(), self._new_id.value.strip()
+        return f"projects/{self._project}/locations/{region}/instances/{name}"
+
+    def _show_price(self) -> None:
+        """Say what a creation would cost, as soon as it is clear what would be created."""
+        try:
+            text = creation_announcement(self._wanted(), tier=self._tier.value)
+        except ValueError:
+            text = ""
+        self._create.disabled = self._working or not text
+        self._price.value = pages.render("note.html", text=text, href="")
+
+    async def _creation(self) -> None:
+        for field in (self._new_region, self._new_id):
+            await settled(field)
+        name, tier = self._wanted(), self._tier.value
+        is_done = await asyncio.to_thread(begin_creation, name, tier=tier)
+        await self._follow(is_done, say("Creating {id}", id=self._new_id.value.strip()))
+        self._say(say("{id} is ready.", id=self._new_id.value.strip()))
+        self._new_id.value = ""
+
+    def _confirming(self) -> None:
+        name = self._choice.value or ""
+        typed = self._confirm.value.strip()
+        self._delete.disabled = self._working or not typed or typed != name.rpartition("/")[2]
+
+    async def _deletion(self) -> None:
+        name = self._choice.value
+        is_done = await asyncio.to_thread(begin_deletion, name, self._confirm.value)
+        self._confirm.value = ""
+        if self.instance is not None and self.instance.name == name:
+            self.instance = self.client = None
+        await self._follow(is_done, say("Deleting {id}", id=name.rpartition("/")[2]))
+        self._say(say("{id} is deleted.", id=name.rpartition("/")[2]))
+
+    async def _follow(self, is_done: Callable[[], bool], label: str) -> None:
+        """Show for how long an operation has been going on, until it ends."""
+        started = time.monotonic()
+        while not await asyncio.to_thread(is_done):
+            self._say(f"{label}: {time.monotonic() - started:.0f} s")
+            await asyncio.to_thread(self.refresh)
+            await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.to_thread(self.refresh)
+
+    def _say(self, text: str) -> None:
+        self._note.value = pages.render("note.html", text=text, href="")
+
+    def _failed(self, error: Exception) -> None:
+        self._show_error(str(error) or type(error).__name__)
+
+    def _show_error(self, text: str) -> None:
+        if self._root is not None:
+            self._problem.value = pages.render("error.html", error=text)
+
+
+_WRAP = {"flex_flow": "row wrap"}

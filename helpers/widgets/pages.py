@@ -1,0 +1,82 @@
+"""The HTML that widgets show, live or as a picture.
+
+Templates escape whatever is put into them, so a message that is HTML is shown and not obeyed. Styles stand on the
+elements themselves: GitHub and JupyterLab's sanitizer drop style sheets. Colours are translucent or inherited, and so
+fit a dark page as well as a light one.
+"""
+
+import math
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from helpers.voice import language, say
+
+_SHOWN_SIZES = ((1 << 20, "MB"), (1 << 10, "kB"))
+
+
+def render(template: str, **values: Any) -> Markup:
+    """A template of ``templates/`` as HTML in the reader's language.
+
+    Texts among the values are escaped; what another template made is not escaped again.
+    """
+    return Markup(_templates().get_template(template).render(lang=language(), **values).strip())  # noqa: S704
+
+
+def clock(seconds: float | None) -> str:
+    """A time to live as a live display shows it, to the second."""
+    if seconds is None:
+        return say("never expires")
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return say("expires in {time}", time=f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}")
+
+
+def about(seconds: float | None) -> str:
+    """A time to live as a picture shows it, which is looked at later: rounded up to minutes."""
+    return say("never expires") if seconds is None else say("expires within {time}", time=minutes(seconds))
+
+
+def minutes(seconds: float | None) -> str:
+    """A time to live in a table, rounded up to minutes."""
+    return "–" if seconds is None else say("{minutes} min", minutes=math.ceil(seconds / 60))
+
+
+def size(number: int) -> str:
+    """A number of bytes."""
+    for unit, name in _SHOWN_SIZES:
+        if number >= unit:
+            return f"{number / unit:.1f} {name}"
+    return f"{number} B"
+
+
+def role(name: str) -> str:
+    """Who said a message, in the reader's language; a type that is not known as LangChain calls it."""
+    return {
+        "human": say("You"),
+        "ai": say("Assistant"),
+        "AIMessageChunk": say("Assistant"),
+        "system": say("System"),
+        "tool": say("Tool"),
+        "": say("damaged"),
+    }.get(name, name)
+
+
+def quoted(name: str, text: str) -> str:
+    """A message in one line: who said it, and what."""
+    return say("{role}: {text}", role=role(name), text=text)
+
+
+@cache
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("helpers.widgets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(size=size, role=role, quoted=quoted)
+    return templates
