@@ -20,6 +20,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 VARIES = "varies"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 120
 _PATIENCE_SECONDS = 3.0
 AT_ONCE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -148,8 +149,8 @@ def tags(cell: NotebookNode) -> list[str]:
 def lasting_outputs(cell: NotebookNode) -> list[NotebookNode]:
     """A code cell's outputs as they are kept and compared.
 
-    How a kernel cuts a stream into messages is chance, so pieces of one stream are joined. A cell
-    tagged ``varies`` has no lasting outputs.
+    How a kernel cuts a stream into messages is chance, so pieces of one stream are joined. A widget lives no
+    longer than its kernel, so its picture is what is kept. A cell tagged ``varies`` has no lasting outputs.
     """
     if VARIES in tags(cell):
         return []
@@ -158,6 +159,8 @@ def lasting_outputs(cell: NotebookNode) -> list[NotebookNode]:
         output = NotebookNode(output)
         if "execution_count" in output:
             output["execution_count"] = None
+        if "data" in output:
+            output["data"] = NotebookNode({kind: data for kind, data in output.data.items() if kind != WIDGET_VIEW})
         if (
             output.output_type == "stream"
             and outputs

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -24,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from execution import AT_ONCE, Failure, code_cells, execute, run_interruptibly
+from execution import AT_ONCE, WIDGET_VIEW, Failure, code_cells, execute, run_interruptibly
 from helpers.embedded import EmbeddedServer
 from tutorials import HERE, LANGUAGES, PROJECT_VARIABLES, notebook_path, tutorials
 
@@ -128,6 +129,12 @@ async def _run(run: Run, environment: dict[str, str], display: Display) -> None:
 
 
 def _html(notebook: nbformat.NotebookNode, run: Run) -> str:
+    # A page has no kernel: it shows the picture of a widget, not the widget.
+    notebook = deepcopy(notebook)
+    for index in code_cells(notebook):
+        for output in notebook.cells[index].outputs:
+            output.get("data", {}).pop(WIDGET_VIEW, None)
+    notebook.metadata.pop("widgets", None)
     exporter = HTMLExporter(language_code=run.language, exclude_input_prompt=False)
     title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     page: str = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})[0]

@@ -62,7 +62,7 @@ that lives as long as this notebook's kernel. Otherwise give an address:
 | `redis://localhost:6379` | Redis on this machine, for example after `docker run -p 6379:6379 redis:8` or `redis-server` |
 | `rediss://HOST:PORT` | the same with TLS |
 | `unix:///run/redis/redis.sock` | through a Unix socket |
-| `redis+cluster://HOST:PORT` | any node of a Redis Cluster |
+| `redis+cluster://HOST:PORT` | any node of a Redis Cluster; with TLS `rediss+cluster://` |
 
 The session ID names the conversation. On a server that you share with others, take one that nobody else uses: this
 notebook writes only to conversations whose IDs begin with it, and deletes them at the end.
@@ -106,7 +106,7 @@ platform has for secrets, from where it reaches `connect` without ever being sho
 | platform | where the secret is kept | how the notebook gets it |
 |---|---|---|
 | Colab | the *Secrets* panel (key symbol, left) | `connect(ENDPOINT, password=userdata.get("REDIS_PASSWORD"))` after `from google.colab import userdata` |
-| Colab Enterprise, Workbench | Secret Manager | an environment variable of the runtime |
+| Colab Enterprise, Workbench | Secret Manager | `connect(ENDPOINT, password=…)` with what Secret Manager's client returns |
 | local Jupyter | your shell | `export REDIS_URL=redis://:PASSWORD@HOST:PORT` before `make lab` |
 | GitHub Actions | *Secrets* of the repository | `env:` of the workflow's step |
 
@@ -225,7 +225,7 @@ import json
 records = client.lrange(history.key, 0, -1)
 for index, record in enumerate(records):
     message = json.loads(record)
-    print(index, message["type"], message["data"]["content"], f"({len(record)} bytes)", sep="  ")
+    print(index, message["type"], message["data"]["content"], f"{len(record)} B", sep="  ")
 
 assert client.type(history.key) == b"list"
 assert [json.loads(record)["type"] for record in records] == ["ai", "human"]
@@ -242,6 +242,20 @@ print("time to live:", client.ttl(history.key))
 
 assert client.llen(history.key) == len(history) == 2
 assert client.ttl(history.key) == -1
+
+# %% [markdown] id="explorer"
+"""
+### All sessions at a glance
+
+`SessionExplorer` lists the sessions whose keys begin with a prefix. Sort and filter them, open one to read it, export it
+to a file, import it elsewhere, or delete it. Where no kernel runs, on GitHub for example, you see a picture of it, as of
+every widget here.
+"""
+
+# %% id="explore"
+from helpers.widgets import SessionExplorer
+
+SessionExplorer(client, prefix=history.key)
 
 # %% [markdown] id="chain"
 """
@@ -401,15 +415,40 @@ assert client.ttl(bounded.key) <= 60
 bounded.add_messages([HumanMessage("question 11"), AIMessage("answer 11")])
 assert 3500 < client.ttl(bounded.key) <= 3600
 
+# %% [markdown] id="live"
+"""
+### See it live
+
+A chat, and beside it the Redis list that it is kept in. Type a line and press Enter: the list grows, the clock starts
+again, and once six messages are there, the oldest one falls off. The coloured ones are the window, which is all that the
+model is given. Nothing below depends on what you type.
+"""
+
+# %% id="panel"
+from helpers.widgets import ChatPanel
+
+panel = ChatPanel(
+    chain,
+    f"{SESSION_ID}-panel",
+    lambda session_id: RedisChatMessageHistory(session_id, client=client, ttl=3600, window=4, max_messages=6),
+)
+panel.clear()
+await panel.send(GREETING)
+answer = await panel.send(QUESTION)
+
+assert "Bob" in answer
+panel
+
 # %% [markdown] id="cleanup"
 """
 ## Clean up
 
-`clear` deletes one conversation, for good. We delete the three that this notebook wrote, and nothing else.
+`clear` deletes one conversation, for good. We delete the four that this notebook wrote, and nothing else. What you began
+in the panel under another name stays.
 """
 
 # %% id="clear"
-for session in [SESSION_ID, f"{SESSION_ID}-stranger", f"{SESSION_ID}-bounded"]:
+for session in [SESSION_ID, f"{SESSION_ID}-stranger", f"{SESSION_ID}-bounded", f"{SESSION_ID}-panel"]:
     finished = RedisChatMessageHistory(session, client=client)
     finished.clear()
     assert len(finished) == 0
@@ -424,7 +463,8 @@ for session in [SESSION_ID, f"{SESSION_ID}-stranger", f"{SESSION_ID}-bounded"]:
 - A real model: set `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for a server of your own such as Ollama. `OPENAI_MODEL`
   names the model in either case.
 - The successor: in LangChain's newer way an agent keeps its messages itself, through a *checkpointer* of LangGraph. A
-  `thread_id` takes the place of the session ID:
+  `thread_id` takes the place of the session ID. This needs `pip install langchain`, which the kit does not bring, and a
+  chat model of yours as `model`:
 
 ```python
 from langchain.agents import create_agent

@@ -72,8 +72,9 @@ helpers.speak("en")
 """
 ### Your Google Cloud project
 
-Leave it blank to practise, or where the environment variable `GOOGLE_CLOUD_PROJECT` names it. If you do not know your
-project's ID:
+Leave it blank to practise, or where the environment variable `GOOGLE_CLOUD_PROJECT` names it. Where your platform sets
+that variable and you want to practise all the same, run `%env GOOGLE_CLOUD_PROJECT=` in a cell above. If you do not know
+your project's ID:
 
 - run `gcloud config list`;
 - run `gcloud projects list`;
@@ -194,7 +195,8 @@ print(list_instances(project, REGION))
 
 The name is all that `connect` needs. It looks up the address, fetches the AUTH string, and accepts only a server that
 proves to be this instance: its certificate must be signed by one of the instance's own certificate authorities, and
-name the instance's address. No password is typed, printed or saved.
+name the instance's address. No password is typed, printed or saved. From outside the instance's network this takes a
+tunnel: see *From where?* below.
 """
 
 # %% id="connect"
@@ -203,6 +205,22 @@ from helpers import connect
 client = connect(name, tunnel=TUNNEL)
 
 assert client.ping()
+
+# %% [markdown] id="picker"
+"""
+### Or pick it from a table
+
+`InstancePicker` lists the project's instances, connects to the one that you choose, and can create and delete them. It
+has chosen the same one here, and its `client` is the one that you have.
+"""
+
+# %% id="pick"
+from helpers.widgets import InstancePicker
+
+picker = InstancePicker(project, REGION, tunnel=TUNNEL)
+
+assert picker.pick(name) is client
+picker
 
 # %% [markdown] id="endpoint"
 """
@@ -225,8 +243,8 @@ gcloud compute ssh VM --zone=ZONE --tunnel-through-iap -- -N -L 6378:REDIS_IP:63
 ```
 
 It needs the role `roles/iap.tunnelResourceAccessor` and a firewall rule that lets 35.235.240.0/20 reach the VM on
-port 22. Then enter `127.0.0.1:6378` in the form above as the tunnel, and run that form and the cells below it once
-more. The certificate is verified all the same: what has to be at the other end is the instance, not whatever listens
+port 22. Then enter `127.0.0.1:6378` in the form above as the tunnel, run that form, and go on from *Connect by name*.
+The certificate is verified all the same: what has to be at the other end is the instance, not whatever listens
 on the port.
 """
 
@@ -345,6 +363,29 @@ print(reply.content)
 
 assert "Bob" not in reply.content
 
+# %% [markdown] id="live"
+"""
+### See it live
+
+A chat, and beside it the list that Memorystore keeps. Type a line, press Enter, and watch the list grow. Nothing below
+depends on what you type.
+"""
+
+# %% id="panel"
+from helpers.widgets import ChatPanel
+
+panel = ChatPanel(
+    chain_with_history,
+    f"{SESSION_ID}-panel",
+    lambda session_id: MemorystoreChatMessageHistory(client, session_id),
+)
+panel.clear()
+await panel.send(GREETING)
+answer = await panel.send(QUESTION)
+
+assert "Bob" in answer
+panel
+
 # %% [markdown] id="eviction"
 """
 ### When memory runs out
@@ -369,7 +410,8 @@ assert 0 < client.ttl(expiring.key) <= 3600
 
 When a node of a `STANDARD_HA` instance fails, its replica takes over under the same address. Connections drop, and for
 some seconds nothing answers. Here is a failover on purpose, with a conversation that goes on meanwhile: reading waits
-and tries again, and a message is stored once, even where the answer to the first attempt was lost.
+and tries again, and a message is stored once, even where the answer to the first attempt was lost. On Google Cloud a replica follows its
+node with a small delay, so what was written in the last moments before a failure can be lost with the node.
 
 An instance that was there before this notebook is left alone, here and in the next section: others may be using it.
 """
@@ -437,7 +479,7 @@ When a conversation is no longer needed, `clear` deletes it. **The messages are 
 """
 
 # %% id="clear"
-for suffix in ["", "-stranger", "-expiring", "-failover"]:
+for suffix in ["", "-stranger", "-panel", "-expiring", "-failover"]:
     finished = MemorystoreChatMessageHistory(client, SESSION_ID + suffix)
     finished.clear()
     assert finished.messages == []
@@ -447,7 +489,8 @@ for suffix in ["", "-stranger", "-expiring", "-failover"]:
 ### The instance
 
 As long as the instance exists, it costs money. To delete it, with everything in it, enter its ID once more and run the
-cell. Blank leaves it as it is; an instance that you practised on is deleted in any case.
+cell. Blank leaves it as it is; an instance that you practised on is deleted in any case. If you made a VM for a tunnel, delete
+that too.
 """
 
 # %% id="delete-instance" tags=["translate"]
