@@ -5,6 +5,7 @@
 #   make test                run everything that CI runs
 #   make release-check       refuse what is not translated yet, which make test does not
 #   make notebooks           bring the catalogs and the notebooks up to date with their source
+#   make screenshots         take the README's pictures of the widgets, in a real browser
 #   make benchmark           measure the histories beside their peers
 #   make lock                lock the newest releases that the ranges in pyproject.toml admit
 #   make clean               remove what these commands made
@@ -17,7 +18,7 @@ BIN := .venv/bin
 # Written last, so an environment that was not finished is never taken for one.
 READY := .venv/ready
 
-.PHONY: run lab test release-check notebooks benchmark lock clean
+.PHONY: run lab test release-check notebooks screenshots benchmark lock clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -39,6 +40,11 @@ release-check: $(READY)
 notebooks: $(READY)
 	$(BIN)/python notebooks/localize.py extract
 	$(BIN)/python notebooks/localize.py build
+
+screenshots: $(READY)
+	rm -rf build/screenshots
+	$(BIN)/pytest --quiet tests/test_browser.py -k tutorial_live
+	cp build/screenshots/chat_panel-en.png build/screenshots/session_explorer-en.png docs/
 
 benchmark: $(READY)
 	@$(BIN)/python -m benchmarks.history

@@ -21,6 +21,7 @@ from nbmake.pytest_items import NbMakeFailureRepr, NotebookFailedException, Note
 
 from execution import SocketKernelManager, lasting_outputs, shown
 from helpers.embedded import EmbeddedServer
+from tests.chromium import chromium
 from tutorials import READERS_OWN
 
 pytest_plugins = ["helpers.emulator.fixture"]
@@ -46,6 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(
                 "In CI the Memorystore notebooks must run on a real Redis too: install redis-server."
             )
+        if os.environ.get("CI") and chromium() is None:
+            raise pytest.UsageError("In CI the widgets must be tried in a real browser: install chromium.")
     for name in READERS_OWN:
         os.environ.pop(name, None)
     os.environ["HELPERS_LANGUAGE"] = "en"  # whatever the locale of who runs the tests
@@ -67,6 +70,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         left_out.append(
             "No redis-server: the emulator's instances were embedded servers in the second run too. "
             "Install redis-server, or run .ci/run, to have them be a real Redis."
+        )
+    if chromium() is None:
+        left_out.append(
+            "No Chromium: the widgets were not tried in a real JupyterLab. Install chromium (Debian, Ubuntu: "
+            "apt-get install chromium), or run .ci/run, to have that done."
         )
     if left_out:
         terminalreporter.section("LEFT OUT", yellow=True)
