@@ -51,7 +51,9 @@ def test_a_run_leaves_notebooks_and_pages(tree: Path) -> None:
     page = (tree / "build/ko/02_memorystore.html").read_text(encoding="utf-8")
     assert '<html lang="ko">' in page
     assert 'href="01_redis.html"' in page
-    assert len(re.findall('<section[^>]* lang="ko"', page)) == 2  # the pictures of two widgets, which need a kernel themselves
+    assert (
+        len(re.findall('<section[^>]* lang="ko"', page)) == 2
+    )  # the pictures of two widgets, which need a kernel themselves
     assert "widget-view+json" not in page
     assert 'href="../fr/02_memorystore.html"' in page
     assert "build/ko/02_memorystore.html" in done.stdout

@@ -331,6 +331,32 @@ async def test_what_others_write_appears_and_the_clock_runs_while_it_is_seen(
     await eventually(lambda: not panel._watching)
 
 
+async def test_a_panel_that_is_seen_outlives_a_fault(
+    panel: ChatPanel, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.widgets.chat_panel._EVERY_SECONDS", 0.05)
+    assert panel._root is not None
+    panel._root._view_count = 1
+    client.set("message_store:bob", "something else")
+    await eventually(lambda: "WRONGTYPE" in live_text(panel))
+    client.delete("message_store:bob")
+    RedisChatMessageHistory("bob", client=client).add_user_message("back again")
+    await eventually(lambda: "back again" in live_text(panel))
+    await eventually(lambda: 'role="alert"' not in live_text(panel))
+
+
+async def test_offering_sessions_takes_no_time_on_a_large_server(client: redis.Redis) -> None:
+    pipeline = client.pipeline(transaction=False)
+    for number in range(60_000):
+        pipeline.set(f"message_store:other-{number}", "x")
+    pipeline.execute()
+    panel = ChatPanel(chat_model(), "bob", factory(client))
+    before = time.monotonic()
+    show(panel)
+    assert time.monotonic() - before < 1.5
+    panel.close()
+
+
 async def test_window_and_cap_are_drawn(client: redis.Redis) -> None:
     history = RedisChatMessageHistory("bob", client=client)
     for number in range(6):

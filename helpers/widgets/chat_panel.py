@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, NamedTuple
 
 import ipywidgets
@@ -18,6 +17,7 @@ from helpers.widgets.live import Live, button, confirm_button, on_enter, settled
 SHOWN = 50
 """How many of a session's latest messages are shown."""
 _OFFERED = 200
+_OFFERED_SECONDS = 0.5
 _EVERY_SECONDS = 1.0
 _REDRAWN_SECONDS = 0.05
 _COLUMN = {"flex": "1 1 340px", "min_width": "300px"}
@@ -224,13 +224,22 @@ class ChatPanel(Live):
             self._start(self._watch())
 
     async def _watch(self) -> None:
-        """Keep the list up to date while somebody can see it."""
-        self._watching = True
+        """Keep the list up to date while somebody can see it, through faults too."""
+        self._watching, failing = True, False
         try:
             while self._root is not None and self._root._view_count:
                 await asyncio.sleep(_EVERY_SECONDS)
-                if not self._busy:
+                if self._busy:
+                    continue
+                try:
                     await self._refresh()
+                except Exception as error:
+                    failing = True
+                    self._failed(error)
+                else:
+                    if failing:
+                        failing = False
+                        self._show_error("")
         finally:
             self._watching = False
 
@@ -288,11 +297,16 @@ class ChatPanel(Live):
     def _offered(self) -> list[str]:
         """Sessions to choose from: some of those that are there."""
         prefix = self._history.key_prefix
+        deadline = time.monotonic() + _OFFERED_SECONDS
+        found: list[str] = []
         try:
-            found = (one.key for some in find_sessions(self._history.redis_client, prefix) for one in some)
-            return sorted(key.removeprefix(prefix) for key in islice(found, _OFFERED))
+            for some in find_sessions(self._history.redis_client, prefix):
+                found += [one.key.removeprefix(prefix) for one in some]
+                if len(found) >= _OFFERED or time.monotonic() > deadline:
+                    break
         except Exception:
             return []  # a user who may not search can still type a name
+        return sorted(found)[:_OFFERED]
 
     def _show_pending(self, question: str, answer: str) -> None:
         if self._root is None:
