@@ -8,17 +8,19 @@
 #   make screenshots         take the README's pictures of the widgets, in a real browser
 #   make benchmark           measure the histories beside their peers
 #   make lock                lock the newest releases that the ranges in pyproject.toml admit
+#   make repository SLUG=owner/name    say where this repository is: badges, install lines and links follow
 #   make clean               remove what these commands made
 
 PYTHON ?= python3
 LANGUAGE ?=
 TUTORIAL ?=
+SLUG ?=
 
 BIN := .venv/bin
 # Written last, so an environment that was not finished is never taken for one.
 READY := .venv/ready
 
-.PHONY: run lab test release-check notebooks screenshots benchmark lock clean
+.PHONY: run lab test release-check notebooks screenshots benchmark lock repository clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -52,6 +54,11 @@ benchmark: $(READY)
 lock: $(READY)
 	echo "-e .[dev]" | $(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url \
 	  --custom-compile-command "make lock" --output-file requirements.txt -
+
+# From the environment, so that whatever stands there reaches the check and no shell.
+repository: export SLUG := $(SLUG)
+repository: $(READY)
+	@$(BIN)/python notebooks/repository.py set "$$SLUG"
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("This kit needs Python 3.11 or newer; $(PYTHON) is %d.%d. Name a newer one: make PYTHON=python3.12" % v[:2])'

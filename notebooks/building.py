@@ -17,6 +17,8 @@ _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+# Where a notebook installs the kit from on a hosted platform, which has no part in what it prints.
+_INSTALLED_FROM = re.compile(r"git\+https://github\.com/[\w.-]+/[\w.-]+")
 
 
 def localized(language: str, tutorial: str) -> NotebookNode:
@@ -139,7 +141,7 @@ def _code_only(notebook: NotebookNode) -> Iterator[NotebookNode]:
 
 
 def _code(cell: NotebookNode) -> tuple[str, str, list[str]]:
-    return cell.id, cell.source, [tag for tag in tags(cell) if tag != AWAITING]
+    return cell.id, _INSTALLED_FROM.sub("", cell.source), [tag for tag in tags(cell) if tag != AWAITING]
 
 
 def read_built(language: str, tutorial: str) -> NotebookNode | None:
