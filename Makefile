@@ -8,6 +8,7 @@
 #   make screenshots         take the README's pictures of the widgets, in a real browser
 #   make benchmark           measure the histories beside their peers
 #   make lock                lock the newest releases that the ranges in pyproject.toml admit
+#   make colab-freeze        fetch the list of what Colab's runtime has today, which tests/test_colab.py installs upon
 #   make repository SLUG=owner/name    say where this repository is: badges, install lines and links follow
 #   make clean               remove what these commands made
 
@@ -20,7 +21,7 @@ BIN := .venv/bin
 # Written last, so an environment that was not finished is never taken for one.
 READY := .venv/ready
 
-.PHONY: run lab test release-check notebooks screenshots benchmark lock repository clean
+.PHONY: run lab test release-check notebooks screenshots benchmark lock colab-freeze repository clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -54,6 +55,9 @@ benchmark: $(READY)
 lock: $(READY)
 	echo "-e .[dev]" | $(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url \
 	  --custom-compile-command "make lock" --output-file requirements.txt -
+
+colab-freeze: $(READY)
+	@$(BIN)/python tests/colab_freeze.py
 
 # From the environment, so that whatever stands there reaches the check and no shell.
 repository: export SLUG := $(SLUG)

@@ -29,6 +29,13 @@ def pins(text: str) -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
 
 
+def python_of(text: str) -> str:
+    """Which Python the list's header names."""
+    found = re.search(r"^#.* Python (\d+\.\d+) ", text, re.MULTILINE)
+    assert found, "The header names no Python."
+    return found[1]
+
+
 def resolve(tmp_path: Path, project: Path) -> "subprocess.CompletedProcess[str]":
     """What the tutorials' install line would install, with Colab's packages as constraints."""
     wanted = tmp_path / "wanted.in"
@@ -36,7 +43,7 @@ def resolve(tmp_path: Path, project: Path) -> "subprocess.CompletedProcess[str]"
     return subprocess.run(
         [
             *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate"),
-            *("--python-version", "3.13", "--python-platform", "x86_64-manylinux_2_35"),
+            *("--python-version", python_of(FREEZE.read_text()), "--python-platform", "x86_64-manylinux_2_35"),
             *("--constraint", str(FREEZE), str(wanted)),
         ],
         capture_output=True,
