@@ -1,9 +1,11 @@
 """Signing in to Google Cloud, where there is something to sign in to."""
 
-import importlib.util
 import os
+import warnings
+from pathlib import Path
 from typing import Any
 
+from helpers.environment import environment
 from helpers.errors import HelpersError
 from helpers.resource_names import EMULATOR_VARIABLE
 from helpers.voice import say
@@ -19,10 +21,11 @@ class SignInError(HelpersError):
 def authenticate(project_id: str | None = None) -> str:
     """Sign in to Google Cloud if this notebook uses it, and say in one line what was done.
 
-    A project is what tells that Google Cloud is used. It is the argument, else
-    ``$GOOGLE_CLOUD_PROJECT``. Where neither is set, nothing is signed in to: on the embedded server or
-    a Redis of one's own there is nothing to sign in to. Nor is there with an emulator of Google Cloud
-    (``$MEMORYSTORE_EMULATOR_HOST``), which asks nobody who they are.
+    A project is what tells that Google Cloud is used. It is the argument, else ``$GOOGLE_CLOUD_PROJECT``, else, where
+    no argument was given at all, the project of the credentials that are there. A blank argument, such as a blank form,
+    does not ask the credentials: whoever leaves a form blank may not want to be billed. Without a project nothing is
+    signed in to: on the embedded server or a Redis of one's own there is nothing to sign in to. Nor is there with an
+    emulator of Google Cloud (``$MEMORYSTORE_EMULATOR_HOST``), which asks nobody who they are.
 
     * Colab: `google.colab.auth.authenticate_user`, which opens a sign-in window.
     * Colab Enterprise, Vertex AI Workbench, a laptop: application default credentials, which the first
@@ -39,10 +42,13 @@ def authenticate(project_id: str | None = None) -> str:
     """
     # No other variable that means a project to some tool: what the notebooks promise of costs hangs on this one.
     project = (project_id or "").strip() or os.environ.get(PROJECT_VARIABLE, "").strip()
+    emulated = bool(os.environ.get(EMULATOR_VARIABLE, "").strip())
+    if not project and project_id is None and not emulated:
+        project = _project_of_credentials()
     if not project:
         print(say("Signed in to nothing: no Google Cloud project is set, so none is needed."))
         return ""
-    if os.environ.get(EMULATOR_VARIABLE, "").strip():
+    if emulated:
         print(
             say(
                 "Signed in to nothing: {variable} names an emulator, which needs no sign-in.",
@@ -50,7 +56,7 @@ def authenticate(project_id: str | None = None) -> str:
             )
         )
         return project
-    if _is_public_colab():
+    if environment().asks_to_sign_in:
         _sign_in_to_colab(project)
         print(say("Signed in through Colab for project {project}.", project=project))
         return project
@@ -59,14 +65,23 @@ def authenticate(project_id: str | None = None) -> str:
     return project
 
 
-def _is_public_colab() -> bool:
-    # Colab Enterprise has the same module, but there its sign-in only warns.
-    if os.environ.get("VERTEX_PRODUCT") == "COLAB_ENTERPRISE":
-        return False
-    try:
-        return importlib.util.find_spec("google.colab") is not None
-    except ModuleNotFoundError:
-        return False
+def _project_of_credentials() -> str:
+    """The project that credentials name, where there are some. No network is asked but Google's own machines'."""
+    import google.auth
+    from google.auth._cloud_sdk import get_application_default_credentials_path
+    from google.auth.environment_vars import CREDENTIALS
+    from google.auth.exceptions import GoogleAuthError
+
+    in_a_file = os.environ.get(CREDENTIALS) or Path(get_application_default_credentials_path()).exists()
+    if not in_a_file and not environment().google_machine:
+        return ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            _, project = google.auth.default(scopes=[_SCOPE])
+        except GoogleAuthError:
+            return ""
+    return project or ""
 
 
 def _sign_in_to_colab(project: str) -> None:
@@ -91,7 +106,9 @@ def application_default_credentials(project: str) -> Any:
     from google.auth.exceptions import DefaultCredentialsError
 
     try:
-        credentials, _ = google.auth.default(scopes=[_SCOPE], quota_project_id=project)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            credentials, _ = google.auth.default(scopes=[_SCOPE], quota_project_id=project)
     except DefaultCredentialsError as error:
         raise SignInError(
             f"No Google Cloud credentials were found for project {project}.\n"
@@ -100,4 +117,11 @@ def application_default_credentials(project: str) -> Any:
                 "start the runtime with a service account or with your own account."
             )
         ) from error
+    if any("quota project" in str(one.message) for one in warned):
+        print(
+            say(
+                "These credentials name no project to count requests for; Google Cloud may refuse them. Run: {command}",
+                command=f"gcloud auth application-default set-quota-project {project}",
+            )
+        )
     return credentials

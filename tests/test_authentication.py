@@ -1,23 +1,30 @@
 """Signing in: only where Google Cloud is used, and with advice where it fails."""
 
 import json
+import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from helpers import authenticate
 from helpers.authentication import SignInError
+from helpers.environment import environment
+from tests.metadata_server import PROJECT, MetadataServer, running_metadata_server
 
 
 @pytest.fixture(autouse=True)
-def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A machine that is not in Google Cloud and where nobody has signed in."""
+    environment.cache_clear()
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     monkeypatch.delenv("VERTEX_PRODUCT", raising=False)
+    yield
+    environment.cache_clear()
 
 
 @pytest.fixture
@@ -45,6 +52,12 @@ def colab(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setitem(sys.modules, "google.colab", package)
     monkeypatch.setitem(sys.modules, "google.colab.auth", auth)
     return projects
+
+
+@pytest.fixture
+def metadata_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[MetadataServer]:
+    with running_metadata_server(monkeypatch, tmp_path) as server:
+        yield server
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
@@ -82,6 +95,61 @@ def test_no_other_variable_makes_a_notebook_cost_money(
     monkeypatch.setenv(name, "some-real-project")
     assert authenticate() == ""
     assert "nothing" in said(capsys)
+
+
+def test_the_project_of_the_credentials_where_no_form_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, text=True, check=True).stdout
+    account = tmp_path / "account.json"
+    account.write_text(
+        json.dumps(
+            {
+                "type": "service_account",
+                "project_id": "of-the-account",
+                "private_key": key,
+                "client_email": "a@b.c",
+                "token_uri": "http://127.0.0.1:1/token",
+            }
+        )
+    )
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+    assert authenticate() == "of-the-account"
+    assert "project of-the-account" in said(capsys)
+    assert authenticate("") == ""
+    assert "nothing" in said(capsys)
+
+
+def test_workbench_is_signed_in_by_its_metadata_server(
+    metadata_server: MetadataServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VERTEX_PRODUCT", "WORKBENCH_INSTANCE")
+    assert authenticate() == PROJECT
+    assert f"application default credentials for project {PROJECT}" in said(capsys)
+    assert authenticate("another") == "another"
+
+
+def test_credentials_without_a_quota_project_are_advice_and_no_warning(
+    signed_in: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import warnings
+
+    import google.auth
+
+    real = google.auth.default
+
+    def warning(**options: object) -> object:
+        # What google-auth says where it was given no quota project of ours.
+        warnings.warn(
+            "Your application has authenticated using end user credentials without a quota project.", stacklevel=2
+        )
+        return real(**options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(google.auth, "default", warning)
+    with warnings.catch_warnings(record=True) as warned:
+        authenticate("my-project")
+    assert warned == []
+    assert "gcloud auth application-default set-quota-project my-project" in capsys.readouterr().out
 
 
 def test_colab(colab: list[str], capsys: pytest.CaptureFixture[str]) -> None:
