@@ -4,14 +4,20 @@ Everything public is named here and loaded when it is first used, so that ``impo
 next to nothing.
 """
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# Google's libraries say when they load that they will drop a Python one day. In a notebook of a reader that is noise.
+warnings.filterwarnings("ignore", "You are using a Python version .* which Google will stop supporting", FutureWarning)
+
 if TYPE_CHECKING:
     from helpers.authentication import authenticate
+    from helpers.checkup import doctor
     from helpers.connection import connect
     from helpers.history import MemorystoreChatMessageHistory, RedisChatMessageHistory
     from helpers.models import chat_model
+    from helpers.secret_store import secret
     from helpers.voice import speak
 
 _HOMES = {
@@ -20,6 +26,8 @@ _HOMES = {
     "authenticate": "helpers.authentication",
     "chat_model": "helpers.models",
     "connect": "helpers.connection",
+    "doctor": "helpers.checkup",
+    "secret": "helpers.secret_store",
     "speak": "helpers.voice",
 }
 
@@ -29,6 +37,8 @@ __all__ = [
     "authenticate",
     "chat_model",
     "connect",
+    "doctor",
+    "secret",
     "speak",
 ]
 

@@ -28,6 +28,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: OpenAIServer
     protocol_version = "HTTP/1.1"
 
+    def do_GET(self) -> None:
+        self.server.keys.append(self.headers["Authorization"])
+        self._send(200, "application/json", b'{"object": "list", "data": []}')
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append(body)

@@ -1,0 +1,29 @@
+"""The command line: ``python -m helpers doctor``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0 ready, 1 something is bad, 2 wrong usage."""
+    parser = argparse.ArgumentParser(prog="python -m helpers", description="Tools of the chat history tutorials.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    checkup = commands.add_parser(
+        "doctor",
+        help="say what this environment is, has and lacks",
+        description="Look at Python, packages, platform, Redis, model, Google Cloud and disk. Nothing is changed. "
+        "Exit status: 0 ready (warnings don't count), 1 something is bad, 2 wrong usage.",
+    )
+    checkup.add_argument("endpoint", nargs="?", help="a Redis to look at; default: $REDIS_URL, else an embedded server")
+    options = parser.parse_args(arguments)
+
+    from helpers.checkup import doctor
+
+    report = doctor(options.endpoint)
+    print(report)
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
