@@ -5,6 +5,8 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from helpers.environment import in_notebook
+
 _TEXT_EVERY = 30.0
 
 
@@ -24,7 +26,7 @@ class Progress:
         self._handle: Any = None
 
     def __enter__(self) -> Self:
-        if _in_notebook():
+        if in_notebook():
             self._show_widget()
         else:
             self._write(f"{self._label} …", last=not sys.stderr.isatty())
@@ -71,7 +73,10 @@ class Progress:
 
         bar = ipywidgets.IntProgress(value=1, max=1, bar_style="info", layout={"width": "8em"})
         self._widget = ipywidgets.HBox([bar, ipywidgets.Label(f"{self._label} …")])
-        self._handle = display(self._widget, display_id=True)
+        # Not the widget itself: ipywidgets 7 shows it without the id by which it is replaced in the end.
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
+        shown = {"text/plain": f"{self._label} …", "application/vnd.jupyter.widget-view+json": view}
+        self._handle = display(shown, raw=True, display_id=True)
 
     def _write(self, text: str, last: bool = False) -> None:
         if sys.stderr.isatty():
@@ -81,11 +86,3 @@ class Progress:
         if last:
             sys.stderr.write("\n")
         sys.stderr.flush()
-
-
-def _in_notebook() -> bool:
-    """Whether there is a kernel to show widgets through."""
-    if "IPython" not in sys.modules:
-        return False
-    shell: Any = sys.modules["IPython"].get_ipython()
-    return getattr(shell, "kernel", None) is not None

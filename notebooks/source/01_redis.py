@@ -33,8 +33,8 @@ last cell has run, everything above it is true.
 ## Setup
 
 The first cell installs the kit where the notebook is opened on a hosted platform such as Colab. It keeps every
-package that the platform already has at its version, so the runtime needs no restart. Where the kit is installed, it
-does nothing.
+package that the platform already has at its version, so the runtime needs no restart, and says what it has added. Where
+the kit is installed, it does nothing.
 """
 
 # %% id="install"
@@ -44,6 +44,9 @@ import importlib.util
 if importlib.util.find_spec("helpers") is None:
     !pip list --format=freeze > /tmp/preinstalled.txt
     %pip install --quiet --constraint /tmp/preinstalled.txt "git+{{repository}}"
+    from helpers.environment import added_packages
+
+    print(added_packages("/tmp/preinstalled.txt"))
 
 import helpers
 
@@ -79,7 +82,8 @@ SESSION_ID = "redis-tutorial-en"  # @param {type:"string"}
 ### Preflight
 
 `connect` returns an ordinary [redis-py](https://redis.readthedocs.io/) client, after the server has answered. A
-server that cannot be reached shows here and now, within four seconds, and not in the middle of the lesson.
+server that cannot be reached shows here and now, within four seconds, and not in the middle of the lesson. If something
+does not work, run `helpers.doctor()` in a new cell: it says what this environment has and lacks.
 """
 
 # %% id="connect"
@@ -105,7 +109,7 @@ platform has for secrets, from where it reaches `connect` without ever being sho
 
 | platform | where the secret is kept | how the notebook gets it |
 |---|---|---|
-| Colab | the *Secrets* panel (key symbol, left) | `connect(ENDPOINT, password=userdata.get("REDIS_PASSWORD"))` after `from google.colab import userdata` |
+| Colab | the *Secrets* panel (key symbol, left) | `connect(ENDPOINT, password=secret("REDIS_PASSWORD"))` after `from helpers import secret` |
 | Colab Enterprise, Workbench | Secret Manager | `connect(ENDPOINT, password=…)` with what Secret Manager's client returns |
 | local Jupyter | your shell | `export REDIS_URL=redis://:PASSWORD@HOST:PORT` before `make lab` |
 | GitHub Actions | *Secrets* of the repository | `env:` of the workflow's step |

@@ -52,7 +52,7 @@ box for it, and deletes it only if you enter its ID again at the end.
 The cell installs the kit where the notebook is opened on a hosted platform. You may know notebooks that restart the
 kernel after an install. This one has no need to: a restart is called for when a package that is already loaded gets
 replaced, and the constraint file keeps every package that the platform brought at its version. Only new ones are
-added.
+added, and the cell names them.
 """
 
 # %% id="install"
@@ -62,6 +62,9 @@ import importlib.util
 if importlib.util.find_spec("helpers") is None:
     !pip list --format=freeze > /tmp/preinstalled.txt
     %pip install --quiet --constraint /tmp/preinstalled.txt "git+{{repository}}"
+    from helpers.environment import added_packages
+
+    print(added_packages("/tmp/preinstalled.txt"))
 
 import helpers
 
