@@ -1,6 +1,8 @@
 """The official packages, each in an environment of its own, since the second cannot live beside today's LangChain."""
 
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,27 +12,39 @@ ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ROOT / "build" / "official"
 
 COMMUNITY = ("langchain-community==0.4.2", "redis>=8,<9", "langchain-core>=1,<2")
+_PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 MEMORYSTORE = ("langchain-google-memorystore-redis==0.3.0",)
 
 
 def official_python(requirements: tuple[str, ...]) -> Path:
-    """The interpreter of an environment that holds a package; made when first asked for.
+    """The interpreter of an environment that holds packages; made when first asked for.
 
     Several processes may ask at once: each makes its own and the first to finish wins.
     """
-    name = requirements[0].replace("==", "-")
+    known = hashlib.sha256(repr(requirements).encode() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()[:8]
+    name = f"{re.sub('[^a-z0-9.]+', '-', requirements[0])}-{known}"
     home = ENVIRONMENTS / name
-    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (home / "complete").exists():
         ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
         draft = ENVIRONMENTS / f"{name}.{os.getpid()}"
-        uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(draft)], check=True)
-        target = draft / python.relative_to(home)
-        subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(target), *requirements], check=True)
+        environment_python(draft, requirements)
         (draft / "complete").touch()
         try:
             draft.rename(home)
         except OSError:
             shutil.rmtree(draft)
+    return home / _PYTHON
+
+
+def environment_python(home: Path, requirements: tuple[str, ...]) -> Path:
+    """The interpreter of a new environment that holds packages.
+
+    Args:
+        home: The environment's folder, to be made.
+        requirements: What ``uv pip install`` takes.
+    """
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(home)], check=True)
+    python = home / _PYTHON
+    subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), *requirements], check=True)
     return python
