@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import redis
 from redis.client import NEVER_DECODE
 
 from helpers.connection import Client
@@ -152,8 +153,8 @@ def find_sessions(client: Client, prefix: str = DEFAULT_PREFIX) -> Iterator[list
         prefix: What the keys begin with; ``""`` finds the sessions of `MemorystoreChatMessageHistory`.
 
     Yields:
-        The sessions among the next keys; an empty list where there is none among them. A session that is written
-        meanwhile may come or not, as with every SCAN, but none comes twice.
+        The sessions among the next keys that this user may read; an empty list where there is none. A session that is
+        written meanwhile may come or not, as with every SCAN, but none comes twice.
     """
     seen: set[str] = set()
     keys = client.scan_iter(match=_escaped(prefix) + "*", count=SCAN_COUNT)
@@ -253,7 +254,11 @@ def _summaries(client: Client, keys: Sequence[str], prefix: str) -> list[Session
         newest = 0 if is_newest_first(key, prefix) else -1
         pipeline.execute_command("EVAL", _SUMMARY, 1, _bytes(key), newest, **{NEVER_DECODE: True})
     found = []
-    for key, summary in zip(keys, pipeline.execute(), strict=True):
+    for key, summary in zip(keys, pipeline.execute(raise_on_error=False), strict=True):
+        if isinstance(summary, redis.exceptions.NoPermissionError):
+            continue  # somebody else's, on a server that several share
+        if isinstance(summary, Exception):
+            raise summary
         if summary and (seen := glimpse(summary[3])):
             length, size, ttl, _ = summary
             found.append(Session(key, length, size, _seconds(ttl), *seen))

@@ -81,6 +81,16 @@ def test_a_client_that_decodes(chats: redis.Redis, server: EmbeddedServer) -> No
     )
 
 
+def test_what_a_user_may_not_read_is_left_out(chats: redis.Redis, server: EmbeddedServer) -> None:
+    rules = "reset on >anna ~message_store:anna* -@all +ping +scan +eval +llen +lrange +pttl"
+    chats.execute_command("ACL", "SETUSER", "anna", *rules.split())
+    anna = connect(server.url, username="anna", password="anna")
+    assert [one.key for one in found(anna)] == ["message_store:anna"]
+    chats.execute_command("ACL", "SETUSER", "anna", "-scan")
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        found(anna)
+
+
 def test_a_hundred_thousand_keys_hold_nobody_up(client: redis.Redis, server: EmbeddedServer) -> None:
     pipeline = client.pipeline(transaction=False)
     for number in range(100_000):
