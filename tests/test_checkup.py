@@ -1,6 +1,7 @@
 """What `doctor` sees, and that it tells no secret."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import redis
 
 from helpers import connect, doctor
 from helpers.checkup import Check, Report
-from helpers.embedded import EmbeddedServer
+from helpers.embedded import EmbeddedServer, Engine
 from helpers.environment import environment
 from helpers.history import RedisChatMessageHistory
 from helpers.languages import LANGUAGES
@@ -98,6 +99,21 @@ def test_what_is_blocked_is_named(server: EmbeddedServer) -> None:
     assert not report.ok
     assert "Refused: EVAL" in str(report)
     assert PASSWORD not in str(report)
+
+
+@pytest.mark.parametrize("engine", ["valkey", "redis"])
+def test_a_user_with_keys_of_their_own_is_ready(engine: Engine) -> None:
+    from helpers.checkup import RIGHTS
+
+    if engine == "redis":
+        assert shutil.which("redis-server"), "install redis-server"
+    with EmbeddedServer(engine=engine) as own:
+        admin = connect(own.url)
+        rules = f"reset on >{PASSWORD} ~message_store:anna-* -@all {RIGHTS} +scan"
+        admin.execute_command("ACL", "SETUSER", "anna", *rules.split())  # type: ignore[no-untyped-call]
+        report = doctor(own.url.replace("redis://", f"redis://anna:{PASSWORD}@"))
+    assert report.ok, report
+    assert "Refused" not in str(report)
 
 
 def test_the_rights_that_it_names_are_enough(server: EmbeddedServer) -> None:

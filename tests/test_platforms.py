@@ -4,7 +4,6 @@ Nothing here is the platform itself. Colab is its versions of what matters with 
 is its variables with a metadata server; the oldest releases that the ranges admit are a platform too.
 """
 
-import asyncio
 import json
 import os
 import re
@@ -12,12 +11,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
+from nbmake.nb_run import NotebookRun
 
 from execution import SocketKernelManager, lasting_outputs, shown
 from tests.conftest import ROOT, copy_of_the_tree
@@ -44,35 +45,34 @@ Run = Callable[..., nbformat.NotebookNode]
 
 
 @pytest.fixture
-def as_reader(tmp_path: Path) -> Run:
-    """Runs a committed notebook in another environment's kernel, in a folder that holds nothing else."""
+def as_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Has nbmake run a committed notebook in another environment's kernel, in a folder that holds nothing else."""
+    kernels, folder = tmp_path / "kernels", tmp_path / "content"
 
     class Manager(SocketKernelManager):
         def _kernel_spec_manager_default(self) -> KernelSpecManager:
-            return KernelSpecManager(kernel_dirs=[str(tmp_path / "kernels")])
+            return KernelSpecManager(kernel_dirs=[str(kernels)])
+
+    monkeypatch.setattr("nbmake.nb_run.NotebookClient", partial(NotebookClient, kernel_manager_class=Manager))
 
     def run(
         python: Path, language: str, tutorial: str, path: tuple[Path, ...] = (ROOT,), **variables: str
     ) -> nbformat.NotebookNode:
-        folder = tmp_path / "content"
+        spec = {
+            "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": "platform",
+            "language": "python",
+            "env": {"CI": "", "PYTHONPATH": os.pathsep.join(map(str, path)), **variables},
+        }
+        (kernels / "platform").mkdir(parents=True, exist_ok=True)
+        (kernels / "platform" / "kernel.json").write_text(json.dumps(spec))
         folder.mkdir(exist_ok=True)
         shutil.copy(ROOT / "notebooks" / language / f"{tutorial}.ipynb", folder)
-        spec = tmp_path / "kernels" / "platform"
-        spec.mkdir(parents=True, exist_ok=True)
-        argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "platform", "language": "python"}))
-        notebook: nbformat.NotebookNode = nbformat.read(folder / f"{tutorial}.ipynb", as_version=4)
-        client = NotebookClient(
-            notebook,
-            kernel_name="platform",
-            kernel_manager_class=Manager,
-            timeout=120,
-            shutdown_kernel="immediate",
-            resources={"metadata": {"path": str(folder)}},
+        result = NotebookRun(folder / f"{tutorial}.ipynb", 120, kernel="platform").execute()
+        assert result.error is None, (
+            f"cell {result.error.failing_cell_index}: {result.error.summary}\n{result.error.trace}"
         )
-        environment = neutral_environment() | {"PYTHONPATH": os.pathsep.join(map(str, path)), **variables}
-        environment.pop("CI", None)
-        asyncio.run(client.async_execute(env=environment))
+        notebook: nbformat.NotebookNode = result.nb
         return notebook
 
     return run
@@ -156,19 +156,22 @@ def test_the_install_cell_of_a_hosted_runtime(as_reader: Run, tmp_path: Path) ->
 
 @pytest.mark.parametrize("tutorial", TUTORIALS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_workbench(
-    as_reader: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, tutorial: str
+@pytest.mark.parametrize("product", ["WORKBENCH_INSTANCE", "COLAB_ENTERPRISE"])
+def test_google_machines(
+    as_reader: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, product: str, language: str, tutorial: str
 ) -> None:
+    # Colab Enterprise has Colab's module too.
+    path = (ROOT, STANDINS) if product == "COLAB_ENTERPRISE" else (ROOT,)
     with running_metadata_server(monkeypatch, tmp_path) as server:
-        notebook = as_reader(Path(sys.executable), language, tutorial, **workbench(server, tmp_path))
+        machine = google_machine(server, tmp_path, product)
+        notebook = as_reader(Path(sys.executable), language, tutorial, path, **machine)
     same_outputs(notebook, language, tutorial)
 
 
-def workbench(server: MetadataServer, empty: Path) -> dict[str, str]:
-    """What a program finds in a Workbench instance."""
+def google_machine(server: MetadataServer, empty: Path, product: str) -> dict[str, str]:
+    """What a program finds on a machine of Google Cloud."""
     return {
-        "VERTEX_PRODUCT": "WORKBENCH_INSTANCE",
-        "DL_ANACONDA_HOME": "/opt/conda",
+        "VERTEX_PRODUCT": product,
         "GCE_METADATA_HOST": f"127.0.0.1:{server.server_port}",
         "GCE_METADATA_IP": f"127.0.0.1:{server.server_port}",
         "CLOUDSDK_CONFIG": str(empty),
@@ -190,7 +193,7 @@ def test_workbench_has_real_credentials(tmp_path: Path, monkeypatch: pytest.Monk
         run = subprocess.run(
             [sys.executable, "-c", program],
             cwd=ROOT,
-            env=neutral_environment() | workbench(server, tmp_path),
+            env=neutral_environment() | google_machine(server, tmp_path, "WORKBENCH_INSTANCE"),
             capture_output=True,
             text=True,
         )
@@ -233,6 +236,6 @@ def test_an_unguarded_import_of_colab_fails_elsewhere(
     tree = copy_of_the_tree(tmp_path / "spoiled")
     spoiled(tree, "01_redis", "latency", "from google.colab import userdata")
     monkeypatch.setattr("tests.test_platforms.ROOT", tree)
-    with pytest.raises(Exception, match=r"No module named 'google\.colab'"):
+    with pytest.raises(AssertionError, match=r"No module named 'google\.colab'"):
         as_reader(Path(sys.executable), "en", "01_redis")
     as_reader(official_python(COLAB), "en", "01_redis", (tree, STANDINS))
