@@ -8,7 +8,7 @@
 #   make screenshots         take the README's pictures of the widgets, in a real browser
 #   make benchmark           measure the histories beside their peers
 #   make lock                lock the newest releases that the ranges in pyproject.toml admit
-#   make colab-freeze        fetch the list of what Colab's runtime has today, which tests/test_colab.py installs upon
+#   make colab-freeze        fetch the list of what Colab's runtime has today, which tests/project/test_colab.py installs upon
 #   make repository SLUG=owner/name    say where this repository is: badges, install lines and links follow
 #   make clean               remove what these commands made
 
@@ -25,28 +25,28 @@ READY := .venv/ready
 .DELETE_ON_ERROR:
 
 run: $(READY)
-	@$(BIN)/python notebooks/run.py --language "$(LANGUAGE)" --tutorial "$(TUTORIAL)"
+	@$(BIN)/python -m tools run --language "$(LANGUAGE)" --tutorial "$(TUTORIAL)"
 
 lab: $(READY)
-	@$(BIN)/python notebooks/lab.py
+	@$(BIN)/python -m tools lab
 
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python notebooks/localize.py check --awaiting-translation-ok
+	$(BIN)/python -m tools check --awaiting-translation-ok
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4
 
 release-check: $(READY)
-	$(BIN)/python notebooks/localize.py check
+	$(BIN)/python -m tools check
 
 notebooks: $(READY)
-	$(BIN)/python notebooks/localize.py extract
-	$(BIN)/python notebooks/localize.py build
+	$(BIN)/python -m tools extract
+	$(BIN)/python -m tools build
 
 screenshots: $(READY)
 	rm -rf build/screenshots
-	$(BIN)/pytest --quiet tests/test_browser.py -k tutorial_live
+	$(BIN)/pytest --quiet tests/widgets/test_browser.py -k tutorial_live
 	cp build/screenshots/chat_panel-en.png build/screenshots/session_explorer-en.png docs/
 
 benchmark: $(READY)
@@ -57,12 +57,12 @@ lock: $(READY)
 	  --custom-compile-command "make lock" --output-file requirements.txt -
 
 colab-freeze: $(READY)
-	@$(BIN)/python tests/colab_freeze.py
+	@$(BIN)/python tests/support/colab_freeze.py
 
 # From the environment, so that whatever stands there reaches the check and no shell.
 repository: export SLUG := $(SLUG)
 repository: $(READY)
-	@$(BIN)/python notebooks/repository.py set "$$SLUG"
+	@$(BIN)/python -m tools repository set "$$SLUG"
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("This kit needs Python 3.11 or newer; $(PYTHON) is %d.%d. Name a newer one: make PYTHON=python3.12" % v[:2])'

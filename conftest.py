@@ -19,10 +19,10 @@ from nbclient import NotebookClient
 from nbmake.nb_run import NotebookRun
 from nbmake.pytest_items import NbMakeFailureRepr, NotebookFailedException, NotebookFile, NotebookItem
 
-from execution import SocketKernelManager, lasting_outputs, shown
 from helpers.embedded import EmbeddedServer
-from tests.chromium import chromium
-from tutorials import READERS_OWN
+from tests.support.chromium import chromium
+from tools.making.execution import SocketKernelManager, lasting_outputs, shown
+from tools.tutorials import READERS_OWN
 
 pytest_plugins = ["helpers.emulator.fixture"]
 
@@ -138,7 +138,8 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
         if self.path.stem != _ON_EMULATOR:
             patch.setenv("REDIS_URL", os.environ[_SEPARATE])
             return run.execute()
-        from helpers.emulator import Emulator, instances
+        from helpers.emulator import Emulator
+        from helpers.emulator.servers import instances
 
         made: list[str] = []
         make = instances._new_auth_string
@@ -162,7 +163,7 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
         lines = difflib.unified_diff(committed.splitlines(), ran.splitlines(), "committed", "this run", lineterm="")
         return (
             f"{place}: the output is not the committed one. If the new one is right, run "
-            f"notebooks/localize.py build --execute.\n" + "\n".join(lines)
+            f"python -m tools build --execute.\n" + "\n".join(lines)
         )
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:

@@ -25,7 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 from helpers.embedded import EmbeddedServer
-from tests.official import COMMUNITY, MEMORYSTORE, official_python
+from tests.support.official import COMMUNITY, MEMORYSTORE, official_python
 
 HERE = Path(__file__).parent
 PLOT = HERE.parent / "docs" / "benchmark.svg"

@@ -22,7 +22,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
 
-from tutorials import LANGUAGES, neutral_environment, notebook_path, tutorials  # noqa: E402
+from tools.tutorials import LANGUAGES, neutral_environment, notebook_path, tutorials  # noqa: E402
 
 # What runs a script: like a kernel, it lets cells await.
 RUNNER = """\

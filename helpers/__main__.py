@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checkup.add_argument("endpoint", nargs="?", help="a Redis to look at; default: $REDIS_URL, else an embedded server")
     options = parser.parse_args(arguments)
 
-    from helpers.checkup import doctor
+    from helpers._doctor.checks import doctor
 
     report = doctor(options.endpoint)
     print(report)

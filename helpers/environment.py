@@ -10,7 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from helpers.voice import say
+from helpers._localization.messages import say
+
+EMULATOR_VARIABLE = "MEMORYSTORE_EMULATOR_HOST"
+"""Host and port of a local server in the API's place, as Google's other emulators have it."""
 
 
 class Platform(StrEnum):

@@ -7,7 +7,7 @@ import re
 
 from redis import exceptions as redis_errors
 
-from helpers.voice import say, words
+from helpers._localization.messages import say, words
 
 
 class HelpersError(Exception):
@@ -39,6 +39,22 @@ class AuthenticationFailedError(ConnectionFailedError, redis_errors.Authenticati
 
 class CertificateRefusedError(ConnectionFailedError):
     """The server could not prove who it is. Nothing was sent to it."""
+
+
+class SignInError(HelpersError):
+    """Google Cloud credentials, or the project to use them in, are missing."""
+
+
+class SecretError(HelpersError):
+    """A secret can't be had. The message names the secret and never its value.
+
+    Attributes:
+        name: The secret's name.
+    """
+
+    def __init__(self, name: str, reason: str, advice: str) -> None:
+        self.name = name
+        super().__init__(f"The secret {name!r} can't be read: {reason}.\n{advice}")
 
 
 class InstanceNotReadyError(ConnectionFailedError):

@@ -14,11 +14,11 @@ from typing import Any
 import redis
 from redis.client import NEVER_DECODE
 
-from helpers.connection import Client
+from helpers._connecting.clients import Client
+from helpers._histories.histories import MemorystoreChatMessageHistory
+from helpers._histories.records import glimpse
+from helpers._localization.messages import say
 from helpers.errors import HelpersError
-from helpers.history import MemorystoreChatMessageHistory
-from helpers.records import glimpse
-from helpers.voice import say
 
 DEFAULT_PREFIX = "message_store:"
 SCAN_COUNT = 1000

@@ -10,9 +10,9 @@ import pytest
 from helpers import connect, secret
 from helpers.embedded import EmbeddedServer
 from helpers.environment import Platform, added_packages, environment
-from helpers.secret_store import SecretError
+from helpers.errors import SecretError
 
-STANDINS = Path(__file__).parent / "standins"
+STANDINS = Path(__file__).parent / "support" / "standins"
 
 
 @pytest.fixture(autouse=True)
@@ -129,10 +129,10 @@ def test_last_somebody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(prompt)
         return "typed"
 
-    monkeypatch.setattr("helpers.secret_store.getpass", typed)
+    monkeypatch.setattr("helpers._credentials.secrets.getpass", typed)
     assert secret("NOWHERE") == "typed"
     assert asked == ["NOWHERE: "]
-    monkeypatch.setattr("helpers.secret_store.getpass", lambda prompt: "")
+    monkeypatch.setattr("helpers._credentials.secrets.getpass", lambda prompt: "")
     with pytest.raises(SecretError, match="nothing was typed"):
         secret("NOWHERE")
 
@@ -142,7 +142,7 @@ def test_nobody_to_ask(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) 
     def failing(prompt: str) -> str:
         raise error
 
-    monkeypatch.setattr("helpers.secret_store.getpass", failing)
+    monkeypatch.setattr("helpers._credentials.secrets.getpass", failing)
     with pytest.raises(SecretError, match=r"set nowhere.*\n.*environment variable NOWHERE"):
         secret("NOWHERE")
 

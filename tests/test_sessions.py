@@ -9,10 +9,10 @@ import pytest
 import redis
 from langchain_core.messages import AIMessage, HumanMessage
 
-from helpers.connection import connect
+from helpers._connecting.connection import connect
+from helpers._histories.histories import MemorystoreChatMessageHistory, RedisChatMessageHistory
 from helpers.embedded import EmbeddedServer
 from helpers.errors import NotAHistoryError
-from helpers.history import MemorystoreChatMessageHistory, RedisChatMessageHistory
 from helpers.sessions import (
     DamagedExportError,
     Session,
@@ -23,7 +23,7 @@ from helpers.sessions import (
     import_sessions,
     look_into,
 )
-from tests.cluster import Cluster, running_cluster
+from tests.support.cluster import Cluster, running_cluster
 
 Spoil = Callable[[list[str]], list[str]]
 

@@ -8,11 +8,11 @@ import sys
 import textwrap
 import threading
 
-from helpers.emulator.api_errors import PROVOKING_PROJECTS
+from helpers._localization.messages import say, words
+from helpers.emulator.api.errors import PROVOKING_PROJECTS
 from helpers.emulator.emulator import Emulator
+from helpers.environment import EMULATOR_VARIABLE
 from helpers.errors import EmbeddedServerError
-from helpers.resource_names import EMULATOR_VARIABLE
-from helpers.voice import say, words
 
 _BANNER = words(
     "Memorystore emulator, for practice and tests. It is not Google Cloud: it listens on this computer only, "

@@ -10,9 +10,9 @@ from typing import Self, TypeVar
 
 import grpc.aio
 
-from helpers.embedded import EmbeddedServer, Engine
-from helpers.emulator.listener import bound_socket
-from helpers.emulator.service import Service
+from helpers.embedded.server import EmbeddedServer, Engine
+from helpers.emulator.api.service import Service
+from helpers.emulator.servers.listener import bound_socket
 
 _Result = TypeVar("_Result")
 
@@ -25,7 +25,7 @@ class Emulator:
 
     On Linux every instance has a loopback address of its own and the service's ports, 6378 (TLS) and
     6379; elsewhere it is 127.0.0.1 and a free port. Some project IDs have something wrong about them:
-    `helpers.emulator.api_errors.PROVOKING_PROJECTS`.
+    `helpers.emulator.api.errors.PROVOKING_PROJECTS`.
 
     Args:
         port: Where the API listens; 0 for a free port.

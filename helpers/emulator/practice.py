@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from helpers._localization.messages import say, words
+from helpers.environment import EMULATOR_VARIABLE
 from helpers.errors import EmbeddedServerError
-from helpers.resource_names import EMULATOR_VARIABLE
-from helpers.voice import say, words
 
 PRACTICE_PROJECT = "practice"
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import ipywidgets
 from langchain_core.runnables import Runnable
 
+from helpers._localization.messages import say
 from helpers.sessions import Record, StoredList, find_sessions, look_into
-from helpers.voice import say
 from helpers.widgets import pages
 from helpers.widgets.conversing import Conversing, History, HistoryFactory
 from helpers.widgets.live import Live, button, confirm_button, on_enter, settled

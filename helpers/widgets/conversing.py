@@ -9,8 +9,8 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.history import RunnableWithMessageHistory
 
-from helpers.history import MemorystoreChatMessageHistory, RedisChatMessageHistory
-from helpers.voice import say
+from helpers._histories.histories import MemorystoreChatMessageHistory, RedisChatMessageHistory
+from helpers._localization.messages import say
 
 History = RedisChatMessageHistory | MemorystoreChatMessageHistory
 HistoryFactory = Callable[[str], History]

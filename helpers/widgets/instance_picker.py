@@ -8,16 +8,12 @@ from typing import Any
 
 import ipywidgets
 
-from helpers.connection import Client, connect
-from helpers.memorystore import (
-    Instance,
-    Instances,
-    begin_creation,
-    begin_deletion,
-    creation_announcement,
-    list_instances,
-)
-from helpers.voice import say
+from helpers._connecting.clients import Client
+from helpers._connecting.connection import connect
+from helpers._localization.messages import say
+from helpers.memorystore.creation import begin_creation, creation_announcement
+from helpers.memorystore.deletion import begin_deletion
+from helpers.memorystore.instances import Instance, Instances, list_instances
 from helpers.widgets import pages
 from helpers.widgets.live import Live, button, settled
 

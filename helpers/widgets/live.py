@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-from helpers.voice import say
+from helpers._localization.messages import say
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CONFIRM_SECONDS = 5.0

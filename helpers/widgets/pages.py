@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from helpers.voice import language, say
+from helpers._localization.messages import language, say
 
 _SHOWN_SIZES = ((1 << 20, "MB"), (1 << 10, "kB"))
 

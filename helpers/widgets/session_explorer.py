@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import ipywidgets
 
-from helpers.connection import Client
+from helpers._connecting.clients import Client
+from helpers._localization.messages import say
 from helpers.sessions import (
     DEFAULT_PREFIX,
     Session,
@@ -22,7 +23,6 @@ from helpers.sessions import (
     is_newest_first,
     look_into,
 )
-from helpers.voice import say
 from helpers.widgets import pages
 from helpers.widgets.live import Live, button, confirm_button
 

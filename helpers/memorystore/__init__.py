@@ -1,0 +1,6 @@
+"""Memorystore for Redis: find instances, create and delete them, and reach one by its name."""
+
+import lazy_loader
+
+# Loaded when first used: Google's client libraries take a second.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,122 @@
+"""Clients of Google's APIs, made once a process, for Google Cloud or for an emulator of it."""
+
+import logging
+import os
+import threading
+from typing import Any
+
+import grpc
+from google.cloud import redis_v1
+from google.cloud.redis_v1.services.cloud_redis.transports import CloudRedisGrpcTransport
+
+from helpers._credentials.authentication import application_default_credentials
+from helpers._localization.messages import say
+from helpers.environment import EMULATOR_VARIABLE
+from helpers.errors import HelpersError
+
+CALL_SECONDS = 10
+"""How long one call may take. The library's own limit is 600 seconds."""
+
+_made: dict[tuple[Any, ...], Any] = {}
+_lock = threading.Lock()
+
+
+def emulator_host() -> str | None:
+    """Where the emulator is, or ``None`` for Google Cloud.
+
+    Raises:
+        ValueError: The environment variable is set to something other than HOST:PORT.
+    """
+    host = os.environ.get(EMULATOR_VARIABLE, "").strip()
+    if not host:
+        return None
+    name, _, port = host.rpartition(":")
+    if not name or "/" in host or not port.isdecimal():
+        raise ValueError(
+            f"{EMULATOR_VARIABLE} is {host!r}.\n"
+            + say("Its form is {form}, such as {example}.", form="HOST:PORT", example="127.0.0.1:8090")
+        )
+    return host
+
+
+def cloud_redis_client(project: str) -> redis_v1.CloudRedisClient:
+    """The real client of the Memorystore for Redis API.
+
+    Args:
+        project: The project to bill its calls to.
+
+    Raises:
+        SignInError: There are no credentials. The emulator asks for none.
+    """
+    host = emulator_host()
+    # gRPC does not survive a fork.
+    key = (os.getpid(), host or "", "" if host else project)
+    with _lock:
+        if key not in _made:
+            if host:
+                transport = CloudRedisGrpcTransport(channel=grpc.insecure_channel(host))
+                _made[key] = redis_v1.CloudRedisClient(transport=transport)
+            else:
+                _made[key] = redis_v1.CloudRedisClient(credentials=application_default_credentials(project))
+        client: redis_v1.CloudRedisClient = _made[key]
+        return client
+
+
+def enum_name(instance: redis_v1.Instance, field: str) -> str:
+    """The name of an enum field's value, or its number where the library is older than the value.
+
+    proto-plus would warn of such a value, and give the bare number.
+    """
+    message = redis_v1.Instance.pb(instance)
+    number = getattr(message, field)
+    known = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number.get(number)
+    return known.name if known else str(number)
+
+
+def is_encrypted(instance: redis_v1.Instance) -> bool:
+    """Whether an instance speaks TLS. A mode that the library does not know counts as one that does."""
+    return enum_name(instance, "transit_encryption_mode") not in ("DISABLED", "TRANSIT_ENCRYPTION_MODE_UNSPECIFIED")
+
+
+def cloud_redis_cluster_client(project: str) -> Any:
+    """The real client of the Memorystore for Redis Cluster API, a `redis_cluster_v1.CloudRedisClusterClient`.
+
+    Args:
+        project: The project to bill its calls to.
+
+    Raises:
+        HelpersError: The optional package that it is in is not installed.
+        SignInError: There are no credentials. The emulator asks for none.
+    """
+    try:
+        from google.cloud import redis_cluster_v1
+        from google.cloud.redis_cluster_v1.services.cloud_redis_cluster.transports import CloudRedisClusterGrpcTransport
+    except ImportError as error:
+        raise HelpersError(
+            "Memorystore for Redis Cluster needs the package google-cloud-redis-cluster, which is not installed.\n"
+            + say("Run: {command}", command='pip install "google-cloud-redis-cluster>=0.5,<1"')
+        ) from error
+    host = emulator_host()
+    key = ("cluster", os.getpid(), host or "", "" if host else project)
+    with _lock:
+        if key not in _made:
+            if host:
+                transport = CloudRedisClusterGrpcTransport(channel=grpc.insecure_channel(host))
+                _made[key] = redis_cluster_v1.CloudRedisClusterClient(transport=transport)
+            else:
+                credentials = application_default_credentials(project)
+                _made[key] = redis_cluster_v1.CloudRedisClusterClient(credentials=credentials)
+        return _made[key]
+
+
+class _WithoutAuthStrings(logging.Filter):
+    """Lets no AUTH string into the log that the library keeps when it is asked to (GOOGLE_SDK_PYTHON_LOGGING_SCOPE)."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(getattr(record, "rpcName", "")).endswith("/GetInstanceAuthString")
+
+
+for _transport in ("grpc", "grpc_asyncio"):
+    logging.getLogger(f"google.cloud.redis_v1.services.cloud_redis.transports.{_transport}").addFilter(
+        _WithoutAuthStrings()
+    )

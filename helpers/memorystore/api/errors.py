@@ -1,0 +1,173 @@
+"""What Google Cloud's API refuses, in words, with the advice that helps.
+
+Each error is also the `google.api_core` exception that it stands for. This module loads google-api-core;
+`helpers.errors` holds what needs no Google library.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from google.api_core import exceptions as google
+
+from helpers._localization.messages import say, words
+from helpers.errors import HelpersError
+
+
+class MemorystoreError(HelpersError, google.GoogleAPICallError):
+    """The Memorystore API did not do what it was asked for."""
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class ApiDisabledError(MemorystoreError, google.PermissionDenied):
+    """The project has not switched the API on."""
+
+
+class PermissionMissingError(MemorystoreError, google.PermissionDenied):
+    """The account lacks a permission."""
+
+
+class SignInRefusedError(MemorystoreError, google.Unauthenticated):
+    """The credentials are not accepted, or have expired."""
+
+
+class InstanceNotFoundError(MemorystoreError, google.NotFound):
+    """There is no such instance, project or region."""
+
+
+class InstanceExistsError(MemorystoreError, google.AlreadyExists):
+    """The name of a new instance is taken."""
+
+
+class QuotaExceededError(MemorystoreError, google.ResourceExhausted):
+    """The project may not have another instance, or asks too often."""
+
+
+class RequestInvalidError(MemorystoreError, google.InvalidArgument):
+    """A choice is one that the service does not offer."""
+
+
+class NotPossibleNowError(MemorystoreError, google.FailedPrecondition):
+    """The instance's tier or state does not allow it."""
+
+
+class ApiTimeoutError(MemorystoreError, google.DeadlineExceeded):
+    """The API did not answer in time."""
+
+
+class ApiUnreachableError(MemorystoreError, google.ServiceUnavailable):
+    """The API could not be reached."""
+
+
+def _permission(error: google.GoogleAPICallError) -> str:
+    """The missing permission: named in the details, or at least in the text."""
+    named = (error.metadata or {}).get("permission", "")
+    if not named and (found := re.search(r"redis\.\w+\.\w+", error.message or "")):
+        named = found[0]
+    return str(named)
+
+
+def _role_advice(error: google.GoogleAPICallError) -> str:
+    permission = _permission(error)
+    if permission.endswith((".list", ".get")):
+        role = "roles/redis.viewer"
+    elif permission.endswith(".getAuthString"):
+        return say(
+            "Ask the project's owner for the permission {permission}: roles/redis.admin gives it, or a custom role of "
+            "roles/redis.viewer and this permission.",
+            permission=permission,
+        )
+    elif permission.endswith(".connect"):
+        role = "roles/redis.dbConnectionUser"
+    else:
+        role = "roles/redis.admin"
+    if not permission:
+        return say("Ask the project's owner for the role {role}.", role=role)
+    return say(
+        "Ask the project's owner for the permission {permission}: {role} gives it.", permission=permission, role=role
+    )
+
+
+_Kind = tuple[type[google.GoogleAPICallError], type[MemorystoreError], str]
+_KINDS: list[_Kind] = [
+    (google.Unauthenticated, SignInRefusedError, words("Sign in again: gcloud auth application-default login.")),
+    (
+        google.NotFound,
+        InstanceNotFoundError,
+        words("Check project, region and ID; list_instances(PROJECT) shows what is there."),
+    ),
+    (google.AlreadyExists, InstanceExistsError, words("Connect to the one that is there, or choose another ID.")),
+    (
+        google.ResourceExhausted,
+        QuotaExceededError,
+        words(
+            "Delete an instance that you no longer need, choose another region, or ask for more on the console's "
+            "quotas page; wait a minute if it was asked too often."
+        ),
+    ),
+    (google.InvalidArgument, RequestInvalidError, words("Correct what the message names, and call again.")),
+    (
+        google.FailedPrecondition,
+        NotPossibleNowError,
+        words("Wait until the instance is READY; a failover needs the STANDARD_HA tier."),
+    ),
+    (google.DeadlineExceeded, ApiTimeoutError, words("Check your network, then call again.")),
+    (
+        google.ServiceUnavailable,
+        ApiUnreachableError,
+        words("Check your network; if MEMORYSTORE_EMULATOR_HOST is set, that the emulator runs at that address."),
+    ),
+]
+
+
+@contextmanager
+def advised(doing: str) -> Iterator[None]:
+    """Turn the API's errors into this module's.
+
+    Args:
+        doing: What is tried, to follow "Could not ".
+    """
+    try:
+        yield
+    except MemorystoreError:
+        raise
+    except google.GoogleAPICallError as error:
+        raise api_error(error, doing) from error
+    except google.RetryError as error:  # repeated until the time was over
+        cause = error.cause if isinstance(error.cause, google.GoogleAPICallError) else None
+        raise api_error(cause or google.DeadlineExceeded("it took too long"), doing) from error
+
+
+def api_error(error: google.GoogleAPICallError, doing: str) -> MemorystoreError:
+    """The error of this module that stands for one of google-api-core's.
+
+    Args:
+        error: The original; its class, its reason and its text decide.
+        doing: What was tried, to follow "Could not ".
+    """
+    said = (error.message or type(error).__name__).strip().splitlines()[0].rstrip(".")
+    if isinstance(error, google.Forbidden) and _is_disabled(error):
+        kind: type[MemorystoreError] = ApiDisabledError
+        service = str((error.metadata or {}).get("service") or "redis.googleapis.com")
+        advice = say("Run: gcloud services enable {service}. Then wait a minute and try again.", service=service)
+    elif isinstance(error, google.Forbidden):
+        kind, advice = PermissionMissingError, _role_advice(error)
+    else:
+        kind, text = next(
+            ((ours, text) for theirs, ours, text in _KINDS if isinstance(error, theirs)),
+            (MemorystoreError, words("Try again in a minute; https://status.cloud.google.com shows known outages.")),
+        )
+        advice = say(text)
+    return kind(
+        f"Could not {doing}: {said}.\n{advice}",
+        errors=error.errors,
+        details=error.details,
+        response=error.response,
+        error_info={"reason": error.reason, "domain": error.domain, "metadata": dict(error.metadata or {})},
+    )
+
+
+def _is_disabled(error: google.GoogleAPICallError) -> bool:
+    return error.reason == "SERVICE_DISABLED" or "has not been used in project" in (error.message or "")

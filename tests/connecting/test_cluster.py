@@ -1,0 +1,168 @@
+"""The histories on a Redis Cluster of real nodes, while slots move and a node fails."""
+
+import asyncio
+import gc
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+import redis
+from langchain_core.messages import HumanMessage
+from redis.crc import key_slot
+
+from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
+from helpers._histories import writing as exactly_once
+from tests.histories.test_exactly_once import BOTH, TIMEOUT, Classes, open_history, pair, pairs
+from tests.support.cluster import Cluster, running_cluster
+from tests.support.fault_proxy import FaultProxy
+
+SESSIONS = ["bob", "{user}:1", "a}b", "alice", "🦜", "carol"]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with running_cluster() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def empty(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        if node.info("replication")["role"] == "master":
+            node.flushall()
+
+
+@BOTH
+def test_sessions_on_all_nodes(kind: Classes, cluster: Cluster) -> None:
+    client = connect(cluster.url)
+    assert isinstance(client, redis.RedisCluster)
+    for session in SESSIONS:
+        history = kind(session_id=session, client=client, ttl=100, max_messages=4, window=2)
+        history.add_messages(pairs(3))
+        assert len(history) == 4
+        assert history.messages == pair(2)
+        asyncio.run(history.aadd_messages(pair(3)))
+        assert asyncio.run(history.aget_messages()) == pair(3)
+        history.clear()
+        assert history.messages == []
+
+
+def proxied(cluster: Cluster, seed: int, stack: ExitStack) -> tuple[redis.RedisCluster, list[FaultProxy]]:
+    """A client that reaches each node through a proxy of its own."""
+    proxies = {server.port: stack.enter_context(FaultProxy(server.port, seed)) for server in cluster.servers}
+    client = connect(
+        cluster.url.replace(str(cluster.servers[1].port), str(proxies[cluster.servers[1].port].port)),
+        socket_timeout=TIMEOUT,
+        address_remap=lambda address: (address[0], proxies[address[1]].port if address[1] in proxies else address[1]),
+    )
+    assert isinstance(client, redis.RedisCluster)
+    return client, list(proxies.values())
+
+
+@BOTH
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_seeded_faults(kind: Classes, seed: int, asynchronous: bool, cluster: Cluster) -> None:
+    with ExitStack() as stack:
+        client, proxies = proxied(cluster, seed, stack)
+        history = open_history(kind, client)
+
+        async def chat() -> None:
+            for number in range(20):
+                await history.aadd_messages(pair(number))
+
+        if asynchronous:
+            asyncio.run(chat())
+        else:
+            for number in range(20):
+                history.add_messages(pair(number))
+        for proxy in proxies:
+            proxy.settle()
+    assert sum(sum(proxy.faults.values()) for proxy in proxies) >= 8
+    assert open_history(kind, connect(cluster.url)).messages == pairs(20)
+
+
+@BOTH
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_a_slot_that_moves_in_mid_conversation(kind: Classes, asynchronous: bool, cluster: Cluster) -> None:
+    history = open_history(kind, connect(cluster.url))
+    slot = key_slot(history.key.encode())
+    source = cluster.owner(slot)
+    target = next(place for place in cluster.primaries() if place != source)
+
+    async def chat() -> int:
+        moving = asyncio.create_task(asyncio.to_thread(cluster.move, slot, history.key, source, target))
+        number = 0
+        while not moving.done() or number < 10:
+            if asynchronous:
+                await history.aadd_messages(pair(number))
+            else:
+                await asyncio.to_thread(history.add_messages, pair(number))
+            number += 1
+        await moving
+        return number
+
+    count = asyncio.run(chat())
+    assert history.messages == pairs(count)
+    assert cluster.owner(slot) == target
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_a_primary_that_hands_over_in_mid_conversation(asynchronous: bool, cluster: Cluster) -> None:
+    history = next(
+        made
+        for made in (RedisChatMessageHistory(f"s{number}", client=connect(cluster.url)) for number in range(1000))
+        if cluster.owner(key_slot(made.key.encode())) in (0, 3)
+    )
+    replica = next(node for node in cluster.nodes if node.info("replication")["role"] == "slave")
+
+    async def chat() -> int:
+        number = after = 0
+        while after < 10:
+            if asynchronous:
+                await history.aadd_messages(pair(number))
+            else:
+                history.add_messages(pair(number))
+            number += 1
+            if number == 10:
+                replica.execute_command("CLUSTER", "FAILOVER")
+            after += replica.info("replication")["role"] == "master"
+        return number
+
+    count = asyncio.run(chat())
+    assert count >= 20
+    assert history.messages == pairs(count)
+
+
+def test_a_loop_that_ends_after_a_fault_leaves_nothing_open(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as stack, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        client, proxies = proxied(cluster, 0, stack)
+
+        async def chat() -> None:
+            history = RedisChatMessageHistory("bob", client=client)
+            for proxy in proxies:
+                proxy.calm = True
+            await history.aadd_messages(pair(0))
+            for proxy in proxies:
+                proxy.calm, proxy._rate = False, 1
+            monkeypatch.setattr(exactly_once, "GIVE_UP_SECONDS", 0.1)
+            with pytest.raises(redis.ConnectionError):
+                await history.aadd_messages(pair(1))
+
+        asyncio.run(chat())
+        gc.collect()
+    assert [str(warning.message) for warning in warned if warning.category is ResourceWarning] == []
+
+
+def test_tasks_at_once(cluster: Cluster) -> None:
+    history = MemorystoreChatMessageHistory(connect(cluster.url), "bob")
+
+    async def chat() -> None:
+        await asyncio.gather(*(history.aadd_messages([HumanMessage(str(number))] * 2) for number in range(100)))
+
+    asyncio.run(chat())
+    texts = [message.content for message in history.messages]
+    assert texts[::2] == texts[1::2]
+    assert len(texts) == 200

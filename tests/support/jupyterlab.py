@@ -1,0 +1,181 @@
+"""A real JupyterLab with a real kernel, driven through Debian's Chromium."""
+
+import json
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
+
+from tests.conftest import family
+from tests.support.chromium import chromium
+from tools.tutorials import neutral_environment
+
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+_SWITCHES = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --lang=en-US"
+).split()
+# News would cover the page, and cells out of sight would not be drawn.
+_SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+}
+_READY_SECONDS, _RUN_SECONDS = 60, 120
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """A browser without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=_SWITCHES)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A JupyterLab that serves the notebooks of a tree."""
+
+    port: int
+    token: str
+    tree: Path
+
+    def open(self, browser: Browser, path: str, locale: str) -> "Notebook":
+        """A notebook in a page of its own, with its kernel ready."""
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 1000}, device_scale_factor=1.5, locale=locale, accept_downloads=True
+        )
+        notebook = Notebook(context.new_page())
+        notebook.page.goto(f"http://127.0.0.1:{self.port}/lab/tree/{path}?token={self.token}&reset")
+        notebook.wait_until_ready()
+        return notebook
+
+
+@contextmanager
+def running_lab(tree: Path, redis_url: str) -> Iterator[Lab]:
+    """JupyterLab as ``make lab`` starts it, until the block is left; its kernels end with it."""
+    for name, settings in _SETTINGS.items():
+        file = tree / "settings" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(8)
+    log = tree / "lab.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tools", "lab", "--no-browser", "--allow-root"),
+                *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
+                "--LabApp.expose_app_in_browser=True",
+            ],
+            cwd=tree,
+            env=neutral_environment()
+            | {
+                "REDIS_URL": redis_url,
+                "PYTHONPATH": str(tree),
+                "JUPYTERLAB_SETTINGS_DIR": str(tree / "settings"),
+                "JUPYTER_CONFIG_DIR": str(tree / "config"),
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not _listens(port):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield Lab(port, token, tree)
+    finally:
+        children = family(process.pid)
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for child in children:
+            if child.is_running():
+                child.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Notebook:
+    """A notebook that is open in JupyterLab."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.dialogs: list[str] = []
+        page.on("dialog", self._dismiss)
+        page.set_default_timeout(20_000)
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def wait_until_ready(self) -> None:
+        """Wait for the page, the notebook and its kernel."""
+        self.page.wait_for_function(
+            "() => window.jupyterapp?.shell.currentWidget?.content?.model?.cells.length > 0",
+            timeout=_READY_SECONDS * 1000,
+        )
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.ready")
+        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+
+    def run_all(self) -> None:
+        """Run all cells, and wait until the last one has run."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')", None)
+        failed = self.page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")
+        deadline = time.monotonic() + _RUN_SECONDS
+        while not self.page.evaluate(_ALL_RUN):
+            assert time.monotonic() < deadline, "the notebook did not run through"
+            time.sleep(0.1)
+        assert failed.count() == 0, failed.all_inner_texts()
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel, and wait until it is ready."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.sessionContext.ready")
+
+    def cell(self, cell_id: str) -> Locator:
+        """The outputs of a cell."""
+        index = self.page.evaluate(
+            "id => window.jupyterapp.shell.currentWidget.content.widgets.findIndex(one => one.model.id === id)", cell_id
+        )
+        assert index >= 0, cell_id
+        found = self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-Cell-outputArea")
+        found.scroll_into_view_if_needed()
+        return found
+
+    def screenshot(self, place: Locator, name: str) -> None:
+        """Keep a picture of a place on the page."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        place.scroll_into_view_if_needed()
+        place.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def close(self) -> None:
+        """Shut the kernel down and leave the page."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.page.context.close()
+
+
+_ALL_RUN = """() => {
+  const notebook = window.jupyterapp.shell.currentWidget;
+  const code = notebook.content.widgets.filter(one => one.model.type === 'code');
+  const idle = notebook.sessionContext.session?.kernel?.status === 'idle';
+  return idle && code.every(one => one.model.executionState === 'idle' && one.model.executionCount !== null);
+}"""

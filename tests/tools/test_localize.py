@@ -1,0 +1,792 @@
+"""Catalogs, code, links and notebooks cannot drift apart unseen."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import polib
+import pytest
+
+from tests.conftest import copy_of_the_tree
+from tools import project
+from tools import tutorials as kit
+from tools.__main__ import main
+from tools.checking import check
+from tools.making import building
+from tools.making.structure import code_difference, markdown_differences, slugs
+from tools.translating import spoken
+from tools.translating.catalogs import AWAITING, MARKER, MARKER_KEY, SourceError, Term, read_source
+from tools.translating.wording import glossary_differences, left_in_english
+from tools.tutorials import LANGUAGES, notebook_path, tutorials
+
+Spoil = Callable[[Path], object]
+Run = Callable[..., tuple[int, str]]
+MARKED = "이 부분은 아직 번역되지 않았습니다."
+
+
+@contextmanager
+def working_in(tree: Path, *languages: str) -> Iterator[pytest.MonkeyPatch]:
+    """Have the modules under test work on a copy of the tree, in some languages only."""
+    whole = dict(LANGUAGES)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(project, "ROOT", tree)
+            for language in whole.keys() - set(languages):
+                del LANGUAGES[language]
+            yield patch
+    finally:
+        LANGUAGES.clear()
+        LANGUAGES.update(whole)  # in their order, which the notebooks show
+
+
+async def executes_nothing(*arguments: Any) -> None:
+    """What stands in for running a notebook, where its outputs are beside the point."""
+
+
+@pytest.fixture(scope="session")
+def in_order(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree with English and Korean alone, in perfect order.
+
+    Cells that Korean still awaits, or has wrong, are left out of it: the tests are of the checks, and have
+    to pass while somebody's new paragraph is not translated yet.
+    """
+    tree = copy_of_the_tree(tmp_path_factory.mktemp("in-order"))
+    with working_in(tree, "en", "ko") as patch:
+        patch.setattr(building, "execute", executes_nothing)
+        for language in ("zh-CN", "fr", "es"):
+            shutil.rmtree(tree / f"notebooks/{language}")
+        table = tree / "helpers/_localization/languages.py"
+        text = table.read_text(encoding="utf-8")
+        table.write_text(re.sub(r'\n    "(?!en|ko)[\w-]+": "[^"]+",', "", text), encoding="utf-8")
+        main(["extract"])
+        edit_catalog("ko", MARKER_KEY, set_text(MARKED))(tree)
+        faults = {problem.where for problem in check(["ko"]) if problem.file.suffix == ".po"}
+        for where in faults:
+            if found := re.fullmatch(r"ko/(\w+), cell '(.+)'", where):
+                source = kit.source_path(found[1])
+                without = rf'^# %%[^\n]*id="{found[2]}".*?(?=^# %%|\Z)'
+                text = source.read_text(encoding="utf-8")
+                source.write_text(re.sub(without, "", text, flags=re.MULTILINE | re.DOTALL), encoding="utf-8")
+        main(["extract"])
+        said = polib.pofile(str(spoken.path_of("ko")), wrapwidth=0)
+        for entry in said.untranslated_entries():
+            entry.msgstr = entry.msgid
+        said.save()
+        catalog = polib.pofile(str(kit.catalog_path("ko")), wrapwidth=0)
+        for entry in catalog.obsolete_entries():
+            catalog.remove(entry)
+        catalog.save()
+        main(["build"])
+    return tree
+
+
+@pytest.fixture
+def tree(in_order: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of that copy, to be spoiled at will."""
+    tree = Path(shutil.copytree(in_order, tmp_path / "tree"))
+    with working_in(tree, "en", "ko") as patch:
+        patch.setattr(building, "execute", executes_nothing)
+        yield tree
+
+
+@pytest.fixture
+def localize(tree: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command line at work on that copy; returns its exit status and what it printed."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        capsys.readouterr()
+        try:
+            status = main(arguments)
+        except SystemExit as exit_:
+            status = int(str(exit_.code))
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
+
+    return run
+
+
+def edit_catalog(language: str, context: str, change: Callable[[polib.POFile, polib.POEntry], None]) -> Spoil:
+    def spoil(tree: Path) -> None:
+        path = tree / f"notebooks/locales/{language}.po"
+        catalog = polib.pofile(str(path), wrapwidth=0)
+        entry = next((entry for entry in catalog if entry.msgctxt == context), None)
+        if entry is None:
+            pytest.skip(f"{language} has no translation of {context} at present.")
+        change(catalog, entry)
+        catalog.save(str(path))
+
+    return spoil
+
+
+def edit_notebook(language: str, tutorial: str, change: Callable[[nbformat.NotebookNode], None]) -> Spoil:
+    def spoil(tree: Path) -> None:
+        path = tree / f"notebooks/{language}/{tutorial}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        change(notebook)
+        nbformat.write(notebook, path)
+
+    return spoil
+
+
+def cell(notebook: nbformat.NotebookNode, cell_id: str) -> nbformat.NotebookNode:
+    found: nbformat.NotebookNode = next(cell for cell in notebook.cells if cell.id == cell_id)
+    return found
+
+
+def set_text(text: str) -> Callable[[polib.POFile, polib.POEntry], None]:
+    return lambda catalog, entry: setattr(entry, "msgstr", text)
+
+
+def replace(old: str, new: str) -> Callable[[polib.POFile, polib.POEntry], None]:
+    def change(catalog: polib.POFile, entry: polib.POEntry) -> None:
+        assert old in entry.msgstr
+        entry.msgstr = entry.msgstr.replace(old, new)
+
+    return change
+
+
+def edit_file(name: str, old: str, new: str) -> Spoil:
+    """Replace a text in a file; at its end where `old` is empty."""
+
+    def spoil(tree: Path) -> None:
+        path = tree / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new) if old else text + new, encoding="utf-8")
+
+    return spoil
+
+
+def edit_source(old: str, new: str) -> Spoil:
+    return edit_file("notebooks/source/01_redis.py", old, new)
+
+
+def edit_metadata(change: Callable[[nbformat.NotebookNode], None]) -> Spoil:
+    return edit_notebook("ko", "01_redis", lambda nb: change(nb.metadata))
+
+
+def edit_cell(cell_id: str, **new: Any) -> Spoil:
+    return edit_notebook("ko", "01_redis", lambda nb: cell(nb, cell_id).update(new))
+
+
+def output(kind: str, **content: Any) -> Spoil:
+    made = nbformat.v4.new_output(kind, **content)
+    return edit_notebook("ko", "01_redis", lambda nb: cell(nb, "greeting").outputs.append(made))
+
+
+def test_a_tree_in_order_passes(localize: Run) -> None:
+    assert localize("check") == (0, "no problem(s) in 2 languages.\n")
+
+
+def obsolete(catalog: polib.POFile, entry: polib.POEntry) -> None:
+    entry.obsolete = True
+
+
+def english(catalog: polib.POFile, entry: polib.POEntry) -> None:
+    entry.msgstr = entry.msgid
+
+
+R, M = "01_redis", "02_memorystore"
+PO = r"\(notebooks/locales/ko\.po:\d+\)"
+
+
+def translated(context: str, old: str, new: str, message: str) -> tuple[Spoil, str]:
+    """A translation changed, and what check has to say of its cell."""
+    tutorial, cell_id = context.split("/")
+    return edit_catalog("ko", context, replace(old, new)), rf"ko/{tutorial}, cell '{cell_id}' {PO}: {message}"
+
+
+DRIFT: dict[str, tuple[Spoil, str]] = {
+    # Entries
+    "an entry missing": (
+        edit_catalog("ko", f"{R}/cleanup", lambda catalog, entry: catalog.remove(entry)),
+        r"ko/01_redis, cell 'cleanup' \(notebooks/source/01_redis.py:\d+\): missing from the catalog",
+    ),
+    "an entry not translated": (
+        edit_catalog("ko", f"{M}/same", set_text("")),
+        rf"ko/02_memorystore, cell 'same' {PO}: awaiting translation: not translated",
+    ),
+    "an entry empty": (
+        edit_catalog("ko", f"{M}/same", set_text(" \n ")),
+        rf"ko/02_memorystore, cell 'same' {PO}: empty",
+    ),
+    "an entry fuzzy": (
+        edit_catalog("ko", f"{R}/ttl", lambda catalog, entry: entry.flags.append("fuzzy")),
+        rf"ko/01_redis, cell 'ttl' {PO}: awaiting translation: fuzzy",
+    ),
+    "an entry obsolete": (
+        edit_catalog("ko", f"{R}/ttl", obsolete),
+        rf"ko/01_redis, cell 'ttl' {PO}: obsolete",
+    ),
+    "an entry of no cell": (
+        edit_catalog("ko", f"{R}/ttl", lambda catalog, entry: setattr(entry, "msgctxt", f"{R}/gone")),
+        rf"ko/01_redis, cell 'gone' {PO}: obsolete",
+    ),
+    "no catalog": (
+        lambda tree: (tree / "notebooks/locales/ko.po").unlink(),
+        r"ko \(notebooks/locales/ko.po\): there is no catalog; run python -m tools new ko",
+    ),
+    "English changed": (
+        edit_source("### Preflight", "### Before take-off"),
+        rf"ko/01_redis, cell 'preflight' {PO}: the English source has changed; run python -m tools extract",
+    ),
+    "English code changed": (
+        edit_source("client.llen(history.key) == len(history) == 2", "client.llen(history.key) == len(history) == 3"),
+        r"en/01_redis, cell 'length' \(notebooks/en/01_redis.ipynb:\d+\): the text is not what",
+    ),
+    # Code
+    "code changed": translated(
+        f"{R}/chain-built", "MessagesPlaceholder(", "MessagesPlaceholders(", "the code differs from the English"
+    ),
+    "a string changed that is not for readers": translated(
+        f"{R}/chain-built", '"history"', '"역사"', "the code differs from the English"
+    ),
+    "a magic changed": translated(f"{R}/install", "%pip install", "%pip download", "the code differs"),
+    "a shell line changed": translated(f"{R}/install", "!pip list", "!pip freeze", "the code differs"),
+    "code broken": translated(f"{R}/conversation", "GREETING = ", "GREETING = '", "the translated code is not Python"),
+    "a placeholder of an f-string": translated(
+        f"{M}/fail-over", "{written}", "{longest}", r"the placeholders {…} of a text differ: {longest}"
+    ),
+    "a form field": translated(
+        f"{R}/form", '# @param {type:"string"}', '# @param {type:"number"}', r"the form fields \(# @param"
+    ),
+    # Markdown
+    "a heading's level": translated(
+        f"{M}/history", "### Mem", "#### Mem", "the headings differ: h2, h4; in English h2, h3"
+    ),
+    "a heading lost": translated(f"{R}/cleanup", "## ", "", "the headings differ: none; in English h2"),
+    "a link's address": translated(
+        f"{R}/preflight",
+        "redis.readthedocs.io",
+        "example.org",
+        r"the links differ: .*lacks https://redis.*besides .*example",
+    ),
+    "a link lost": translated(
+        f"{M}/chain", "(01_redis.ipynb)", "", "the links differ: the translation lacks 01_redis.ipynb"
+    ),
+    "a link to another tutorial": translated(
+        f"{M}/chain", "01_redis.ipynb", "02_memorystore.ipynb", "the links differ: .* has besides 02_memorystore.ipynb"
+    ),
+    "a link to another language": translated(
+        f"{M}/chain",
+        "01_redis.ipynb",
+        "../en/01_redis.ipynb",
+        r"the links differ: .* has besides en/01_redis.ipynb",
+    ),
+    "an image": translated(f"{R}/cleanup", "`clear`", "![](a.png) `clear`", "the images differ: .* has besides a.png"),
+    "inline code": translated(f"{M}/connection", "`connect`", "`conect`", "the inline code differ: .* lacks connect"),
+    "a placeholder": translated(
+        f"{M}/next", "{{repository}}", "https://example.org", "the placeholders differ: .* lacks {{repository}}"
+    ),
+    "a table's row": translated(
+        f"{M}/endpoint", "|---|---|", "|---|---|\n| a | b |", "the tables differ: 6 rows × 2 columns; in English 5 rows"
+    ),
+    "a table's column": translated(
+        f"{R}/bounded",
+        "|\n|---|---|",
+        "| |\n|---|---|---|",
+        "the tables differ: 4 rows × 3 columns; in English 4 rows × 2",
+    ),
+    "a list's item": translated(f"{M}/project", "\n- `", " `", "the lists differ"),
+    "a list's kind": translated(f"{M}/history", "\n1. ", "\n- ", "the lists differ"),
+    "a code block": translated(f"{M}/endpoint", "--zone=ZONE", "--zone=A", "a code block differs .*--zone=A"),
+    "a code block lost": translated(f"{M}/endpoint", "```", "", "the code blocks differ: 0 in the translation, 1 in"),
+    # Words
+    "another word than the glossary's": translated(
+        f"{M}/practice", "에뮬레이터", "모의 서버", "the glossary has “에뮬레이터” for “emulator”"
+    ),
+    "a paragraph that is English": (
+        edit_catalog("ko", f"{M}/same", english),
+        rf"ko/02_memorystore, cell 'same' {PO}: the translation is the English text",
+    ),
+    "a comment that is English": (
+        edit_catalog("ko", f"{R}/install", english),
+        rf"ko/01_redis, cell 'install' {PO}: the translation is the English text",
+    ),
+    "half a sentence that is English": translated(
+        f"{R}/inside-length",
+        "리스트의",
+        "Redis keeps the list until someone deletes it. 리스트의",
+        "left in English: “Redis keeps",
+    ),
+    "a glossary's line": (
+        edit_file("notebooks/locales/ko.glossary.tsv", "", "tea, tea\n"),
+        r"^notebooks/locales/ko.glossary.tsv:\d+: not a line of a glossary",
+    ),
+    "no glossary": (
+        lambda tree: (tree / "notebooks/locales/ko.glossary.tsv").unlink(),
+        r"ko \(notebooks/locales/ko.glossary.tsv\): there is no glossary",
+    ),
+    # Links
+    "a link to no file": (
+        edit_file("README.md", "", "\n[gone](docs/gone.md)\n"),
+        r"^README.md:\d+: the link docs/gone.md leads to no file",
+    ),
+    "a link that differs in case": (
+        edit_file("README.md", "", "\n[gone](docs/Memorystore.md)\n"),
+        r"^README.md:\d+: the link docs/Memorystore.md leads to no file",
+    ),
+    "an image that is no file": (
+        edit_file("docs/memorystore.md", "", "\n![gone](gone.png)\n"),
+        r"^docs/memorystore.md:\d+: the link gone.png leads to no file",
+    ),
+    "an anchor of no heading": (
+        edit_file("docs/memorystore.md", "", "\n[gone](#gone)\n"),
+        r"^docs/memorystore.md:\d+: the link #gone leads to no heading",
+    ),
+    "an anchor of no heading in another language": (
+        edit_cell("title", source="# 제목\n\n[x](../en/01_redis.ipynb#gone)"),
+        r"ko/01_redis, cell 'title' \(.*\): the link \.\./en/01_redis.ipynb#gone leads to no heading",
+    ),
+    "a link to a language that is not there": (
+        edit_cell("title", source="# 제목\n\n[x](../tlh/01_redis.ipynb)"),
+        r"ko/01_redis, cell 'title' \(.*\): the link \.\./tlh/01_redis.ipynb leads to no file",
+    ),
+    "an address of a file that the repository has not": (
+        edit_file("README.md", "", f"\n[gone]({project.repository()}/blob/main/docs/gone.md)\n"),
+        r"^README.md:\d+: the link http\S+ leads to no file of this repository",
+    ),
+    # Generated files
+    "prose edited in a notebook": (
+        edit_cell("title", source="# Mine"),
+        r"cell 'title' \(.*:\d+\): the text is not what",
+    ),
+    "code edited in a notebook": (
+        edit_cell("records", source="pass"),
+        r"cell 'records' \(.*:\d+\): the text is not what",
+    ),
+    "a cell added to a notebook": (
+        edit_notebook("ko", R, lambda nb: nb.cells.append(nbformat.v4.new_markdown_cell("1"))),
+        r"ko/01_redis \(.*\): the order of the cells is not what",
+    ),
+    "a tag edited in a notebook": (
+        edit_cell("records", metadata={"tags": ["varies"]}),
+        r"ko/01_redis \(.*\): the file \(metadata, tags or layout\) is not what",
+    ),
+    "a notebook's layout": (
+        edit_file("notebooks/ko/01_redis.ipynb", "\n ", "\n  "),
+        r"ko/01_redis \(.*\): the file \(metadata, tags or layout\) is not what",
+    ),
+    "a notebook missing": (
+        lambda tree: (tree / "notebooks/ko/02_memorystore.ipynb").unlink(),
+        r"ko/02_memorystore \(.*\): there is no notebook",
+    ),
+    "README's table": (
+        edit_file("README.md", "| 한국어 |", "| Korean |"),
+        r"^README.md: the table of tutorials is out of date",
+    ),
+    "the overview": (
+        edit_file("notebooks/README.md", "", "Mine\n"),
+        r"^notebooks/README.md: the overview is out of date",
+    ),
+    # What a machine leaves
+    "a kernel of somebody's own": (
+        edit_metadata(lambda metadata: metadata.kernelspec.update(name="my-env")),
+        r"ko/01_redis \(.*\): the kernel is my-env",
+    ),
+    "the state of widgets": (
+        edit_metadata(lambda metadata: metadata.update(widgets={})),
+        r"ko/01_redis \(.*\): the metadata holds the state of widgets",
+    ),
+    "a path in the metadata": (
+        edit_metadata(lambda metadata: metadata.update(papermill={"input_path": "/home/bob/a.ipynb"})),
+        r"ko/01_redis \(.*\): the metadata names a machine: /home/bob",
+    ),
+    "a path in a cell's metadata": (
+        edit_cell("greeting", metadata={"file": "C:\\Users\\bob"}),
+        r"cell 'greeting' \(.*\): the cell's metadata names a machine",
+    ),
+    "execution counts of a session": (
+        edit_cell("greeting", execution_count=41),
+        r"cell 'greeting' \(.*:\d+\): the execution count is 41 and not \d+",
+    ),
+    "a path in an output": (
+        output("stream", text="/Users/bob/.venv/bin/python\n"),
+        r"cell 'greeting' \(.*\): the output names a machine: /Users/bob",
+    ),
+    "a path of Windows in an output": (
+        output("execute_result", data={"text/plain": r"'C:\bob\kit'"}),
+        r"cell 'greeting' \(.*\): the output names a machine: .*C:",
+    ),
+    "a port in an output": (
+        output("stream", text="redis://127.0.0.1:40613\n"),
+        r"cell 'greeting' \(.*\): the output names a machine: redis",
+    ),
+    "a warning in an output": (
+        output("stream", name="stderr", text="DeprecationWarning"),
+        r"cell 'greeting' \(.*\): the output holds an error or a warning",
+    ),
+    "an error in an output": (
+        output("error", ename="ValueError", evalue="", traceback=[]),
+        r"cell 'greeting' \(.*\): the output holds an error or a warning",
+    ),
+    "a widget in an output": (
+        output("display_data", data={"application/vnd.jupyter.widget-view+json": {}}),
+        r"cell 'greeting' \(.*\): the output is a widget",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DRIFT)
+def test_check_names_the_place_of_each_kind_of_drift(tree: Path, localize: Run, kind: str) -> None:
+    spoil, message = DRIFT[kind]
+    spoil(tree)
+    for arguments in [("check",)] if "awaiting" in message else [("check",), ("check", "--awaiting-translation-ok")]:
+        status, printed = localize(*arguments)
+        assert re.search(message, printed, re.MULTILINE), printed
+        assert status == 1
+
+
+# --- awaiting translation -----------------------------------------------------------------------
+
+
+def snapshot(tree: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in tree.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+
+
+def page(tree: Path, language: str) -> nbformat.NotebookNode:
+    notebook: nbformat.NotebookNode = nbformat.read(tree / f"notebooks/{language}/01_redis.ipynb", as_version=4)
+    return notebook
+
+
+def change_english(tree: Path) -> None:
+    """New prose in one cell, and new code in another that has a comment."""
+    edit_source("vanishes an\nhour later.", "is gone an\nhour after that.")(tree)
+    edit_source("# The deprecation is explained above;", "new = 1\n# The deprecation was explained above;")(tree)
+
+
+def test_changed_english_shows_at_once_and_awaits_translation(tree: Path, localize: Run) -> None:
+    change_english(tree)
+    for command in ("extract", "build"):
+        assert localize(command)[0] == 0
+
+    status, printed = localize("check", "--awaiting-translation-ok")
+    assert status == 0, printed
+    assert re.search(rf"ko/01_redis, cell 'ttl' {PO}: awaiting translation: fuzzy", printed)
+    assert printed.endswith(
+        "2 message(s) awaiting translation, which only a release refuses.\nno problem(s) in 2 languages.\n"
+    )
+
+    made = page(tree, "ko")
+    prose, code = cell(made, "ttl"), cell(made, "chain-built")
+    assert prose.source.startswith(f"> *{MARKED}*\n\nThe clock restarts")
+    assert "is gone an\nhour after that" in prose.source
+    assert "new = 1\n# The deprecation was explained above" in code.source
+    assert prose.metadata.tags == code.metadata.tags == [AWAITING]
+    assert cell(made, "cleanup").source.startswith("## 정리")
+    assert AWAITING not in json.dumps(page(tree, "en"))
+
+    status, printed = localize("check")
+    assert status == 1
+    assert "2 problem(s)" in printed
+    assert re.search(
+        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +1 translated +\d+ translated$",
+        localize("status")[1],
+        re.MULTILINE,
+    )
+    assert ", 2 fuzzy |" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
+
+
+def test_diff_shows_what_changed_in_english(tree: Path, localize: Run) -> None:
+    assert localize("diff", "ko") == (0, "Nothing awaits translation.\n")
+    change_english(tree)
+    before_extract = localize("diff", "ko")[1]
+    localize("extract")
+    status, printed = localize("diff", "ko", "--tutorial", R)
+    assert status == 0
+    assert re.sub(r"po:\d+", "", printed) == re.sub(r"po:\d+", "", before_extract)
+    assert re.search(r"ko/01_redis, cell 'ttl' \(locales/ko\.po:\d+\)", printed)
+    assert "[-vanishes-]{+is gone+} an hour [-later.-]{+after that.+}" in printed
+    assert "\n+new = 1\n" in printed
+    assert "한 시간 뒤에 사라집니다" in printed
+    assert localize("diff", "ko", "--tutorial", M)[1] == "Nothing awaits translation.\n"
+
+
+def test_what_the_package_says_is_counted_and_shown_too(tree: Path, localize: Run) -> None:
+    path = tree / "helpers/_localization/locales/ko.po"
+    catalog = polib.pofile(str(path), wrapwidth=0)
+    catalog.find("No instances.").flags.append("fuzzy")
+    catalog.save()
+    assert re.search(r"^ko .* +\d+ translated, 1 fuzzy$", localize("status")[1], re.MULTILINE)
+    printed = localize("diff", "ko")[1]
+    assert "helpers/_localization/locales/ko.po): fuzzy" in printed
+    assert "No instances." in printed
+
+
+def test_a_translation_keeps_the_english_it_was_made_from(tree: Path, localize: Run) -> None:
+    before = {entry.msgctxt: entry for entry in polib.pofile(str(kit.catalog_path("ko")))}
+    edit_source("## Clean up", "## Tidy up")(tree)
+    localize("extract")
+    edit_source("## Tidy up", "## Sweep")(tree)
+    localize("extract")
+    after = {entry.msgctxt: entry for entry in polib.pofile(str(kit.catalog_path("ko")))}
+    changed = after[f"{R}/cleanup"]
+    assert changed.fuzzy
+    assert changed.msgstr == before[f"{R}/cleanup"].msgstr
+    assert changed.previous_msgid == before[f"{R}/cleanup"].msgid
+    assert changed.msgid.startswith("## Sweep")
+    assert [context for context, entry in after.items() if entry.fuzzy] == [f"{R}/cleanup"]
+
+
+def test_an_entry_without_translation_and_a_catalog_without_marker(tree: Path, localize: Run) -> None:
+    edit_catalog("ko", f"{R}/ttl", set_text(""))(tree)
+    edit_catalog("ko", MARKER_KEY, set_text(""))(tree)
+    assert localize("build")[0] == 0
+    assert cell(page(tree, "ko"), "ttl").source.startswith(f"> *{MARKER}*\n\nThe clock restarts")
+    assert re.search(
+        r"^ko +\d+ translated, 1 missing +\d+ translated +0 translated, 1 missing +\d+ translated$",
+        localize("status")[1],
+        re.M,
+    )
+    assert localize("check", "--awaiting-translation-ok")[0] == 0
+
+
+# --- extract, build, new ------------------------------------------------------------------------
+
+
+def test_commands_change_nothing_where_nothing_has_changed(tree: Path, localize: Run) -> None:
+    before = snapshot(tree)
+    for command in ("extract", "build", "status", "check"):
+        assert localize(command)[0] == 0
+    assert snapshot(tree) == before
+
+
+def test_extract_keeps_what_an_editor_wrote_into_the_header(tree: Path, localize: Run) -> None:
+    edit_file("notebooks/locales/ko.po", '"Language: ko\\n"', '"Language: ko\\n"\n"X-Generator: Poedit 3.4\\n"')(tree)
+    localize("extract")
+    assert polib.pofile(str(kit.catalog_path("ko"))).metadata["X-Generator"] == "Poedit 3.4"
+
+
+def test_build_gives_the_same_bytes_with_and_without_the_old_notebook(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = copy_of_the_tree(tmp_path)
+    with working_in(whole, *LANGUAGES):
+        path = notebook_path("en", R)
+        made = []
+        for _ in range(2):
+            path.unlink()
+            assert main(["build", "--language", "en", "--tutorial", R]) == 0
+            assert capsys.readouterr().out == "en/01_redis: built and run\n"
+            made.append(path.read_bytes())
+        assert main(["build", "--language", "en", "--tutorial", R]) == 0
+        assert capsys.readouterr().out == "en/01_redis: built\n"
+        assert made == [path.read_bytes()] * 2
+
+
+def test_build_leaves_a_notebook_that_fails_as_it_was(
+    tree: Path, localize: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*arguments: Any) -> str:
+        return "AssertionError: spoiled"
+
+    monkeypatch.setattr(building, "execute", fails)
+    edit_source("assert client.ping()", "assert not client.ping()")(tree)
+    before = notebook_path("en", R).read_bytes()
+    status, printed = localize("build", "--language", "en", "--tutorial", R)
+    assert status == 1
+    assert "en/01_redis: failed\nAssertionError: spoiled" in printed
+    assert notebook_path("en", R).read_bytes() == before
+
+
+def test_a_language_is_started_with_one_line_in_the_table(
+    tree: Path, localize: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, printed = localize("new", "tlh")
+    assert status == 2
+    assert "Add a line to LANGUAGES in helpers/_localization/languages.py" in printed
+    assert '"tlh":' in printed
+
+    monkeypatch.setitem(LANGUAGES, "tlh", "tlhIngan Hol")
+    assert "there is no catalog; python -m tools new tlh starts one" in localize("extract")[1]
+    assert localize("new", "tlh")[0] == 0
+    catalog = polib.pofile(str(kit.catalog_path("tlh")))
+    assert {entry.msgctxt for entry in catalog} == {
+        entry.msgctxt for entry in polib.pofile(str(kit.catalog_path("ko")))
+    }
+    assert not any(entry.msgstr for entry in catalog)
+    assert catalog.metadata["Language"] == "tlh"
+    assert "# emulator\t\n" in kit.glossary_path("tlh").read_text(encoding="utf-8")
+
+    assert localize("build")[0] == 0
+    assert localize("check", "--awaiting-translation-ok")[0] == 0
+    assert localize("check")[0] == 1
+    for language in ("tlh", "en"):
+        assert localize("new", language) == (
+            2,
+            f"python -m tools: {language} is there already. "
+            "To bring its catalog up to date: python -m tools extract.\n",
+        )
+
+
+def test_exit_statuses_of_the_command_line(in_order: Path) -> None:
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([sys.executable, "-m", "tools", *arguments], capture_output=True, text=True, cwd=in_order)
+
+    assert run("check").stdout == "no problem(s) in 2 languages.\n"
+    assert run("check").returncode == 0
+    wrong = run("build", "--language", "tlh")
+    assert wrong.returncode == 2
+    assert "'en', 'ko'" in wrong.stderr
+    assert "Nothing awaits translation" in run("diff", "ko").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("build", "--tutorial", "03"), ("diff",), ("diff", "en"), ("new",), ("mend",), ("check", "--fix")]
+)
+def test_wrong_use_is_told_apart_from_problems(localize: Run, arguments: tuple[str, ...]) -> None:
+    status, printed = localize(*arguments)
+    assert status == 2
+    assert "usage: python -m tools" in printed
+
+
+@pytest.mark.parametrize("command", ["extract", "build", "check", "status", "diff", "new"])
+def test_help_names_each_command(localize: Run, command: str) -> None:
+    assert command in localize("--help")[1]
+    status, printed = localize(command, "--help")
+    assert status == 0
+    assert len(printed.splitlines()) > 4
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("# %%\nx = 1\n", ": cell 1 needs an id"),
+        ('# %% id="Not An Id"\nx = 1\n', ": cell 1 needs an id"),
+        ('# %% id="a"\nx = 1\n\n# %% id="a"\ny = 2\n', ": cell 2: the id 'a' is taken"),
+        ('# %% id="a" tags=["translat"]\nx = 1\n', ", cell 'a': unknown tag translat"),
+    ],
+)
+def test_a_faulty_source_is_refused(tree: Path, localize: Run, source: str, message: str) -> None:
+    (tree / "notebooks/source/03_faulty.py").write_text(source)
+    with pytest.raises(SourceError, match=re.escape(f"03_faulty.py{message}")):
+        read_source("03_faulty")
+    status, printed = localize("check")
+    assert status == 1
+    assert message in printed
+
+
+# --- the comparisons ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "strings", "same"),
+    [
+        ("x = 1  # one", "x = 1  # 하나", False, True),
+        ("print('a')", "print('b')", True, True),
+        ("print('a')", "print('b')", False, False),
+        ("print(f'{a} b')", "print(f'{a} c')", True, True),
+        ("print(f'{a} b {c}')", "print(f'b: {c}, {a}')", True, True),
+        ("print(f'{a} b')", "print(f'{c} b')", True, False),
+        ("print(f'{a:.2f} b')", "print(f'{a} b')", True, False),
+        ("print('{a} b'.format(a=1))", "print('c {a}'.format(a=1))", True, True),
+        ("print('{a} b'.format(a=1))", "print('{b} b'.format(a=1))", True, False),
+        ("print('a {')", "print('b {')", True, True),
+        ("print('see {{repository}}')", "print('{{repository}}')", True, True),
+        ("print('see {{repository}}')", "print('siehe')", True, False),
+        ("!pip list", "!pip list", False, True),
+        ("!pip list", "!pip freeze", False, False),
+        ("%pip install a", "%pip install b", False, False),
+        ("await a()", "a()", False, False),
+    ],
+)
+def test_code_is_compared_by_its_syntax_tree(source: str, translation: str, strings: bool, same: bool) -> None:
+    assert (code_difference(source, translation, strings=strings) is None) is same
+
+
+def test_a_difference_of_code_names_its_line() -> None:
+    difference = code_difference("a = 1\n\nif a:\n    b(2)\n", "a = 1\n\nif a:\n    b(3)\n", strings=False)
+    assert difference is not None
+    assert difference.line == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "translation"),
+    [
+        ("`a b` and [c](d.ipynb#e)", "[z](d.ipynb#y), `a\nb`"),
+        ("see [x](02.ipynb)", "[y](../xx/02.ipynb) 참고"),
+        ("```python\nx = 1  # one\n```", "```python\nx = 1  # 하나\n```"),
+        ("```shell\nls  # all\n```", "```shell\nls  # tout\n```"),
+        ("- a\n- b\n", "* a\n* b\n"),
+        ("Setext\n======\n", "# 제목\n"),
+    ],
+)
+def test_markdown_that_says_the_same_in_another_way_passes(source: str, translation: str) -> None:
+    assert list(markdown_differences(source, translation, "xx")) == []
+
+
+@pytest.mark.parametrize(
+    ("english", "translation", "term", "translations", "fine"),
+    [
+        ("Two sessions.", "세션 두 개.", "session", ("세션",), True),
+        ("Two Sessions.", "두 번의 회의.", "session", ("세션",), False),
+        ("`session` and obsession", "아무것도", "session", ("세션",), True),
+        ("See [this](session.html)", "여기", "session", ("세션",), True),
+        ("A node fails.", "L’un des NŒUDS tombe.", "node", ("nœud*",), True),
+        ("A node fails.", "Le nœudal tombe.", "node", ("nœud", "noeud"), False),
+        (
+            "An environment\nvariable",
+            "d’une variable\nd’environnement",
+            "environment variable",
+            ("variable* d'environnement",),
+            True,
+        ),
+        ("A key.", "Une touche.", "key", ("clé*", "touche*"), True),
+    ],
+)
+def test_glossary(english: str, translation: str, term: str, translations: tuple[str, ...], fine: bool) -> None:
+    found = list(glossary_differences(english, translation, [Term(term, translations, 1)]))
+    assert (not found) is fine
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "fine"),
+    [
+        ("### MemorystoreChatMessageHistory", "### MemorystoreChatMessageHistory", True),
+        ("Choose one of these.", "Choose one of these.", False),
+        (
+            "It runs in Google Cloud Vertex AI Workbench Enterprise Edition.",
+            "Google Cloud Vertex AI Workbench Enterprise Edition에서.",
+            True,
+        ),
+        ("Then run `a b c d e f g` at once.", "바로 `a b c d e f g`.", True),
+        ("See [what there is to be seen here](https://a.b).", "[what there is to be seen here](https://a.b)", True),
+        ("No key is ever left behind here.", "Ici, no key is ever left behind.", False),
+    ],
+)
+def test_left_in_english(source: str, translation: str, fine: bool) -> None:
+    assert (left_in_english(nbformat.v4.new_markdown_cell(source), translation) is None) is fine
+
+
+def test_anchors_are_those_of_github() -> None:
+    titles = ["What's `next`?", "Clean up", "Clean up", "정리: 대화", "a_b - c"]
+    assert slugs(titles) == {"whats-next", "clean-up", "clean-up-1", "정리-대화", "a_b---c"}
+
+
+# --- what the committed notebooks carry ---------------------------------------------------------
+
+NOTEBOOKS = [(language, tutorial) for language in LANGUAGES for tutorial in tutorials()]
+
+
+@pytest.mark.parametrize(("language", "tutorial"), NOTEBOOKS)
+def test_badges_and_sister_links_lead_to_this_very_notebook(language: str, tutorial: str) -> None:
+    path = notebook_path(language, tutorial)
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    links = re.findall(r"\]\((\S+?)\)", cell(notebook, "links").source)
+    here = f"notebooks/{language}/{tutorial}.ipynb"
+    for host in ("colab.research.google.com/github/", "vertex-ai/colab/import/", "workbench/deploy-notebook"):
+        target = next(link for link in links if host in link)
+        assert here in target.replace("%2F", "/")
+    sisters = [link for link in links if link.startswith("../")]
+    assert len(sisters) == len(LANGUAGES) - 1
+    assert all((path.parent / sister).is_file() for sister in sisters)
+    for link in re.findall(r"\]\(([^)\s:]+\.ipynb)\)", json.dumps(notebook)):
+        assert (path.parent / link).is_file()

@@ -1,0 +1,755 @@
+"""The Python side of the widgets, with the ipywidgets at hand. `test_ipywidgets_7.py` runs it with Colab's too."""
+
+import asyncio
+import html
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import pytest
+import redis
+from langchain_core.language_models import BaseChatModel
+from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
+from langchain_core.runnables.history import RunnableWithMessageHistory
+
+from helpers._connecting.connection import connect
+from helpers._histories.histories import MemorystoreChatMessageHistory, RedisChatMessageHistory
+from helpers._localization.languages import LANGUAGES
+from helpers._localization.messages import speak
+from helpers._models.choice import chat_model
+from helpers.emulator import Emulator
+from helpers.memorystore import create_instance
+from helpers.sessions import export_sessions
+from helpers.widgets import ChatPanel, InstancePicker, SessionExplorer, live
+from helpers.widgets.live import WIDGET_VIEW
+
+SEVEN = ipywidgets.__version__.startswith("7.")
+HOSTILE = "<img src=x onerror=alert(1)>"
+PROJECT = "projects/practice/locations/us-central1/instances"
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    speak("en")
+    yield
+    speak("en")
+
+
+def factory(client: Any, **options: Any) -> Any:
+    return lambda session_id: RedisChatMessageHistory(session_id, client=client, **options)
+
+
+def show(widget: Any) -> dict[str, Any]:
+    """Show a widget as a cell does; returns what the notebook gets."""
+    shown: dict[str, Any] = widget._repr_mimebundle_()
+    json.dumps(shown)
+    return shown
+
+
+def children(widget: Any) -> Iterator[Any]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from children(child)
+
+
+def live_text(widget: Any) -> str:
+    """What the live widget shows, as HTML."""
+    assert widget._root is not None
+    return "\n".join(one.value for one in children(widget._root) if isinstance(one, ipywidgets.HTML))
+
+
+def named(widget: Any, label: str, kind: Any = ipywidgets.Button) -> Any:
+    """The one control of a kind that says something."""
+    found = [
+        one
+        for one in children(widget._root)
+        if isinstance(one, kind) and one.description.rstrip(" ▲▼") == label and one.layout.display != "none"
+    ]
+    assert len(found) == 1, (label, [one.description for one in found])
+    return found[0]
+
+
+def press_enter(field: Any) -> None:
+    field._handle_custom_msg({"event": "submit"}, [])  # what the page sends, in ipywidgets 7 and 8
+
+
+def enter(widget: Any, label: str, text: str) -> Any:
+    field = named(widget, label, ipywidgets.Text)
+    field.value = text
+    press_enter(field)
+    return field
+
+
+async def eventually(condition: Any, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        await asyncio.sleep(0.02)
+
+
+def visible(page: str) -> str:
+    """The text of a piece of HTML."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", page)))
+
+
+def no_live_markup(page: str) -> None:
+    """Nothing in a piece of HTML was a message and became an element."""
+    assert "<img" not in page
+    assert "<script" not in page
+    assert HOSTILE in html.unescape(page)
+
+
+# The panel.
+
+
+@pytest.fixture
+async def panel(client: redis.Redis) -> AsyncIterator[ChatPanel]:
+    made = ChatPanel(chat_model(), "bob", factory(client, ttl=3600, window=4, max_messages=6))
+    show(made)
+    yield made
+    made.close()
+
+
+async def test_a_typed_line_is_answered_and_the_list_grows(panel: ChatPanel, client: redis.Redis) -> None:
+    field = enter(panel, "Message", "Hi! I'm Bob.")
+    await eventually(lambda: field.value == "")
+    await eventually(lambda: client.llen("message_store:bob") == 2)
+    await eventually(lambda: "Nice to meet you, Bob!" in live_text(panel))
+    assert not named(panel, "Send").disabled
+    assert "Messages: 2 / 6" in visible(live_text(panel))
+    records = client.lrange("message_store:bob", 0, -1)
+    for index, (record, role) in enumerate(zip(records, ("ai", "human"), strict=True)):
+        assert f"{index} {role} {len(record)}" in visible(live_text(panel))
+    assert re.search(r"expires in (1:00:00|59:5\d)", live_text(panel))
+
+
+async def test_the_button_sends_too_and_an_empty_line_does_not(panel: ChatPanel, client: redis.Redis) -> None:
+    enter(panel, "Message", "   ")
+    await asyncio.sleep(0.3)
+    assert not client.exists("message_store:bob")
+    named(panel, "Message", ipywidgets.Text).value = "Hi! I'm Bob."
+    named(panel, "Send").click()
+    await eventually(lambda: client.llen("message_store:bob") == 2)
+
+
+async def test_what_is_typed_while_busy_stays(client: redis.Redis) -> None:
+    going = asyncio.Event()
+
+    async def slow(messages: Any) -> str:
+        await going.wait()
+        return "done"
+
+    panel = ChatPanel(RunnableLambda(slow), "bob", factory(client))
+    show(panel)
+    enter(panel, "Message", "first")
+    await eventually(lambda: panel._busy)
+    assert named(panel, "Answering …").disabled
+    field = enter(panel, "Message", "second")
+    await asyncio.sleep(0.3)
+    assert field.value == "second"
+    with pytest.raises(RuntimeError, match="waiting for an answer"):
+        await panel.send("third")
+    going.set()
+    await eventually(lambda: client.llen("message_store:bob") == 2)
+    panel.close()
+
+
+async def test_keystrokes_that_a_click_overtook_are_waited_for(panel: ChatPanel, client: redis.Redis) -> None:
+    field = named(panel, "Message", ipywidgets.Text)
+    field.value = "Hi! I"
+    named(panel, "Send").click()
+    await asyncio.sleep(0.05)
+    field.value = "Hi! I'm Bob."
+    await eventually(lambda: client.llen("message_store:bob") == 2)
+    assert RedisChatMessageHistory("bob", client=client).messages[0].content == "Hi! I'm Bob."
+
+
+async def test_pieces_are_shown_as_they_come(client: redis.Redis) -> None:
+    steps: list[asyncio.Event] = [asyncio.Event(), asyncio.Event()]
+
+    async def answering(messages: AsyncIterator[Any]) -> AsyncIterator[str]:
+        async for _ in messages:
+            yield "one "
+            await steps[0].wait()
+            yield "two "
+            await steps[1].wait()
+            yield "three"
+
+    panel = ChatPanel(RunnableGenerator(answering), "bob", factory(client))
+    show(panel)
+    enter(panel, "Message", "count")
+    await eventually(lambda: "one" in live_text(panel))
+    assert "two" not in live_text(panel)
+    assert "count" in live_text(panel)
+    assert not client.exists("message_store:bob")
+    await asyncio.sleep(0.06)
+    steps[0].set()
+    await eventually(lambda: "one two" in live_text(panel))
+    steps[1].set()
+    await eventually(lambda: client.llen("message_store:bob") == 2)
+    await eventually(lambda: "one two three" in live_text(panel))
+    panel.close()
+
+
+def blocking_generator(messages: Iterator[Any]) -> Iterator[str]:
+    for _ in messages:
+        time.sleep(0.3)
+        yield "sync "
+        time.sleep(0.3)
+        yield "pieces"
+
+
+def blocking_call(messages: Any) -> str:
+    time.sleep(0.6)
+    return "sync call"
+
+
+@pytest.mark.parametrize(
+    ("runnable", "answer"),
+    [(RunnableGenerator(blocking_generator), "sync pieces"), (RunnableLambda(blocking_call), "sync call")],
+    ids=["generator", "call"],
+)
+async def test_a_runnable_without_async_does_not_block_the_kernel(
+    client: redis.Redis, runnable: Runnable[Any, Any], answer: str
+) -> None:
+    panel = ChatPanel(runnable, "bob", factory(client))
+    sending = asyncio.ensure_future(panel.send("Hi"))
+    longest, before = 0.0, time.monotonic()
+    while not sending.done():
+        await asyncio.sleep(0.01)
+        longest, before = max(longest, time.monotonic() - before), time.monotonic()
+    assert await sending == answer
+    assert longest < 0.25
+    assert [one.content for one in RedisChatMessageHistory("bob", client=client).messages] == ["Hi", answer]
+
+
+def prompt_chain(model: BaseChatModel, *names: str) -> Any:
+    question, history = names
+    return ChatPromptTemplate.from_messages([MessagesPlaceholder(history), ("human", f"{{{question}}}")]) | model
+
+
+def with_history(client: redis.Redis) -> Any:
+    return RunnableWithMessageHistory(
+        prompt_chain(chat_model(), "question", "past"),
+        factory(client),
+        input_messages_key="question",
+        history_messages_key="past",
+    )
+
+
+@pytest.mark.parametrize("kind", ["model", "chain", "with history", "bound", "named"])
+async def test_whatever_a_runnable_takes(client: redis.Redis, kind: str) -> None:
+    names: dict[str, str] = {}
+    if kind == "model":
+        runnable: Any = chat_model()
+    elif kind == "chain":
+        runnable = prompt_chain(chat_model(), "input", "earlier")
+    elif kind == "named":
+        runnable = prompt_chain(chat_model(), "input", "earlier")
+        names = {"input_key": "input", "history_key": "earlier"}
+    else:
+        runnable = with_history(client)
+        runnable = runnable.with_config(tags=["a"]) if kind == "bound" else runnable
+    panel = ChatPanel(runnable, "bob", factory(client), **names)
+    await panel.send("Hi! I'm Bob.")
+    assert "Bob" in await panel.send("What's my name?")
+    assert client.llen("message_store:bob") == 4
+
+
+def test_what_can_not_be_told_is_said(client: redis.Redis) -> None:
+    prompt = ChatPromptTemplate.from_messages([("human", "{a} {b}")])
+    with pytest.raises(ValueError, match=r"takes 'a', 'b'.*\n.*input_key"):
+        ChatPanel(prompt | chat_model(), "bob", factory(client))
+    with pytest.raises(TypeError, match="history_factory made str"):
+        ChatPanel(chat_model(), "bob", lambda session_id: session_id)  # type: ignore[arg-type, return-value]
+
+
+async def test_an_error_is_shown_with_its_advice_and_the_line_kept(panel: ChatPanel, client: redis.Redis) -> None:
+    client.set("message_store:bob", "something else")
+    field = enter(panel, "Message", "Hi!")
+    await eventually(lambda: 'role="alert"' in live_text(panel))
+    assert "Choose another session_id or key_prefix; nothing was changed." in live_text(panel)
+    assert field.value == "Hi!"
+    client.delete("message_store:bob")
+    press_enter(field)
+    await eventually(lambda: client.llen("message_store:bob") == 2)
+    await eventually(lambda: 'role="alert"' not in live_text(panel))
+
+
+async def test_sessions_are_switched_and_offered(panel: ChatPanel, client: redis.Redis) -> None:
+    RedisChatMessageHistory("anna", client=client).add_user_message("I am Anna's line.")
+    other = ChatPanel(chat_model(), "bob", factory(client))
+    show(other)
+    box = named(other, "Session", ipywidgets.Combobox)
+    assert box.options == ("anna",)
+    box.value = "anna"
+    press_enter(box)
+    await eventually(lambda: "Anna&#39;s line" in live_text(other))
+    assert other.session_id == "anna"
+    box.value = "new one"
+    named(other, "Open").click()
+    await eventually(lambda: "message_store:new one" in live_text(other))
+    assert "The list does not exist" in live_text(other)
+    other.close()
+
+
+async def test_clearing_takes_two_clicks(
+    panel: ChatPanel, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await panel.send("Hi")
+    monkeypatch.setattr(live, "CONFIRM_SECONDS", 0.1)
+    button = named(panel, "Clear")
+    button.click()
+    assert button.description == "Clear: click again"
+    await eventually(lambda: button.description == "Clear")
+    assert client.exists("message_store:bob")
+    button.click()
+    button.click()
+    await eventually(lambda: not client.exists("message_store:bob"))
+    await eventually(lambda: "No messages yet." in live_text(panel))
+
+
+async def test_what_others_write_appears_and_the_clock_runs_while_it_is_seen(
+    panel: ChatPanel, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.widgets.chat_panel._EVERY_SECONDS", 0.05)
+    RedisChatMessageHistory("bob", client=client, ttl=100).add_user_message("from elsewhere")
+    await asyncio.sleep(0.2)
+    assert "from elsewhere" not in live_text(panel)  # no page shows it yet
+    assert panel._root is not None
+    panel._root._view_count = 1
+    await eventually(lambda: "from elsewhere" in live_text(panel))
+    first = re.search(r"expires in \d:\d\d", live_text(panel))
+    assert first
+    await eventually(lambda: first[0] not in live_text(panel))
+    panel._root._view_count = 0
+    await eventually(lambda: not panel._watching)
+
+
+async def test_a_panel_that_is_seen_outlives_a_fault(
+    panel: ChatPanel, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.widgets.chat_panel._EVERY_SECONDS", 0.05)
+    assert panel._root is not None
+    panel._root._view_count = 1
+    client.set("message_store:bob", "something else")
+    await eventually(lambda: "WRONGTYPE" in live_text(panel))
+    client.delete("message_store:bob")
+    RedisChatMessageHistory("bob", client=client).add_user_message("back again")
+    await eventually(lambda: "back again" in live_text(panel))
+    await eventually(lambda: 'role="alert"' not in live_text(panel))
+
+
+async def test_offering_sessions_takes_no_time_on_a_large_server(client: redis.Redis) -> None:
+    pipeline = client.pipeline(transaction=False)
+    for number in range(60_000):
+        pipeline.set(f"message_store:other-{number}", "x")
+    pipeline.execute()
+    panel = ChatPanel(chat_model(), "bob", factory(client))
+    before = time.monotonic()
+    show(panel)
+    assert time.monotonic() - before < 1.5
+    panel.close()
+
+
+async def test_window_and_cap_are_drawn(client: redis.Redis) -> None:
+    history = RedisChatMessageHistory("bob", client=client)
+    for number in range(6):
+        history.add_user_message(f"line {number}")
+    page = visible(show(ChatPanel(chat_model(), "bob", factory(client, window=2, max_messages=6)))["text/html"])
+    in_order = ["0 human", "1 human", "The chain is given the latest 2", "2 human", "5 human", "Redis keeps 6 at most"]
+    places = [page.index(one) for one in in_order]
+    assert places == sorted(places)
+    oldest_first = MemorystoreChatMessageHistory(client, "carla")
+    for number in range(4):
+        oldest_first.add_user_message(f"line {number}")
+    panel = ChatPanel(
+        chat_model(), "carla", lambda name: MemorystoreChatMessageHistory(client, name, window=2, max_messages=4)
+    )
+    page = visible(show(panel)["text/html"])
+    places = [
+        page.index(one) for one in ["Redis keeps 4 at most", "0 human", "1 human", "is given the latest 2", "2 human"]
+    ]
+    assert places == sorted(places)
+    panel.close()
+
+
+async def test_a_long_session_shows_its_end(client: redis.Redis) -> None:
+    RedisChatMessageHistory("bob", client=client).messages  # noqa: B018
+    history = RedisChatMessageHistory("bob", client=client)
+    for number in range(70):
+        history.add_user_message(f"line {number}.")
+    page = visible(show(ChatPanel(chat_model(), "bob", factory(client)))["text/html"])
+    assert "line 69." in page
+    assert "line 20." in page
+    assert "line 19." not in page
+    assert page.count("Earlier messages: 20") == 2
+
+
+# The explorer.
+
+
+@pytest.fixture
+def many(client: redis.Redis) -> redis.Redis:
+    for number in range(25):
+        history = RedisChatMessageHistory(f"student-{number:02}", client=client, ttl=60 * (number + 1))
+        for line in range(1 + number % 5):
+            history.add_user_message(f"line {line} of {number}" + "x" * number)
+    client.set("message_store:other", "no chat")
+    return client
+
+
+@pytest.fixture
+async def explorer(many: redis.Redis) -> AsyncIterator[SessionExplorer]:
+    made = SessionExplorer(many)
+    show(made)
+    yield made
+    made.close()
+
+
+def row_names(explorer: SessionExplorer) -> list[str]:
+    return [row.name.description for row in explorer._cells if row.name.layout.display != "none"]
+
+
+async def test_sessions_stand_in_pages(explorer: SessionExplorer) -> None:
+    assert row_names(explorer) == [f"student-{number:02}" for number in range(10)]
+    assert "Page 1 of 3 · Sessions: 25 of 25" in live_text(explorer)
+    assert explorer._before.disabled
+    explorer._after.click()
+    explorer._after.click()
+    assert row_names(explorer) == [f"student-{number:02}" for number in range(20, 25)]
+    assert explorer._after.disabled
+
+
+async def test_they_are_sorted_by_every_column(explorer: SessionExplorer) -> None:
+    named(explorer, "Messages").click()
+    assert row_names(explorer)[:5] == [f"student-{number:02}" for number in (4, 9, 14, 19, 24)]
+    assert named(explorer, "Messages").description == "Messages ▼"
+    named(explorer, "Messages").click()
+    assert row_names(explorer)[0] == "student-00"
+    named(explorer, "Bytes").click()
+    assert row_names(explorer)[0] == "student-24"
+    named(explorer, "Time to live").click()
+    assert row_names(explorer)[:2] == ["student-24", "student-23"]
+    named(explorer, "Last message").click()
+    assert row_names(explorer)[0] == "student-09"  # "line 4 of 9"
+    named(explorer, "Session").click()
+    assert row_names(explorer)[0] == "student-00"
+    named(explorer, "Session").click()
+    assert row_names(explorer)[0] == "student-24"
+
+
+async def test_they_are_filtered_by_id_and_by_last_message(explorer: SessionExplorer) -> None:
+    field = named(explorer, "Filter", ipywidgets.Text)
+    field.value = "STUDENT-1"
+    assert len(row_names(explorer)) == 10
+    assert "Sessions: 10 of 25" in live_text(explorer)
+    field.value = "of 24"
+    assert row_names(explorer) == ["student-24"]
+    field.value = "nowhere"
+    assert row_names(explorer) == []
+    assert "Page 1 of 1" in live_text(explorer)
+
+
+async def test_one_is_read_and_deleted(explorer: SessionExplorer, many: redis.Redis) -> None:
+    named(explorer, "student-03").click()
+    await eventually(lambda: bool(explorer._detail.children))
+    assert "line 0 of 3xxx" in live_text(explorer)
+    delete = named(explorer, "Delete")
+    delete.click()
+    assert many.exists("message_store:student-03")
+    delete.click()
+    await eventually(lambda: not many.exists("message_store:student-03"))
+    await eventually(lambda: "student-03" not in row_names(explorer))
+    assert "Deleted: student-03" in live_text(explorer)
+    assert many.get("message_store:other") == b"no chat"
+
+
+def upload(explorer: SessionExplorer, content: bytes) -> None:
+    """What the page sets when a file was chosen."""
+    details = {"name": "sessions.jsonl", "type": "", "size": len(content), "lastModified": 0}
+    if SEVEN:
+        explorer._upload.metadata, explorer._upload.data = [details], [content]
+        explorer._upload._counter += 1
+    else:
+        from datetime import datetime
+
+        stamp = {"last_modified": datetime(2026, 1, 1)}
+        explorer._upload.value = ({**details, "content": memoryview(content)} | stamp,)
+
+
+def link(explorer: SessionExplorer) -> tuple[str, bytes]:
+    """The file that the page offers."""
+    import base64
+
+    found = re.search(r'download="([^"]+)" href="data:application/jsonl;base64,([^"]+)"', live_text(explorer))
+    assert found
+    return found[1], base64.b64decode(found[2])
+
+
+async def test_export_and_import_through_the_page(explorer: SessionExplorer, many: redis.Redis) -> None:
+    named(explorer, "Filter", ipywidgets.Text).value = "student-0"
+    named(explorer, "Export").click()
+    await eventually(lambda: "download=" in live_text(explorer))
+    file, content = link(explorer)
+    assert file == "sessions.jsonl"
+    keys = [f"message_store:student-{number:02}" for number in range(10)]
+    before = {key: many.lrange(key, 0, -1) for key in keys}
+    many.delete(*keys)
+    upload(explorer, content)
+    await eventually(lambda: "Imported sessions: 10" in live_text(explorer))
+    assert {key: many.lrange(key, 0, -1) for key in keys} == before
+    upload(explorer, content)  # the same file once more
+    await eventually(lambda: "already has" in live_text(explorer))
+    many.delete(*keys)
+    upload(explorer, content.replace(b"line 0", b"line X", 1))
+    await eventually(lambda: "Line 3 of the export is damaged" in live_text(explorer))
+    assert not many.exists(*keys)
+
+
+async def test_one_session_is_exported(explorer: SessionExplorer, many: redis.Redis) -> None:
+    named(explorer, "student-07").click()
+    await eventually(lambda: bool(explorer._detail.children))
+    named(explorer, "Export this session").click()
+    await eventually(lambda: "download=" in live_text(explorer))
+    file, content = link(explorer)
+    assert file == "student-07.jsonl"
+    assert len(content.splitlines()) == 2 + 3
+
+
+async def test_export_and_import_through_files(many: redis.Redis, tmp_path: Path) -> None:
+    explorer = SessionExplorer(many)
+    assert len(explorer.refresh()) == 25
+    file = tmp_path / "all.jsonl"
+    lines = explorer.export(file)
+    assert lines == len(file.read_text().splitlines())
+    with pytest.raises(FileExistsError):
+        explorer.export(file)
+    many.delete(*(one.key for one in explorer.sessions))
+    assert len(explorer.load(file)) == 25
+    assert len(explorer.refresh()) == 25
+
+
+async def test_an_export_too_large_for_the_page_is_refused(
+    explorer: SessionExplorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.widgets.session_explorer.LINK_BYTES", 1000)
+    named(explorer, "Export").click()
+    await eventually(lambda: "Too large" in live_text(explorer))
+    assert "download=" not in live_text(explorer)
+
+
+async def test_a_search_goes_on_in_the_background(many: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpers.widgets.session_explorer._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("helpers.sessions._PIPELINED", 5)
+    monkeypatch.setattr("helpers.sessions.SCAN_COUNT", 5)
+    explorer = SessionExplorer(many)
+    shown = show(explorer)
+    assert "searching …" in shown["text/html"]
+    assert len(explorer.sessions) < 25
+    await eventually(lambda: "Sessions: 25 of 25" in live_text(explorer))
+    assert "searching" not in live_text(explorer)
+    RedisChatMessageHistory("zoe", client=many).add_user_message("Hi")
+    named(explorer, "Search again").click()
+    await eventually(lambda: "Sessions: 26 of 26" in live_text(explorer))
+    explorer.close()
+
+
+async def test_a_server_that_is_gone_is_told_and_not_raised() -> None:
+    from helpers.embedded import EmbeddedServer
+
+    server = EmbeddedServer().start()
+    client = connect(server.url)
+    explorer, panel = SessionExplorer(client), ChatPanel(chat_model(), "bob", factory(client))
+    server.stop()
+    assert "refused" in show(explorer)["text/html"]
+    assert "refused" in show(panel)["text/html"]
+    explorer.close()
+    panel.close()
+
+
+# The picker.
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    with Emulator(operation_seconds=0.3) as running:
+        monkeypatch.setenv("MEMORYSTORE_EMULATOR_HOST", running.host)
+        yield running
+
+
+async def test_an_instance_is_picked(emulator: Emulator) -> None:
+    await asyncio.to_thread(create_instance, f"{PROJECT}/chat", auth=True, tls=True)
+    await asyncio.to_thread(create_instance, f"{PROJECT}/plain", auth=False, tls=False)
+    picked: list[Any] = []
+    picker = InstancePicker("practice", on_pick=picked.append)
+    page = visible(show(picker)["text/html"])
+    assert "chat us-central1 BASIC 1 GB REDIS_7_2 ✓ on ✓ on READY" in page
+    assert "plain us-central1 BASIC 1 GB REDIS_7_2 — off — off READY" in page
+    named(picker, "Instance", ipywidgets.Dropdown).value = f"{PROJECT}/chat"
+    named(picker, "Connect").click()
+    await eventually(lambda: picker.client is not None)
+    assert picker.client is connect(f"{PROJECT}/chat") is connect(f"{PROJECT}/chat", tunnel="")
+    assert picked == [picker.client]
+    assert picker.instance is not None
+    assert picker.instance.id == "chat"
+    await eventually(lambda: "Connected to chat." in live_text(picker))
+    with pytest.raises(ValueError, match="'nothing' is not one of the instances"):
+        picker.pick("nothing")
+    picker.close()
+
+
+async def test_one_is_created_and_deleted_with_progress(emulator: Emulator) -> None:
+    picker = InstancePicker("practice")
+    assert "No instances." in show(picker)["text/html"]
+    assert named(picker, "Create").disabled
+    named(picker, "Region", ipywidgets.Text).value = "us-central1"
+    named(picker, "ID", ipywidgets.Text).value = "fresh"
+    assert "BASIC tier, 1 GB" in live_text(picker)
+    assert "costs nothing" in live_text(picker)
+    named(picker, "Create").click()
+    await eventually(lambda: re.search(r"Creating fresh: \d s", live_text(picker)))
+    assert "CREATING" in live_text(picker)
+    await eventually(lambda: "fresh is ready." in live_text(picker))
+    assert [one.id for one in picker.instances] == ["fresh"]
+    delete = named(picker, "Delete")
+    assert delete.disabled
+    named(picker, "Delete", ipywidgets.Text).value = "fres"
+    assert delete.disabled
+    named(picker, "Delete", ipywidgets.Text).value = "fresh"
+    assert not delete.disabled
+    delete.click()
+    await eventually(lambda: "fresh is deleted." in live_text(picker))
+    assert list(picker.instances) == []
+    picker.close()
+
+
+async def test_an_error_of_the_api_is_shown_with_its_advice(emulator: Emulator) -> None:
+    picker = InstancePicker("api-disabled")
+    page = html.unescape(show(picker)["text/html"])
+    assert "Could not list the instances of api-disabled" in page
+    assert "gcloud services enable redis.googleapis.com" in page
+    picker.close()
+
+
+# All of them.
+
+
+async def test_a_message_that_is_html_is_shown_and_never_run(client: redis.Redis) -> None:
+    panel = ChatPanel(RunnableLambda(lambda messages: HOSTILE), HOSTILE, factory(client))
+    shown = show(panel)
+    await panel.send(HOSTILE)
+    for page in (show(panel)["text/html"], live_text(panel)):
+        no_live_markup(page)
+    explorer = SessionExplorer(client)
+    shown = show(explorer)
+    no_live_markup(shown["text/html"])
+    no_live_markup(live_text(explorer))
+    named(explorer, HOSTILE).click()
+    await eventually(lambda: len(explorer._detail.children) > 0)
+    named(explorer, "Export this session").click()
+    await eventually(lambda: "download=" in live_text(explorer))
+    no_live_markup(live_text(explorer))
+
+    def failing(messages: Any) -> str:
+        raise ValueError(HOSTILE)
+
+    broken = ChatPanel(RunnableLambda(failing), "bob", factory(client))
+    show(broken)
+    enter(broken, "Message", "Hi")
+    await eventually(lambda: 'role="alert"' in live_text(broken))
+    no_live_markup(live_text(broken))
+    for one in (panel, explorer, broken):
+        one.close()
+
+
+async def test_what_a_notebook_keeps_stands_alone(panel: ChatPanel, client: redis.Redis) -> None:
+    await panel.send("Hi! I'm Bob.")
+    shown = show(panel)
+    assert set(shown) == {"text/plain", "text/html", WIDGET_VIEW}
+    assert shown["text/plain"] == "<ChatPanel 'message_store:bob'>"
+    picture = shown["text/html"]
+    assert "Nice to meet you, Bob!" in picture
+    assert "expires within 60 min" in picture
+    # GitHub and JupyterLab drop style sheets and scripts; a screen reader needs captions and headers.
+    assert "<style" not in picture
+    assert "<caption" in picture
+    assert '<th scope="col"' in picture
+    assert 'role="log"' in picture
+    assert 'lang="en"' in picture
+    # Black or white would vanish on one of the two themes.
+    assert not re.search(r"[ ;\"](color|background): *(#000|#fff|black|white)", picture)
+
+
+@pytest.mark.parametrize("language", [code for code in LANGUAGES if code != "en"])
+async def test_all_text_is_in_the_readers_language(client: redis.Redis, emulator: Emulator, language: str) -> None:
+    def labels() -> list[str]:
+        widgets: list[Any] = [
+            ChatPanel(chat_model(), "bob", factory(client, window=2, max_messages=6, ttl=60)),
+            SessionExplorer(client),
+            InstancePicker("practice"),
+        ]
+        found = []
+        for widget in widgets:
+            found.append(visible(show(widget)["text/html"]))
+            for one in children(widget._root):
+                found += [getattr(one, name, "") or "" for name in ("description", "placeholder", "tooltip")]
+                found += [visible(one.value)] if isinstance(one, ipywidgets.HTML) else []
+            widget.close()
+        # One word may be the same in two languages, and a session is called whatever it is called.
+        return [text for text in found if len(re.findall(r"[A-Za-z]{3,}", text)) > 1 and "-" not in text]
+
+    RedisChatMessageHistory("bob", client=client, ttl=60).add_user_message("12345")
+    english = labels()
+    speak(language)
+    translated = labels()
+    assert len(english) > 25
+    assert [one for one in translated if one in english] == []
+
+
+async def test_every_control_has_a_label(panel: ChatPanel, explorer: SessionExplorer, emulator: Emulator) -> None:
+    picker = InstancePicker("practice")
+    show(picker)
+    for widget in (panel, explorer, picker):
+        assert widget._root is not None
+        for one in children(widget._root):
+            if isinstance(one, (ipywidgets.Button, ipywidgets.Text, ipywidgets.Dropdown, ipywidgets.FileUpload)):
+                hidden = one.layout.display == "none"
+                assert hidden or one.description.strip(), one
+    picker.close()
+
+
+async def test_closing_leaves_no_widget_and_no_task(client: redis.Redis) -> None:
+    before = set(map(id, _all_widgets()))
+    panel = ChatPanel(chat_model(), "bob", factory(client))
+    show(panel)
+    assert panel._root is not None
+    panel._root._view_count = 1
+    await asyncio.sleep(0.01)
+    assert panel._tasks
+    panel.close()
+    await asyncio.sleep(0.01)
+    assert not panel._tasks
+    left = [one for one in _all_widgets() if id(one) not in before]
+    assert [one for one in left if not type(one).__name__.endswith(("Layout", "Style"))] == []
+
+
+def _all_widgets() -> list[Any]:
+    if SEVEN:
+        return list(ipywidgets.Widget.widgets.values())
+    from ipywidgets.widgets import widget as module
+
+    return list(module._instances.values())
+
+
+def test_lines_of_an_export_say_what_they_are(client: redis.Redis) -> None:
+    RedisChatMessageHistory("bob", client=client).add_user_message("Hi")
+    first, second, third = map(json.loads, export_sessions(client, ["message_store:bob"]))
+    assert first == {"format": "chat-sessions/1"}
+    assert second.keys() == {"crc32", "session", "messages", "ttl_ms"}
+    assert third.keys() == {"crc32", "record"}

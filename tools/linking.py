@@ -1,0 +1,71 @@
+"""Whether relative links and anchors lead somewhere, in notebooks and in the repository's pages."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+
+from tools.making.structure import Structure, slugs, structure
+from tools.project import repository, root
+
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
+
+
+def pages() -> list[Path]:
+    """The Markdown files whose links are checked."""
+    top = root()
+    return sorted([*top.glob("*.md"), *(top / "notebooks").glob("*.md"), *(top / "docs").glob("*.md")])
+
+
+def broken_links(text: str, file: Path) -> Iterator[tuple[str, int]]:
+    """Why a link of a text in a file leads nowhere, and the link's line in the text."""
+    found = structure(text)
+    for target, line in [*found.links, *found.images]:
+        if reason := _reason(target, file):
+            yield reason, line
+
+
+def _reason(target: str, file: Path) -> str | None:
+    if _ELSEWHERE.match(target):
+        return _reason_of_address(target)
+    path, _, anchor = unquote(target).partition("#")
+    aim = file if not path else root() / path.lstrip("/") if path.startswith("/") else file.parent / path
+    if not _exists(aim):
+        return f"the link {target} leads to no file."
+    if anchor and aim.suffix in (".md", ".ipynb") and anchor not in _anchors(aim):
+        return f"the link {target} leads to no heading: there is no #{anchor}."
+    return None
+
+
+def _reason_of_address(target: str) -> str | None:
+    """An address of this very repository has to be one of its files."""
+    slug = re.escape(repository().removeprefix("https://github.com/"))
+    aim = re.search(rf"{slug}/(?:(?:blob|tree|raw)/)?main/([^?#]+)", unquote(target))
+    if aim and not _exists(root() / aim[1]):
+        return f"the link {target} leads to no file of this repository."
+    return None
+
+
+def _exists(path: Path) -> bool:
+    """Whether a path exists with this very spelling, on a file system that ignores case too."""
+    resolved = path.resolve()
+    return resolved.exists() and (resolved.is_dir() or resolved.name in {p.name for p in resolved.parent.iterdir()})
+
+
+def _anchors(file: Path) -> set[str]:
+    text = file.read_text(encoding="utf-8")
+    return _anchors_of(text, file.suffix == ".ipynb")
+
+
+@lru_cache
+def _anchors_of(text: str, is_notebook: bool) -> set[str]:
+    texts = [text]
+    if is_notebook:
+        cells = nbformat.reads(text, as_version=4).cells
+        texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    parts: list[Structure] = [structure(part) for part in texts]
+    named = {name for part in texts for name in re.findall(r"<\w+\b[^>]*\b(?:id|name)=[\"']([^\"']+)", part)}
+    return slugs(title for part in parts for title in part.titles) | named

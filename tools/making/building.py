@@ -1,0 +1,192 @@
+"""From sources and catalogs to notebooks."""
+
+import asyncio
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools.making.execution import AT_ONCE, code_cells, execute, lasting_outputs, tags
+from tools.project import repository, root
+from tools.translating.catalogs import (
+    AWAITING,
+    LINKS,
+    MARKER,
+    MARKER_KEY,
+    context,
+    has_prose,
+    is_current,
+    read_catalog,
+    read_source,
+)
+from tools.tutorials import ENGLISH, LANGUAGES, neutral_environment, notebook_path, tutorials
+
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+# Where a notebook installs the kit from on a hosted platform, which has no part in what it prints.
+_INSTALLED_FROM = re.compile(r"git\+https://github\.com/[\w.-]+/[\w.-]+")
+
+
+def localized(language: str, tutorial: str) -> NotebookNode:
+    """A tutorial in a language, without outputs.
+
+    What has no translation of its present English text stays English, tagged as awaiting one; above such
+    prose stands a line that says so.
+    """
+    notebook: NotebookNode = nbformat.v4.new_notebook(metadata=_METADATA)
+    for cell in read_source(tutorial):
+        source, awaiting = _translated(language, tutorial, cell)
+        if awaiting and cell.cell_type == "markdown":
+            source = f"{awaiting_marker(language)}\n\n{source}"
+        made = getattr(nbformat.v4, f"new_{cell.cell_type}_cell")(
+            source.replace("{{repository}}", repository()), id=cell.id
+        )
+        if cell_tags := [*tags(cell), *[AWAITING] * awaiting]:
+            made.metadata.tags = cell_tags
+        notebook.cells.append(made)
+    links = nbformat.v4.new_markdown_cell(links_cell(language, tutorial), id=LINKS)
+    notebook.cells.insert(1, links)
+    for count, index in enumerate(code_cells(notebook), start=1):
+        notebook.cells[index].execution_count = count
+    return notebook
+
+
+def _translated(language: str, tutorial: str, cell: NotebookNode) -> tuple[str, bool]:
+    """A cell's text in a language, and whether it is English because a translation is awaited."""
+    if language == ENGLISH:
+        return cell.source, False
+    entry = read_catalog(language).get(context(tutorial, cell))
+    if is_current(entry, cell.source):
+        return entry.msgstr, False
+    return cell.source, has_prose(cell)
+
+
+def awaiting_marker(language: str) -> str:
+    """The line above prose that is still English, in the language itself where that is translated."""
+    entry = read_catalog(language).get(MARKER_KEY)
+    return f"> *{entry.msgstr.strip() if is_current(entry, MARKER) else MARKER}*"
+
+
+def badges(language: str, tutorial: str) -> str:
+    """The badges that open a notebook on a hosted platform."""
+    path = f"notebooks/{language}/{tutorial}.ipynb"
+    slug = repository().removeprefix("https://github.com/")
+    raw = f"https://raw.githubusercontent.com/{slug}/main/{path}"
+    console = "https://console.cloud.google.com/vertex-ai"
+    shield = "https://img.shields.io/badge/Open%20in"
+    return " ".join(
+        f"[![{label}]({image})]({target})"
+        for label, image, target in (
+            (
+                "Open in Colab",
+                "https://colab.research.google.com/assets/colab-badge.svg",
+                f"https://colab.research.google.com/github/{slug}/blob/main/{path}",
+            ),
+            (
+                "Open in Colab Enterprise",
+                f"{shield}-Colab%20Enterprise-4285F4?logo=googlecolab",
+                f"{console}/colab/import/{quote(raw, safe='')}",
+            ),
+            (
+                "Open in Workbench",
+                f"{shield}-Workbench-4285F4?logo=googlecloud",
+                f"{console}/workbench/deploy-notebook?download_url={quote(raw, safe='')}",
+            ),
+        )
+    )
+
+
+def links_cell(language: str, tutorial: str) -> str:
+    """The line under the title: the notebook's sister languages, and its badges."""
+    sisters = " · ".join(
+        f"**{name}**" if code == language else f"[{name}](../{code}/{tutorial}.ipynb)"
+        for code, name in LANGUAGES.items()
+    )
+    return f"{sisters}\n\n{badges(language, tutorial)}"
+
+
+def title(language: str, tutorial: str) -> str:
+    """A tutorial's title in a language."""
+    text, _ = _translated(language, tutorial, read_source(tutorial)[0])
+    heading = re.search(r"^# (.+)$", text, re.MULTILINE)
+    return heading[1] if heading else tutorial
+
+
+def readme() -> str:
+    """README.md with its table of tutorials and languages as it should be."""
+    names = tutorials()
+    rows = ["| | " + " | ".join(title(ENGLISH, name) for name in names) + " |", "|---" * (len(names) + 1) + "|"]
+    for language, called in LANGUAGES.items():
+        cells = (
+            f"[{title(language, name)}](notebooks/{language}/{name}.ipynb)<br>{badges(language, name)}"
+            for name in names
+        )
+        rows.append(f"| {called} | " + " | ".join(cells) + " |")
+    table = "\n".join(rows)
+    text = (root() / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"(<!-- tutorials -->\n).*?(<!-- /tutorials -->)", rf"\1{table}\n\2", text, flags=re.DOTALL)
+
+
+def serialized(notebook: NotebookNode) -> str:
+    """A notebook's file, the same bytes for the same notebook."""
+    text: str = nbformat.writes(notebook, version=4, indent=1, ensure_ascii=False, sort_keys=True)
+    return text + "\n"
+
+
+def with_outputs_of(notebook: NotebookNode, old: NotebookNode | None) -> bool:
+    """Take over the outputs of an older build. Returns whether they are those of the same code."""
+    if old is None or [_code(cell) for cell in _code_only(notebook)] != [_code(cell) for cell in _code_only(old)]:
+        return False
+    for cell, before in zip(_code_only(notebook), _code_only(old), strict=True):
+        cell.outputs = lasting_outputs(before)
+    return all(before.execution_count for before in _code_only(old))
+
+
+def _code_only(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    return (cell for cell in notebook.cells if cell.cell_type == "code")
+
+
+def _code(cell: NotebookNode) -> tuple[str, str, list[str]]:
+    return cell.id, _INSTALLED_FROM.sub("", cell.source), [tag for tag in tags(cell) if tag != AWAITING]
+
+
+def read_built(language: str, tutorial: str) -> NotebookNode | None:
+    """The committed notebook, or None where there is none that can be read."""
+    try:
+        notebook: NotebookNode = nbformat.read(notebook_path(language, tutorial), as_version=4)
+    except (OSError, nbformat.reader.NotJSONError):
+        return None
+    return notebook
+
+
+async def build(languages: Sequence[str], names: Sequence[str], *, rerun: bool) -> bool:
+    """Make the notebooks. Those whose code has changed are executed, to get their outputs.
+
+    Returns:
+        Whether all of them ran through; one that did not is left as it was.
+    """
+    one_of_few = asyncio.Semaphore(AT_ONCE)
+
+    async def make(language: str, tutorial: str) -> bool:
+        notebook, path = localized(language, tutorial), notebook_path(language, tutorial)
+        done = "built"
+        if not with_outputs_of(notebook, read_built(language, tutorial)) or rerun:
+            async with one_of_few:
+                path.parent.mkdir(exist_ok=True)
+                fresh = localized(language, tutorial)
+                if failure := await execute(fresh, path.parent, neutral_environment()):
+                    print(f"{language}/{tutorial}: failed\n{failure}", file=sys.stderr)
+                    return False
+                with_outputs_of(notebook, fresh)
+            done = "built and run"
+        path.write_text(serialized(notebook), encoding="utf-8")
+        print(f"{language}/{tutorial}: {done}", flush=True)
+        return True
+
+    results = await asyncio.gather(*(make(language, name) for language in languages for name in names))
+    return all(results)

@@ -1,0 +1,252 @@
+"""The English sources, the catalogs that translate them, and each language's glossary."""
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeGuard
+
+import jupytext
+import polib
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+
+from tools.making.execution import VARIES, tags
+from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, source_path, tutorials
+
+TRANSLATE = "translate"
+AWAITING = "awaiting-translation"
+LINKS = "links"
+
+# The one message that belongs to no cell: what stands above a section that is still in English.
+KIT = "localize"
+MARKER_KEY = f"{KIT}/awaiting"
+MARKER = "This section is awaiting translation."
+
+_KNOWN_TAGS = {TRANSLATE, VARIES}
+_CELL_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+
+class SourceError(Exception):
+    """An English source file that cannot be built from."""
+
+
+class UsageError(Exception):
+    """A command that cannot be carried out as it was given."""
+
+
+# --- the English source -----------------------------------------------------------------------
+
+
+def read_source(tutorial: str) -> list[NotebookNode]:
+    """The cells of a tutorial's English source, with the ids that their headers give them."""
+    path = source_path(tutorial)
+    return _cells(path.name, path.read_text(encoding="utf-8"))
+
+
+@lru_cache
+def _cells(file: str, text: str) -> list[NotebookNode]:
+    cells: list[NotebookNode] = jupytext.reads(text, fmt="py:percent").cells
+    seen: set[str] = set()
+    for number, cell in enumerate(cells, start=1):
+        cell_id = cell.metadata.pop("id", "")
+        if not _CELL_ID.fullmatch(cell_id):
+            raise SourceError(f'{file}: cell {number} needs an id, as in # %% id="connect".')
+        if cell_id in seen or cell_id == LINKS:
+            raise SourceError(f"{file}: cell {number}: the id {cell_id!r} is taken.")
+        if unknown := set(tags(cell)) - _KNOWN_TAGS:
+            raise SourceError(f"{file}, cell {cell_id!r}: unknown tag {', '.join(sorted(unknown))}.")
+        seen.add(cell_id)
+        cell.id = cell_id
+        cell.source = cell.source.strip()
+    return cells
+
+
+def source_line(tutorial: str, cell_id: str) -> int:
+    """The line of the source at which a cell begins."""
+    lines = source_path(tutorial).read_text(encoding="utf-8").splitlines()
+    header = re.compile(rf'# %%.*\bid="{re.escape(cell_id)}"')
+    return next((number for number, line in enumerate(lines, start=1) if header.match(line)), 1)
+
+
+def has_prose(cell: NotebookNode) -> bool:
+    """Whether a cell holds words for a translator: prose, comments, or strings marked as such."""
+    return cell.cell_type == "markdown" or TRANSLATE in tags(cell) or bool(comments(cell.source))
+
+
+def comments(source: str) -> list[str]:
+    """The comments of a code cell that are written for a reader; form fields are not."""
+    tokens = tokenize.generate_tokens(io.StringIO(plain_python(source)).readline)
+    return [
+        token.string
+        for token in tokens
+        if token.type == tokenize.COMMENT and not token.string.startswith(("# @param", "# noqa"))
+    ]
+
+
+@lru_cache(maxsize=1024)
+def plain_python(source: str) -> str:
+    """A cell as the kernel's Python sees it, magics and shell lines made calls."""
+    return TransformerManager().transform_cell(source)
+
+
+def context(tutorial: str, cell: NotebookNode) -> str:
+    """The key of a cell in the catalogs."""
+    return f"{tutorial}/{cell.id}"
+
+
+# --- catalogs ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a catalog has to translate."""
+
+    key: str
+    english: str
+    comment: str
+
+
+def messages() -> Iterator[Message]:
+    """All that a catalog has to translate, in its order."""
+    for tutorial in tutorials():
+        for cell in filter(has_prose, read_source(tutorial)):
+            yield Message(context(tutorial, cell), cell.source, f"{cell.cell_type} cell of source/{tutorial}.py")
+    yield Message(MARKER_KEY, MARKER, "stands above a section that is not translated yet")
+
+
+def read_catalog(language: str) -> dict[str, polib.POEntry]:
+    """A language's messages by key, obsolete ones left out."""
+    path = catalog_path(language)
+    if not path.exists():
+        return {}
+    return {entry.msgctxt: entry for entry in _parsed(path.read_text(encoding="utf-8")) if not entry.obsolete}
+
+
+@lru_cache
+def _parsed(text: str) -> polib.POFile:
+    return polib.pofile(text)
+
+
+def is_current(entry: polib.POEntry | None, english: str) -> TypeGuard[polib.POEntry]:
+    """Whether an entry translates this very English text."""
+    return entry is not None and bool(entry.msgstr.strip()) and not entry.fuzzy and entry.msgid == english
+
+
+def translation_line(language: str, entry: polib.POEntry, line: int = 1) -> int:
+    """The line of the catalog at which a line of an entry's translation stands."""
+    lines = catalog_path(language).read_text(encoding="utf-8").splitlines()
+    for number in range(entry.linenum - 1, len(lines)):
+        if lines[number].startswith("msgstr"):
+            several = lines[number] == 'msgstr ""' and "\n" in entry.msgstr
+            return number + 1 + (line if several else 0)
+    return int(entry.linenum)
+
+
+def extract(language: str) -> str:
+    """Bring a catalog up to date; a translation whose English changed stays, marked fuzzy.
+
+    Returns:
+        How complete the catalog is.
+    """
+    path = catalog_path(language)
+    old_catalog = polib.pofile(str(path), wrapwidth=0)
+    known = {entry.msgctxt: entry for entry in old_catalog if not entry.obsolete}
+    catalog = _empty(language)
+    catalog.header = old_catalog.header
+    catalog.metadata = catalog.metadata | old_catalog.metadata
+    for message in messages():
+        entry = _entry(message)
+        if old := known.pop(message.key, None):
+            entry.msgstr, entry.flags, entry.tcomment = old.msgstr, old.flags, old.tcomment
+            if old.msgid != message.english and old.msgstr:
+                # Of several changes since the translation, the first English text is the one it is made from.
+                entry.previous_msgid = (old.fuzzy and old.previous_msgid) or old.msgid
+                entry.flags = ["fuzzy"]
+            elif old.fuzzy:
+                entry.previous_msgid = old.previous_msgid
+        catalog.append(entry)
+    for old in known.values():
+        old.obsolete = True
+        catalog.append(old)
+    catalog.save(str(path))
+    translated, fuzzy = len(catalog.translated_entries()), len(catalog.fuzzy_entries())
+    missing, obsolete = len(catalog.untranslated_entries()), len(catalog.obsolete_entries())
+    return f"{path.name}: {translated} translated, {fuzzy} fuzzy, {missing} missing, {obsolete} obsolete"
+
+
+def start(language: str) -> None:
+    """Start a language: a catalog without translations, and a glossary to fill in.
+
+    Raises:
+        UsageError: The language is not in the table of languages, or is there already.
+    """
+    if language not in LANGUAGES:
+        raise UsageError(
+            f"{language} is not in the table of languages. Add a line to LANGUAGES in "
+            f'helpers/_localization/languages.py, with what its speakers call it, as in\n    "{language}": "Deutsch",'
+        )
+    path = catalog_path(language)
+    if language == ENGLISH or path.exists():
+        raise UsageError(f"{language} is there already. To bring its catalog up to date: python -m tools extract.")
+    catalog = _empty(language)
+    catalog.extend(_entry(message) for message in messages())
+    catalog.save(str(path))
+    if not glossary_path(language).exists():
+        terms = {term for other in LANGUAGES for term in _terms_of(other)}
+        glossary_path(language).write_text(_GLOSSARY + "".join(f"# {term}\t\n" for term in sorted(terms)), "utf-8")
+
+
+def _empty(language: str) -> polib.POFile:
+    catalog = polib.POFile(wrapwidth=0)
+    catalog.metadata = {
+        "Language": language.replace("-", "_"),
+        "MIME-Version": "1.0",
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Transfer-Encoding": "8bit",
+    }
+    return catalog
+
+
+def _entry(message: Message) -> polib.POEntry:
+    return polib.POEntry(msgctxt=message.key, msgid=message.english, comment=message.comment)
+
+
+# --- glossaries -------------------------------------------------------------------------------
+
+_GLOSSARY = """\
+# English term<TAB>translation; several right ones are separated by " | ". A word that ends in * is a stem.
+# Lines that begin with # are comments: fill in a translation below, and take the # away.
+"""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A line of a glossary."""
+
+    english: str
+    translations: tuple[str, ...]
+    line: int
+
+
+def read_glossary(language: str) -> tuple[list[Term], list[int]]:
+    """A language's glossary, and the numbers of the lines that are no entry of one."""
+    path = glossary_path(language)
+    terms, faulty = [], []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        english, _, allowed = line.partition("\t")
+        translations = tuple(filter(None, (word.strip() for word in allowed.split(" | "))))
+        if english.strip() and translations and "\t" not in allowed:
+            terms.append(Term(english.strip(), translations, number))
+        else:
+            faulty.append(number)
+    return terms, faulty
+
+
+def _terms_of(language: str) -> list[str]:
+    return [term.english for term in read_glossary(language)[0]]

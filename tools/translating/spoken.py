@@ -1,0 +1,131 @@
+"""The catalogs of what `helpers` says: texts marked with `say` and `words`, and the offline model's languages."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from string import Formatter
+
+import polib
+
+from helpers._models.offline import CONTEXT, Language
+from tools.project import root
+from tools.tutorials import ENGLISH
+
+AWAITING = "awaiting translation: "
+_PATTERNS = ("signs", "introduces", "asks_name", "asks_previous", "asks_count")
+_GROUPS = {"introduces": 1}
+
+
+def texts() -> dict[tuple[str, str], str]:
+    """Every English text by context and text, with the files that it is said in."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in sorted((root() / "helpers").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "words"):
+                first = node.args[0]
+                if isinstance(first, ast.Constant):
+                    where = path.relative_to(root()).as_posix()
+                    found.setdefault(("", str(first.value)), []).append(where)
+    for field in fields(Language):
+        found[(CONTEXT + field.name, str(field.default))] = ["helpers/_models/offline.py"]
+    return {key: " ".join(dict.fromkeys(places)) for key, places in found.items()}
+
+
+def path_of(language: str) -> Path:
+    """Where a language's catalog lies."""
+    return root() / "helpers" / "_localization" / "locales" / f"{language}.po"
+
+
+def _entries(language: str) -> dict[tuple[str, str], polib.POEntry]:
+    path = path_of(language)
+    if not path.exists():
+        return {}
+    return {(entry.msgctxt or "", entry.msgid): entry for entry in polib.pofile(str(path))}
+
+
+def extract(language: str) -> None:
+    """Bring a catalog up to date. A text that has changed is a new one; what is no longer said goes."""
+    path_of(language).parent.mkdir(exist_ok=True)
+    updated(language).save(str(path_of(language)))
+
+
+def updated(language: str) -> polib.POFile:
+    """A language's catalog as it should be, with the translations that there are."""
+    known = _entries(language)
+    catalog = polib.POFile(wrapwidth=0)
+    catalog.metadata = {
+        "Project-Id-Version": "chat-history-tutorials",
+        "Language": language.replace("-", "_"),
+        "MIME-Version": "1.0",
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Transfer-Encoding": "8bit",
+    }
+    for (context, text), places in texts().items():
+        entry = polib.POEntry(msgctxt=context or None, msgid=text, comment=places)
+        if old := known.get((context, text)):
+            entry.msgstr, entry.flags, entry.tcomment = old.msgstr, old.flags, old.tcomment
+        catalog.append(entry)
+    return catalog
+
+
+def problems(language: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with a language's catalog: the text that it is about, and what.
+
+    What begins with `AWAITING` is no more than a translation that has still to be made.
+    """
+    if language == ENGLISH:
+        return
+    known, wanted = _entries(language), texts()
+    for key in wanted:
+        entry = known.get(key)
+        if entry is None:
+            yield key[1], "missing from the catalog; run python -m tools extract."
+        elif not entry.msgstr:
+            yield key[1], AWAITING + "not translated."
+        elif entry.fuzzy:
+            yield key[1], AWAITING + "marked fuzzy."
+        elif key[0].startswith(CONTEXT):
+            if trouble := _pattern_trouble(key[0].removeprefix(CONTEXT), entry.msgstr):
+                yield key[0], trouble
+        elif _placeholders(key[1]) != _placeholders(entry.msgstr):
+            yield key[1], "the placeholders differ from the English text."
+    for key in known.keys() - wanted.keys():
+        yield key[1], "obsolete: nothing says this any more."
+    if known and path_of(language).read_text(encoding="utf-8") != str(updated(language)):
+        yield "-", "the file is not as python -m tools extract leaves it."
+
+
+def states(language: str) -> dict[str, str]:
+    """Whether each text is translated, fuzzy or missing."""
+    if language == ENGLISH:
+        return {text: "translated" for _, text in texts()}
+    known = _entries(language)
+    return {
+        text: "missing"
+        if (entry := known.get((context, text))) is None or not entry.msgstr
+        else "fuzzy"
+        if entry.fuzzy
+        else "translated"
+        for context, text in texts()
+    }
+
+
+def _placeholders(text: str) -> list[str]:
+    return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+
+
+def _pattern_trouble(field: str, value: str) -> str | None:
+    if field not in _PATTERNS:
+        default = str(getattr(Language, field))
+        if field != "not_names" and _placeholders(default) != _placeholders(value):
+            return "the placeholders differ from the English text."
+        return None
+    try:
+        groups = re.compile(value.replace("{name}", "x")).groups
+    except re.error as error:
+        return f"no regular expression: {error}."
+    if groups != _GROUPS.get(field, 0):
+        return f"it has {groups} groups, not {_GROUPS.get(field, 0)}."
+    return None

@@ -1,0 +1,156 @@
+"""How far each language is, and what changed in English since it was translated."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import polib
+
+from tools.making.building import badges, readme, title
+from tools.project import root
+from tools.translating import spoken
+from tools.translating.catalogs import KIT, is_current, messages, read_catalog, read_source, translation_line
+from tools.tutorials import ENGLISH, LANGUAGES, tutorials
+
+TRANSLATED, FUZZY, MISSING = "translated", "fuzzy", "missing"
+PACKAGE = "helpers"
+
+
+def state(entry: polib.POEntry | None, english: str) -> str:
+    """Whether a message is translated, fuzzy (its English has changed since), or missing."""
+    if is_current(entry, english):
+        return TRANSLATED
+    return FUZZY if entry is not None and entry.msgstr.strip() else MISSING
+
+
+def counts(language: str) -> dict[str, Counter[str]]:
+    """How many messages of each tutorial, of the kit, and of what the package says, are in which state."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in [*tutorials(), KIT, PACKAGE]}
+    catalog = read_catalog(language)
+    for message in messages():
+        part = message.key.partition("/")[0]
+        found[part][TRANSLATED if language == ENGLISH else state(catalog.get(message.key), message.english)] += 1
+    for one in spoken.states(language).values():
+        found[PACKAGE][one] += 1
+    return found
+
+
+def _words(count: Counter[str]) -> str:
+    awaited = [f"{count[word]} {word}" for word in (FUZZY, MISSING) if count[word]]
+    return ", ".join([f"{count[TRANSLATED]} {TRANSLATED}", *awaited])
+
+
+def table() -> str:
+    """Languages × tutorials as text: translated, fuzzy, missing."""
+    parts = [*tutorials(), KIT, PACKAGE]
+    rows = [["language", *parts]]
+    for language in LANGUAGES:
+        found = counts(language)
+        rows.append([language, *("source" if language == ENGLISH else _words(found[part]) for part in parts)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("   ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def overview() -> str:
+    """notebooks/README.md: the notebooks of every language, their badges, and how far they are translated."""
+    names = tutorials()
+    rows = ["| language | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for language, called in LANGUAGES.items():
+        found = counts(language)
+        cells = [
+            f"[{title(language, name)}]({language}/{name}.ipynb)<br>{badges(language, name)}<br>"
+            + ("the source of the others" if language == ENGLISH else _words(found[name]))
+            for name in names
+        ]
+        marker = "" if found[KIT][TRANSLATED] else f"<br>the line above awaiting sections: {_words(found[KIT])}"
+        rows.append(f"| {called} ({language}){marker} | " + " | ".join(cells) + " |")
+    return _OVERVIEW + "\n".join(rows) + "\n"
+
+
+_OVERVIEW = """\
+<!-- Made by python -m tools from source/ and locales/: not to be edited. -->
+
+# The notebooks
+
+The figures count messages: a paragraph cell, or a code cell with comments or texts. Fuzzy: the English has changed
+since. Missing: not translated yet. Such a cell appears in English, and its code is the newest. How to translate:
+[CONTRIBUTING.md](../CONTRIBUTING.md).
+
+"""
+
+
+def overview_path() -> Path:
+    """Where the overview lies."""
+    return root() / "notebooks" / "README.md"
+
+
+def write_readmes() -> None:
+    """Bring both generated tables up to date."""
+    (root() / "README.md").write_text(readme(), encoding="utf-8")
+    overview_path().write_text(overview(), encoding="utf-8")
+
+
+# --- what changed -----------------------------------------------------------------------------
+
+
+def differences(language: str, names: list[str]) -> Iterator[str]:
+    """For each fuzzy message, what changed in English since its translation, and that translation."""
+    catalog = read_catalog(language)
+    code = {f"{name}/{cell.id}" for name in tutorials() for cell in read_source(name) if cell.cell_type == "code"}
+    missing = 0
+    for message in messages():
+        name, _, cell = message.key.partition("/")
+        if name not in names:
+            continue
+        entry = catalog.get(message.key)
+        found = state(entry, message.english)
+        missing += found == MISSING
+        if found != FUZZY or entry is None:
+            continue
+        old = (entry.fuzzy and entry.previous_msgid) or entry.msgid
+        where = f"{language}/{name}, cell {cell!r} (locales/{language}.po:{translation_line(language, entry)})"
+        if old == message.english:
+            change = "The English is the same; the entry was marked fuzzy by hand.\n"
+        elif message.key in code:
+            change = _line_difference(old, message.english)
+        else:
+            change = _word_difference(old, message.english) + "\n"
+        yield f"{where}\n\nEnglish:\n{change}\nPresent translation:\n{entry.msgstr}\n"
+    for text, one in spoken.states(language).items():
+        if one != TRANSLATED:
+            yield f"{language}, what the package says (helpers/_localization/locales/{language}.po): {one}\n\n{text}\n"
+    if missing:
+        yield f"{language}: {missing} not translated at all; python -m tools check names them.\n"
+
+
+def _line_difference(old: str, new: str) -> str:
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), "then", "now", lineterm="")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _word_difference(old: str, new: str) -> str:
+    """Prose with what is gone as [-…-] and what is new as {+…+}; where lines break does not count."""
+    before, after = (_pieces(text) for text in (old, new))
+    shown, gone, come = "", "", ""
+    for kind, start, end, first, last in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        ours, theirs = "".join(before[start:end]), "".join(after[first:last])
+        if kind == "equal" and (theirs.strip(" ") or not (gone or come)):
+            shown += _change(gone, come) + theirs
+            gone = come = ""
+        else:  # a change, or no more than the space between two
+            gone, come = gone + ours, come + theirs
+    return shown + _change(gone, come)
+
+
+def _change(gone: str, come: str) -> str:
+    if gone.endswith(" ") and come.endswith(" "):
+        return _change(gone[:-1], come[:-1]) + " "
+    return (f"[-{gone}-]" if gone else "") + (f"{{+{come}+}}" if come else "")
+
+
+def _pieces(text: str) -> list[str]:
+    unwrapped = re.sub(r"(?<=\S)\n(?=[^\s|#*-])", " ", text)
+    return re.findall(r"\n+|[ ]+|[^\s]+", unwrapped)

@@ -1,0 +1,55 @@
+"""Which tutorials there are, in which languages, and where each thing lies."""
+
+import os
+from pathlib import Path
+
+from helpers._localization.languages import LANGUAGES as LANGUAGES
+from helpers._localization.languages import SOURCE_LANGUAGE
+from tools.project import root
+
+ENGLISH = SOURCE_LANGUAGE
+PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
+
+# Whatever lets a notebook reach the reader's own Redis, model or cloud.
+READERS_OWN = (
+    "REDIS_URL",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    *PROJECT_VARIABLES,
+    "MEMORYSTORE_EMULATOR_HOST",
+)
+
+
+def tutorials() -> list[str]:
+    """The names of the tutorials, in the order in which they are read."""
+    return sorted(path.stem for path in (notebooks() / "source").glob("*.py"))
+
+
+def notebooks() -> Path:
+    """The folder of the lessons."""
+    return root() / "notebooks"
+
+
+def source_path(tutorial: str) -> Path:
+    """Where a tutorial's English source lies."""
+    return notebooks() / "source" / f"{tutorial}.py"
+
+
+def catalog_path(language: str) -> Path:
+    """Where a language's translations lie."""
+    return notebooks() / "locales" / f"{language}.po"
+
+
+def glossary_path(language: str) -> Path:
+    """Where a language's terms lie."""
+    return notebooks() / "locales" / f"{language}.glossary.tsv"
+
+
+def notebook_path(language: str, tutorial: str) -> Path:
+    """Where the committed notebook lies."""
+    return notebooks() / language / f"{tutorial}.ipynb"
+
+
+def neutral_environment(**extra: str) -> dict[str, str]:
+    """The environment of a run that must come out the same for everybody, plus `extra`."""
+    return {name: value for name, value in os.environ.items() if name not in READERS_OWN} | extra
