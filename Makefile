@@ -8,6 +8,7 @@
 #   make screenshots         take the README's pictures of the widgets, in a real browser
 #   make benchmark           measure the histories beside their peers
 #   make lock                lock the newest releases that the ranges in pyproject.toml admit
+#   make wheelhouse          fetch what an installation needs, for machines without internet
 #   make colab-freeze        fetch the list of what Colab's runtime has today, which tests/project/test_colab.py installs upon
 #   make repository SLUG=owner/name    say where this repository is: badges, install lines and links follow
 #   make clean               remove what these commands made
@@ -20,8 +21,15 @@ SLUG ?=
 BIN := .venv/bin
 # Written last, so an environment that was not finished is never taken for one.
 READY := .venv/ready
+READY_TO_TEST := .venv/ready-to-test
 
-.PHONY: run lab test release-check notebooks screenshots benchmark lock colab-freeze repository clean
+# A folder of this name, which `make wheelhouse` fills, takes the place of the package index.
+WHEELHOUSE := $(wildcard wheelhouse)
+OFFLINE := $(if $(WHEELHOUSE),--no-index --find-links wheelhouse)
+UV_RELEASE = $$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-dev.txt)
+UV_PIP := $(BIN)/uv pip
+
+.PHONY: run lab test release-check notebooks screenshots benchmark lock wheelhouse colab-freeze repository clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -30,45 +38,64 @@ run: $(READY)
 lab: $(READY)
 	@$(BIN)/python -m tools lab
 
-test: $(READY)
+test: $(READY_TO_TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m tools check --awaiting-translation-ok
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4
 
-release-check: $(READY)
+release-check: $(READY_TO_TEST)
 	$(BIN)/python -m tools check
 
-notebooks: $(READY)
+notebooks: $(READY_TO_TEST)
 	$(BIN)/python -m tools extract
 	$(BIN)/python -m tools build
 
-screenshots: $(READY)
+screenshots: $(READY_TO_TEST)
 	rm -rf build/screenshots
 	$(BIN)/pytest --quiet tests/widgets/test_browser.py -k tutorial_live
 	cp build/screenshots/chat_panel-en.png build/screenshots/session_explorer-en.png docs/
 
-benchmark: $(READY)
+benchmark: $(READY_TO_TEST)
 	@$(BIN)/python -m benchmarks.history
 
-lock: $(READY)
-	echo "-e .[dev]" | $(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url \
-	  --custom-compile-command "make lock" --output-file requirements.txt -
+# Resolved for the oldest Python that is supported. What testing needs is locked beside what a reader needs: without
+# the packages that requirements.txt has for every platform, and in the same versions.
+LOCK := $(UV_PIP) compile --quiet --universal --python-version 3.11 --upgrade --no-emit-index-url \
+  --custom-compile-command "make lock"
+lock: $(READY_TO_TEST)
+	echo "-e .[notebooks]" | $(LOCK) --output-file requirements.txt -
+	sed '/^-e/d' requirements.txt > .venv/constraints.txt
+	echo "-e .[dev]" | $(LOCK) --constraint .venv/constraints.txt --no-emit-package chat-history-tutorials \
+	  $$(sed -nE 's/^([a-z0-9._-]+)==[^;]*$$/--no-emit-package \1/p' requirements.txt) - \
+	  | grep -vE '^# ([a-z0-9._-]+|The following .*)$$' > requirements-dev.txt
 
-colab-freeze: $(READY)
+# The package itself is not among them: pip would pack this whole folder. hatchling and editables make it there.
+wheelhouse: $(READY)
+	$(BIN)/python -m pip download --quiet --dest wheelhouse --requirement .venv/constraints.txt "$(UV_RELEASE)" hatchling editables
+
+colab-freeze: $(READY_TO_TEST)
 	@$(BIN)/python tests/support/colab_freeze.py
 
 # From the environment, so that whatever stands there reaches the check and no shell.
 repository: export SLUG := $(SLUG)
-repository: $(READY)
+repository: $(READY_TO_TEST)
 	@$(BIN)/python -m tools repository set "$$SLUG"
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("This kit needs Python 3.11 or newer; $(PYTHON) is %d.%d. Name a newer one: make PYTHON=python3.12" % v[:2])'
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
-	@echo "Installing into .venv: this takes a minute the first time."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@echo "Installing into .venv: this takes half a minute the first time."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(OFFLINE) "$(UV_RELEASE)"
+	@$(UV_PIP) install --quiet --python .venv $(OFFLINE) --requirement requirements.txt
+	@sed '/^-e/d' requirements.txt > .venv/constraints.txt
+	@touch $@
+
+$(READY_TO_TEST): $(READY) requirements-dev.txt
+	@echo "Installing what testing needs beside it."
+	@$(UV_PIP) install --quiet --python .venv $(OFFLINE) --requirement requirements.txt --requirement requirements-dev.txt
 	@touch $@
 
 clean:

@@ -21,7 +21,7 @@ from nbmake.pytest_items import NbMakeFailureRepr, NotebookFailedException, Note
 
 from helpers.embedded import EmbeddedServer
 from tests.support.chromium import chromium
-from tools.making.execution import SocketKernelManager, lasting_outputs, shown
+from tools.running.execution import SocketKernelManager, lasting_outputs, shown
 from tools.tutorials import READERS_OWN
 
 pytest_plugins = ["helpers.emulator.fixture"]

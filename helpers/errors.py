@@ -4,6 +4,7 @@ The first line says what happened and where, the last one what to do. No message
 """
 
 import re
+from importlib.util import find_spec
 
 from redis import exceptions as redis_errors
 
@@ -19,6 +20,35 @@ class HelpersError(Exception):
 
     def _render_traceback_(self) -> list[str]:  # IPython's hook for an exception's own rendering
         return [f"{type(self).__name__}: {self}"]
+
+
+class MissingExtraError(HelpersError, ImportError):
+    """A part of the kit is used that is not installed.
+
+    Attributes:
+        extra: The name of the extra that brings it.
+        advice: How to install it.
+    """
+
+    def __init__(self, extra: str, module: str) -> None:
+        self.extra = extra
+        self.advice = say("Run: {command}", command=f'pip install "chat-history-tutorials[{extra}]"')
+        super().__init__(f"This needs {module}, which is not installed.\n{self.advice}")
+
+
+def require(extra: str, *modules: str) -> None:
+    """See that what an extra brings is there, without loading it.
+
+    Raises:
+        MissingExtraError: One of the modules is missing.
+    """
+    for module in modules:
+        try:
+            found = find_spec(module)
+        except ModuleNotFoundError:  # not even the package that it is in
+            found = None
+        if found is None:
+            raise MissingExtraError(extra, module)
 
 
 class EmbeddedServerError(HelpersError):

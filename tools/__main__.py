@@ -13,8 +13,8 @@ _COMMANDS = {
     "status": ("tools.localize:status", "say how far each language is translated"),
     "diff": ("tools.localize:diff", "say what changed in English since it was translated"),
     "new": ("tools.localize:new", "start a language"),
-    "run": ("tools.run:main", "run the tutorials; leave notebooks and pages in build/"),
-    "lab": ("tools.lab:main", "open JupyterLab on the tutorials, with a server that outlives kernels"),
+    "run": ("tools.running.run:main", "run the tutorials; leave notebooks and pages in build/"),
+    "lab": ("tools.running.lab:main", "open JupyterLab on the tutorials, with a server that outlives kernels"),
     "repository": ("tools.repository:main", "say where this repository is, or check it"),
 }
 

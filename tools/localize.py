@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from tools import checking
-from tools.making import building
-from tools.making.execution import run_interruptibly
+from tools import building
+from tools.checking import check as checking
 from tools.project import root
+from tools.running.execution import run_interruptibly
+from tools.status import differences, table, write_readmes
 from tools.translating import catalogs, spoken
-from tools.translating.status import differences, table, write_readmes
 from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, tutorials
 
 _Command = Callable[[Sequence[str]], int]

@@ -48,9 +48,9 @@ def set_slug(new: str) -> None:
             "before it: make repository SLUG=owner/name"
         )
     # Imported here, so that `check` needs none of the packages that making notebooks does.
-    from tools.linking import pages
-    from tools.making.building import localized, read_built, serialized, with_outputs_of
-    from tools.translating.status import write_readmes
+    from tools.building import localized, read_built, serialized, with_outputs_of
+    from tools.checking.linking import pages
+    from tools.status import write_readmes
     from tools.tutorials import LANGUAGES, notebook_path, tutorials
 
     made = [(language, tutorial) for language in LANGUAGES for tutorial in tutorials()]

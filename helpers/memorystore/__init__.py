@@ -2,5 +2,9 @@
 
 import lazy_loader
 
+from helpers.errors import require
+
+require("memorystore", "google.cloud.redis_v1", "google.auth", "grpc")
+
 # Loaded when first used: Google's client libraries take a second.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

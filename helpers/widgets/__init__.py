@@ -6,5 +6,9 @@ ipywidgets 7.7.1, which Colab has, and with 8; and they bring no JavaScript of t
 
 import lazy_loader
 
+from helpers.errors import require
+
+require("widgets", "ipywidgets", "jinja2")
+
 # Loaded when first used: the instance picker loads Google's client libraries.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

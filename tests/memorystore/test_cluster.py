@@ -579,4 +579,4 @@ def test_the_package_is_missing(service: Api, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(HelpersError, match="is not installed") as caught:
         connect(NAME)
-    assert str(caught.value).splitlines()[-1] == 'Run: pip install "google-cloud-redis-cluster>=0.5,<1"'
+    assert str(caught.value).splitlines()[-1] == 'Run: pip install "chat-history-tutorials[cluster]"'

@@ -11,7 +11,7 @@ from jupyter_client.manager import KernelManager
 
 from helpers.memorystore.progress import Progress
 from tests.conftest import ROOT
-from tools.making.execution import SocketKernelManager
+from tools.running.execution import SocketKernelManager
 
 PROGRAM = """
 import time

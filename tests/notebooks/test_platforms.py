@@ -24,23 +24,24 @@ from tests.conftest import ROOT, copy_of_the_tree
 from tests.support.metadata_server import PROJECT, MetadataServer, running_metadata_server
 from tests.support.official import environment_python, official_python
 from tests.tools.test_localize import cell
-from tools.making.execution import SocketKernelManager, lasting_outputs, shown
 from tools.project import repository
+from tools.running.execution import SocketKernelManager, lasting_outputs, shown
 from tools.tutorials import neutral_environment
 
 STANDINS = ROOT / "tests" / "support" / "standins"
 LANGUAGES, TUTORIALS = ("en", "ko"), ("01_redis", "02_memorystore")
 # Colab's own versions of everything that this Python admits.
 AS_ON_COLAB = ("--constraint", str(ROOT / "tests" / "support" / "data" / "colab-freeze.txt"))
-COLAB = ("ipykernel", "ipython", *AS_ON_COLAB, "-r", str(ROOT / "pyproject.toml"))
+KIT = ("-r", str(ROOT / "pyproject.toml"), "--extra", "tutorials")
+COLAB = ("ipykernel", "ipython", *AS_ON_COLAB, *KIT)
 # What Colab has of the kit's dependencies; the install cell has to bring the rest.
 COLAB_HAS = (
     *("ipykernel", "ipython", "ipywidgets", "langchain-core", "google-auth", "google-api-core", "grpcio"),
     *("grpcio-status", "protobuf", "cryptography", "pydantic", "jinja2", "orjson", "packaging", "pip", "setuptools"),
     *AS_ON_COLAB,
 )
-OLDEST = ("ipykernel>=6.17", "--resolution", "lowest-direct", "-r", str(ROOT / "pyproject.toml"))
-NEWEST = ("ipykernel>=7", "-r", str(ROOT / "pyproject.toml"))
+OLDEST = ("ipykernel>=6.17", "--resolution", "lowest-direct", *KIT)
+NEWEST = ("ipykernel>=7", *KIT)
 
 Run = Callable[..., nbformat.NotebookNode]
 

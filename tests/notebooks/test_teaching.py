@@ -22,7 +22,7 @@ from helpers.embedded import EmbeddedServer, Engine
 from helpers.sessions import delete_session
 from helpers.widgets import ChatPanel, SessionExplorer
 from tests.conftest import ROOT, answers, eventually
-from tools.making.execution import execute
+from tools.running.execution import execute
 
 PAGE = (ROOT / "docs" / "TEACHING.md").read_text(encoding="utf-8")
 REFUSED = {

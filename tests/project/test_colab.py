@@ -39,7 +39,7 @@ def python_of(text: str) -> str:
 def resolve(tmp_path: Path, project: Path) -> "subprocess.CompletedProcess[str]":
     """What the tutorials' install line would install, with Colab's packages as constraints."""
     wanted = tmp_path / "wanted.in"
-    wanted.write_text(f"{project}\n")
+    wanted.write_text(f"chat-history-tutorials[tutorials] @ {project.as_uri()}\n")
     return subprocess.run(
         [
             *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate"),

@@ -27,6 +27,7 @@ def official_python(requirements: tuple[str, ...]) -> Path:
     if not (home / "complete").exists():
         ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
         draft = ENVIRONMENTS / f"{name}.{os.getpid()}"
+        shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed, and had the same number
         environment_python(draft, requirements)
         (draft / "complete").touch()
         try:

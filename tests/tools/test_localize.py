@@ -15,15 +15,14 @@ import polib
 import pytest
 
 from tests.conftest import copy_of_the_tree
-from tools import project
+from tools import building, project
 from tools import tutorials as kit
 from tools.__main__ import main
-from tools.checking import check
-from tools.making import building
-from tools.making.structure import code_difference, markdown_differences, slugs
+from tools.checking.check import check
+from tools.checking.structure import code_difference, markdown_differences, slugs
+from tools.checking.wording import glossary_differences, left_in_english
 from tools.translating import spoken
 from tools.translating.catalogs import AWAITING, MARKER, MARKER_KEY, SourceError, Term, read_source
-from tools.translating.wording import glossary_differences, left_in_english
 from tools.tutorials import LANGUAGES, notebook_path, tutorials
 
 Spoil = Callable[[Path], object]

@@ -14,9 +14,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.tools.test_localize import edit_notebook, executes_nothing
 from tests.tools.test_run import MAKE
-from tools import project, repository
+from tools import building, project, repository
 from tools.__main__ import main
-from tools.making import building
 from tools.tutorials import LANGUAGES, tutorials
 
 NEW = "/".join(["Some-One2", "other.kit_1"])  # in pieces, for this file is not to be one of those that name it

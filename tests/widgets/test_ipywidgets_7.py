@@ -10,7 +10,7 @@ from tests.support.official import official_python
 ROOT = Path(__file__).parents[2]
 COLAB = (
     *("ipywidgets==7.7.1", "ipykernel==6.17.1", "ipython==7.34.0", "traitlets==5.7.1", "langchain-core==1.5.5"),
-    *("-r", str(ROOT / "pyproject.toml"), "psutil", "pytest", "pytest-asyncio"),
+    *("-r", str(ROOT / "pyproject.toml"), "--extra", "tutorials", "psutil", "pytest", "pytest-asyncio"),
 )
 
 
@@ -25,7 +25,7 @@ def test_the_widgets_tests_pass_with_colabs_versions(tmp_path: Path) -> None:
             str(ROOT / "tests/widgets/test_widgets.py"),
         ],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "notebooks")])},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )

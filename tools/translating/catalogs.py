@@ -13,7 +13,7 @@ import polib
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from tools.making.execution import VARIES, tags
+from tools.running.execution import VARIES, tags
 from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, source_path, tutorials
 
 TRANSLATE = "translate"

@@ -12,7 +12,7 @@ from google.cloud.redis_v1.services.cloud_redis.transports import CloudRedisGrpc
 from helpers._credentials.authentication import application_default_credentials
 from helpers._localization.messages import say
 from helpers.environment import EMULATOR_VARIABLE
-from helpers.errors import HelpersError
+from helpers.errors import require
 
 CALL_SECONDS = 10
 """How long one call may take. The library's own limit is 600 seconds."""
@@ -85,17 +85,13 @@ def cloud_redis_cluster_client(project: str) -> Any:
         project: The project to bill its calls to.
 
     Raises:
-        HelpersError: The optional package that it is in is not installed.
+        MissingExtraError: The optional package that it is in is not installed.
         SignInError: There are no credentials. The emulator asks for none.
     """
-    try:
-        from google.cloud import redis_cluster_v1
-        from google.cloud.redis_cluster_v1.services.cloud_redis_cluster.transports import CloudRedisClusterGrpcTransport
-    except ImportError as error:
-        raise HelpersError(
-            "Memorystore for Redis Cluster needs the package google-cloud-redis-cluster, which is not installed.\n"
-            + say("Run: {command}", command='pip install "google-cloud-redis-cluster>=0.5,<1"')
-        ) from error
+    require("cluster", "google.cloud.redis_cluster_v1")
+    from google.cloud import redis_cluster_v1
+    from google.cloud.redis_cluster_v1.services.cloud_redis_cluster.transports import CloudRedisClusterGrpcTransport
+
     host = emulator_host()
     key = ("cluster", os.getpid(), host or "", "" if host else project)
     with _lock:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from tools.making.execution import tags
-from tools.making.structure import Difference, structure
+from tools.checking.structure import Difference, structure
+from tools.running.execution import tags
 from tools.translating.catalogs import TRANSLATE, Term, comments, plain_python
 
 _RUN = 6

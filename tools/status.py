@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polib
 
-from tools.making.building import badges, readme, title
+from tools.building import badges, readme, title
 from tools.project import root
 from tools.translating import spoken
 from tools.translating.catalogs import KIT, is_current, messages, read_catalog, read_source, translation_line

@@ -21,8 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from helpers.embedded import EmbeddedServer
-from tools.making.execution import AT_ONCE, WIDGET_VIEW, Failure, code_cells, execute, run_interruptibly
 from tools.project import root
+from tools.running.execution import AT_ONCE, WIDGET_VIEW, Failure, code_cells, execute, run_interruptibly
 from tools.tutorials import LANGUAGES, PROJECT_VARIABLES, notebook_path, tutorials
 
 BUILD = root() / "build"

@@ -9,11 +9,13 @@ from typing import Any
 import polib
 from nbformat import NotebookNode
 
-from tools.linking import broken_links, pages
-from tools.making.building import localized, read_built, readme, serialized, with_outputs_of
-from tools.making.execution import code_cells, tags
-from tools.making.structure import Difference, code_difference, markdown_differences
+from tools.building import localized, read_built, readme, serialized, with_outputs_of
+from tools.checking.linking import broken_links, pages
+from tools.checking.structure import Difference, code_difference, markdown_differences
+from tools.checking.wording import glossary_differences, left_in_english
 from tools.project import root
+from tools.running.execution import code_cells, tags
+from tools.status import overview, overview_path
 from tools.translating import spoken
 from tools.translating.catalogs import (
     MARKER_KEY,
@@ -27,8 +29,6 @@ from tools.translating.catalogs import (
     source_line,
     translation_line,
 )
-from tools.translating.status import overview, overview_path
-from tools.translating.wording import glossary_differences, left_in_english
 from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, notebook_path, tutorials
 
 _MACHINE = re.compile(r"/(?:home|Users)/\w|/root/|(?<![A-Za-z])[A-Z]:\\|site-packages|(?:127\.0\.0\.1|localhost):\d")

@@ -9,8 +9,8 @@ from urllib.parse import quote
 import nbformat
 from nbformat import NotebookNode
 
-from tools.making.execution import AT_ONCE, code_cells, execute, lasting_outputs, tags
 from tools.project import repository, root
+from tools.running.execution import AT_ONCE, code_cells, execute, lasting_outputs, tags
 from tools.translating.catalogs import (
     AWAITING,
     LINKS,

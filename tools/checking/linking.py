@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import nbformat
 
-from tools.making.structure import Structure, slugs, structure
+from tools.checking.structure import Structure, slugs, structure
 from tools.project import repository, root
 
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
