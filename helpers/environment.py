@@ -13,7 +13,8 @@ from typing import Any
 from helpers._localization.messages import say
 
 EMULATOR_VARIABLE = "MEMORYSTORE_EMULATOR_HOST"
-"""Host and port of a local server in the API's place, as Google's other emulators have it."""
+"""Where a local server takes the API's place, ``HOST:PORT``, as Google's other emulators have it. A value of another
+form makes what asks the API raise ValueError."""
 
 
 class Platform(StrEnum):
@@ -63,10 +64,13 @@ class Environment:
 
 @cache
 def environment() -> Environment:
-    """The environment, found out once.
+    """Find out where this runs.
 
     Colab is told by its module; Colab Enterprise, which has the same, and Workbench by ``VERTEX_PRODUCT``, older
     Workbench images by ``DL_ANACONDA_HOME``; continuous integration by ``CI``.
+
+    Returns:
+        The environment as it was at the first call.
     """
     product = os.environ.get("VERTEX_PRODUCT", "")
     if product == "COLAB_ENTERPRISE":
@@ -83,7 +87,11 @@ def environment() -> Environment:
 
 
 def in_notebook() -> bool:
-    """Whether there is a kernel, which can show widgets."""
+    """Ask whether a notebook's kernel runs this.
+
+    Returns:
+        Whether there is a kernel, which can show widgets.
+    """
     if "IPython" not in sys.modules:
         return False
     shell: Any = sys.modules["IPython"].get_ipython()
@@ -100,6 +108,7 @@ def added_packages(before: str | Path) -> str:
         A line to be printed.
 
     Raises:
+        OSError: The file can't be read.
         RuntimeError: A package that was there has another version now: the runtime has to be restarted.
     """
     then = {}

@@ -168,7 +168,7 @@ class CorruptMessageError(HelpersError, ValueError):
 
     Attributes:
         key: The Redis key of the history.
-        index: Place of the record in the conversation, 0 being the oldest stored one.
+        index: Place of the record among those that were read, 0 being the oldest; a history's `window` bounds them.
     """
 
     def __init__(self, key: str, index: int, reason: str) -> None:
@@ -271,6 +271,9 @@ def connection_error(error: BaseException, where: str, advice: str | None = None
         error: The original exception; its class decides which of this module's is returned.
         where: The endpoint as it may be shown, without a password.
         advice: What to do; ``None`` chooses by the reason.
+
+    Returns:
+        The error, not raised yet; the original itself where it is one of these already.
     """
     if isinstance(error, ConnectionFailedError):
         return error

@@ -1,7 +1,7 @@
 """Chat sessions as Redis holds them: found, looked into, exported, imported, deleted.
 
 A session is a list whose newest record is a chat message. Whatever else a server holds is neither listed nor
-touched.
+touched. All functions that are given a client raise `redis.RedisError` where the server can't be reached or refuses.
 """
 
 import json
@@ -21,6 +21,7 @@ from helpers._localization.messages import say
 from helpers.errors import HelpersError
 
 DEFAULT_PREFIX = "message_store:"
+"""What the keys of `RedisChatMessageHistory` begin with, and those of LangChain's class of that name."""
 SCAN_COUNT = 1000
 """How many keys the server looks at in one step of a search, before it serves others again."""
 _PIPELINED = 200
@@ -138,9 +139,14 @@ class StoredList:
 
 
 def is_newest_first(key: str, prefix: str) -> bool:
-    """Whether a session's newest message is at the head of its list, as `RedisChatMessageHistory` stores it.
+    """Tell at which end of its list a session's newest message is.
 
-    `MemorystoreChatMessageHistory` stores the oldest at the head, under a key without a prefix.
+    Args:
+        key: The session's Redis key.
+        prefix: The prefix that it was found by; ``""`` where there was none.
+
+    Returns:
+        Whether it is at the head, as under a prefix (`RedisChatMessageHistory`), rather than at the end.
     """
     return bool(prefix) or key.startswith(DEFAULT_PREFIX)
 
@@ -150,7 +156,7 @@ def find_sessions(client: Client, prefix: str = DEFAULT_PREFIX) -> Iterator[list
 
     Args:
         client: A redis-py client.
-        prefix: What the keys begin with; ``""`` finds the sessions of `MemorystoreChatMessageHistory`.
+        prefix: What the keys begin with; ``""`` finds all sessions, those of `MemorystoreChatMessageHistory` too.
 
     Yields:
         The sessions among the next keys that this user may read; an empty list where there is none. A session that is
@@ -168,14 +174,17 @@ def find_sessions(client: Client, prefix: str = DEFAULT_PREFIX) -> Iterator[list
 def look_into(
     client: Client, key: str, *, newest_first: bool | None = None, latest: int | None = None, prefix: str = ""
 ) -> StoredList:
-    """A session's list as it is now, read in one step.
+    """Read a session's list, in one step.
 
     Args:
         client: A redis-py client.
         key: The Redis key.
-        newest_first: Whether the newest record is at the head; None decides by the key and the prefix.
-        latest: How many of the latest records to read; None: all.
+        newest_first: Whether the newest record is at the head; ``None`` asks `is_newest_first`.
+        latest: How many of the latest records to read, at least 1; ``None``: all.
         prefix: The prefix that the key was found by.
+
+    Returns:
+        The list as it is now, of length 0 where there is no such key.
 
     Raises:
         redis.ResponseError: The key holds something else than a list.
@@ -190,14 +199,19 @@ def look_into(
 def delete_session(client: Client, key: str) -> None:
     """Delete a session, for good.
 
+    Args:
+        client: A redis-py client.
+        key: The session's Redis key; where there is none, nothing happens.
+
     Raises:
         NotAHistoryError: The key holds something else, which stays.
+        WriteError: The server can't be reached; calling again is safe.
     """
     MemorystoreChatMessageHistory(client, key).clear()
 
 
 def export_sessions(client: Client, keys: Iterable[str]) -> Iterator[str]:
-    """Write sessions as JSON Lines: a line that says what it is, then for each session a line and one a message.
+    """Write sessions as JSON Lines: a line that says what it is, then for each session a line and one for each message.
 
     Records are kept byte for byte, each with a checksum, and the time to live that is left goes with them.
 
@@ -233,6 +247,7 @@ def import_sessions(client: Client, lines: Iterable[str], prefix: str = DEFAULT_
     Raises:
         DamagedExportError: A line is not what was exported; it names the line.
         SessionExistsError: A session is there already.
+        redis.RedisError: The server can't be reached, or refuses. What was stored before that stays.
     """
     sessions = _parsed(lines, prefix)
     if taken := [key for key in sessions if client.exists(_bytes(key))]:

@@ -36,9 +36,7 @@ _lock = threading.Lock()
 
 
 def connect(endpoint: str | None = None, **options: Any) -> Client:
-    """Connect to Redis and return a client that has answered a PING.
-
-    The same endpoint and options give the same client, so histories share its connections.
+    """Connect to Redis, or Memorystore, by an address or a name.
 
     Args:
         endpoint: ``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://`` or
@@ -52,14 +50,17 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
             given. What the endpoint itself says wins. With an instance's name also ``tunnel="127.0.0.1:6378"``, the
             local end of a tunnel to it: the server at the other end is verified as ever.
 
+    Returns:
+        A client that has answered a PING: `redis.RedisCluster` for a cluster, else `redis.Redis`. The same endpoint
+        and options give the same client, so histories share its connections.
+
     Raises:
-        ValueError: The endpoint is not of a known form.
-        ConnectionFailedError: The server can't be reached (`ConnectionTimeoutError` when it doesn't
-            answer, `AuthenticationFailedError` when it refuses the password), within 4 seconds.
-            Also a `redis.ConnectionError`.
+        ValueError: The endpoint or the tunnel is not of a known form.
+        TypeError: redis-py takes no such option.
+        ConnectionFailedError: The server can't be reached, within 4 seconds (`ConnectionTimeoutError` when it doesn't
+            answer, `AuthenticationFailedError` when it refuses the password). Also a `redis.ConnectionError`.
         InstanceNotReadyError: The Memorystore instance is being created or deleted.
-        MemorystoreError: The Memorystore API refuses, or can't be reached within 10 seconds. Also a
-            `google.api_core.exceptions.GoogleAPICallError`.
+        MemorystoreError: The Memorystore API refuses, or can't be reached within 10 seconds.
         SignInError: The Memorystore API needs credentials, and there are none.
         EmbeddedServerError: The embedded server can't be started here.
     """

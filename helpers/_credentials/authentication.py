@@ -16,24 +16,23 @@ PROJECT_VARIABLE = "GOOGLE_CLOUD_PROJECT"
 def authenticate(project_id: str | None = None) -> str:
     """Sign in to Google Cloud if this notebook uses it, and say in one line what was done.
 
-    A project is what tells that Google Cloud is used. It is the argument, else ``$GOOGLE_CLOUD_PROJECT``, else, where
-    no argument was given at all, the project of the credentials that are there. A blank argument, such as a blank form,
-    does not ask the credentials: whoever leaves a form blank may not want to be billed. Without a project nothing is
-    signed in to: on the embedded server or a Redis of one's own there is nothing to sign in to. Nor is there with an
-    emulator of Google Cloud (``$MEMORYSTORE_EMULATOR_HOST``), which asks nobody who they are.
+    A project is what tells that Google Cloud is used. Without one nothing is signed in to, nor with an emulator
+    (``$MEMORYSTORE_EMULATOR_HOST``), which asks nobody who they are.
 
     * Colab: `google.colab.auth.authenticate_user`, which opens a sign-in window.
     * Colab Enterprise, Vertex AI Workbench, a laptop: application default credentials, which the first
       two have ready and a laptop gets from ``gcloud auth application-default login``.
 
     Args:
-        project_id: The Google Cloud project, or blank.
+        project_id: The Google Cloud project; blank for ``$GOOGLE_CLOUD_PROJECT``. ``None`` is, where that is not set,
+            the project of the credentials that are there. A blank, such as a form's, does not ask them: whoever
+            leaves a form blank may not want to be billed.
 
     Returns:
         The project id, or an empty string where no project is used.
 
     Raises:
-        SignInError: There are no credentials, with the command or the click that gives them.
+        SignInError: There are no credentials, or Colab's sign-in did not go through.
     """
     # No other variable that means a project to some tool: what the notebooks promise of costs hangs on this one.
     project = (project_id or "").strip() or os.environ.get(PROJECT_VARIABLE, "").strip()

@@ -20,11 +20,13 @@ class Secret(str):
 def secret(name: str) -> Secret:
     """Read a secret from Colab's secrets, else from the environment, else by asking, without showing it.
 
-    ``connect(ENDPOINT, password=secret("REDIS_PASSWORD"))`` keeps a password out of the notebook. A cell that ends in
-    a secret shows asterisks.
+    ``connect(ENDPOINT, password=secret("REDIS_PASSWORD"))`` keeps a password out of the notebook.
 
     Args:
         name: The name of the secret, and of the environment variable.
+
+    Returns:
+        The secret as a `str` whose `repr` is asterisks, which is what a cell that ends in it shows.
 
     Raises:
         SecretError: Colab refuses it, there is none and nobody can be asked, or nothing was typed.

@@ -26,6 +26,7 @@ class _ListHistory(BaseChatMessageHistory):
     """Whether the newest message is at the head of the list, rather than the oldest."""
 
     redis_client: Client
+    """The redis-py client that the history goes through."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class _ListHistory(BaseChatMessageHistory):
             raise ValueError(f'on_corrupt must be "raise" or "skip", not {on_corrupt!r}.')
         self.session_id = session_id
         self.key_prefix = key_prefix
+        """What the key begins with; blank for `MemorystoreChatMessageHistory`."""
         self.ttl = _positive("ttl", ttl, "seconds")
         self.window = _positive("window", window, "messages")
         self.max_messages = _positive("max_messages", max_messages, "messages")
@@ -59,7 +61,9 @@ class _ListHistory(BaseChatMessageHistory):
 
         Raises:
             CorruptMessageError: A record is not a message and `on_corrupt` is ``"raise"``.
-            NotAHistoryError: The key holds something else than a list, here as in all that follows.
+            NotAHistoryError: The key holds something else than a list.
+            redis.RedisError: The server can't be reached, or refuses.
+            NotImplementedError: Something was assigned to it.
         """
         with self._list_expected():
             records = self.redis_client.lrange(self.key, *self._range)
@@ -70,7 +74,11 @@ class _ListHistory(BaseChatMessageHistory):
         raise NotImplementedError("Messages cannot be assigned: add them with add_messages, remove them with clear.")
 
     async def aget_messages(self) -> list[BaseMessage]:
-        """Like `messages`, without blocking the event loop."""
+        """Like `messages`, without blocking the event loop.
+
+        Returns:
+            The stored messages, oldest first; with `window`, only the latest ones.
+        """
         client = await self._async_client()
         with self._list_expected():
             records = await client.lrange(self.key, *self._range)
@@ -81,22 +89,31 @@ class _ListHistory(BaseChatMessageHistory):
 
         Messages that are added together stay together, whoever else writes to the session.
 
+        Args:
+            messages: The messages, oldest first; where there are none, nothing is sent.
+
         Raises:
             WriteOutcomeUnknownError: Whether they were stored can't be known; the same call again is safe.
             NotWrittenError: The server can't be reached; nothing was stored.
+            NotAHistoryError: The key holds something else than a list, which stays.
+            redis.RedisError: The server refuses.
         """
         if messages:
             with self._list_expected():
                 carry_out(self.redis_client, self._appending(messages))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
-        """Like `add_messages`, without blocking the event loop."""
+        """Like `add_messages`, without blocking the event loop.
+
+        Args:
+            messages: The messages, oldest first; where there are none, nothing is sent.
+        """
         if messages:
             with self._list_expected():
                 await carry_out_async(await self._async_client(), self._appending(messages))
 
     def clear(self) -> None:
-        """Delete this conversation, and nothing else."""
+        """Delete this conversation, and nothing else. It raises what `add_messages` raises."""
         with self._list_expected():
             carry_out(self.redis_client, self._clearing())
 
@@ -186,8 +203,7 @@ class RedisChatMessageHistory(_ListHistory):
         window: How many of the latest messages `messages` returns; ``None``: all. A window never
             begins with a tool's result whose call lies before it, so it may hold fewer.
         max_messages: How many of the latest messages Redis keeps; ``None``: all.
-        on_corrupt: ``"raise"`` stops at a record that is not a message, ``"skip"`` leaves it out and
-            warns.
+        on_corrupt: ``"raise"`` stops at a record that is not a message, ``"skip"`` leaves it out and warns.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -227,8 +243,7 @@ class MemorystoreChatMessageHistory(_ListHistory):
         window: How many of the latest messages `messages` returns; ``None``: all. A window never
             begins with a tool's result whose call lies before it, so it may hold fewer.
         max_messages: How many of the latest messages Redis keeps; ``None``: all.
-        on_corrupt: ``"raise"`` stops at a record that is not a message, ``"skip"`` leaves it out and
-            warns.
+        on_corrupt: ``"raise"`` stops at a record that is not a message, ``"skip"`` leaves it out and warns.
 
     Raises:
         ValueError: An argument is out of its range.

@@ -13,14 +13,16 @@ DEFAULT_MODEL = "gpt-5.4-mini"
 def chat_model(**options: Any) -> BaseChatModel:
     """A chat model that works here and now.
 
-    With ``OPENAI_API_KEY`` or ``OPENAI_BASE_URL`` in the environment it is
-    `langchain_openai.ChatOpenAI`; a server of your own that speaks OpenAI's protocol (Ollama, vLLM,
-    llama.cpp …) needs the second only. Otherwise it is the offline model, which costs nothing, needs
-    no network, and says that it is a stand-in.
+    With ``OPENAI_API_KEY`` or ``OPENAI_BASE_URL`` in the environment it is `langchain_openai.ChatOpenAI`; a server of
+    your own that speaks OpenAI's protocol (Ollama, vLLM, llama.cpp …) needs the second only. Otherwise it is the
+    offline model, which costs nothing, needs no network, and says that it is a stand-in.
 
     Args:
-        options: Handed to `ChatOpenAI`, such as ``model`` (default: ``$OPENAI_MODEL``, else
-            ``gpt-5.4-mini``) or ``temperature``. The offline model has no use for them.
+        options: Handed to `ChatOpenAI`, such as ``model`` (default: ``$OPENAI_MODEL``, else ``gpt-5.4-mini``) or
+            ``temperature``. The offline model has no use for them.
+
+    Returns:
+        The model. Nothing was asked of it yet, so a wrong key or address shows at its first answer.
     """
     key, base_url = os.environ.get("OPENAI_API_KEY"), os.environ.get("OPENAI_BASE_URL")
     if not key and not base_url:

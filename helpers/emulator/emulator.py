@@ -20,23 +20,24 @@ _Result = TypeVar("_Result")
 class Emulator:
     """The Memorystore for Redis API on a port of 127.0.0.1, with instances that are real servers.
 
-    Set ``MEMORYSTORE_EMULATOR_HOST`` to `host` for `helpers` to use it, or give Google's own client a
-    channel to it: ``CloudRedisGrpcTransport(channel=grpc.insecure_channel(emulator.host))``.
+    Set ``MEMORYSTORE_EMULATOR_HOST`` to `host` for `helpers` to use it, or give Google's own client a channel to it:
+    ``CloudRedisGrpcTransport(channel=grpc.insecure_channel(emulator.host))``. A method that takes an instance's name
+    raises `LookupError` where there is none of that name, and `RuntimeError` while the emulator is not running.
 
-    On Linux every instance has a loopback address of its own and the service's ports, 6378 (TLS) and
-    6379; elsewhere it is 127.0.0.1 and a free port. Some project IDs have something wrong about them:
+    On Linux every instance has a loopback address of its own and the service's ports, 6378 (TLS) and 6379; elsewhere it
+    is 127.0.0.1 and a free port. Some project IDs have something wrong about them:
     `helpers.emulator.api.errors.PROVOKING_PROJECTS`.
 
     Args:
         port: Where the API listens; 0 for a free port.
-        operation_seconds: How long creating and updating an instance take; deleting takes half of it.
-        failover_seconds: How long a failover takes, nothing being accepted meanwhile.
+        operation_seconds: How many seconds creating and updating an instance take; deleting takes half of it.
+        failover_seconds: How many seconds a failover takes, nothing being accepted meanwhile.
         engine: The instances' server, as for `EmbeddedServer`.
-        common_name_only: Whether server certificates name their address as the common name alone,
-            as some of Google's do, and not as a subject alternative name.
+        common_name_only: Whether server certificates name their address as the common name alone, as some of Google's.
 
     Raises:
         EmbeddedServerError: There is no server here.
+        ValueError: No engine has that name.
     """
 
     def __init__(
@@ -63,6 +64,9 @@ class Emulator:
 
     def start(self) -> Self:
         """Start serving. Starting a running emulator does nothing.
+
+        Returns:
+            The emulator itself.
 
         Raises:
             OSError: The port is taken.
@@ -122,33 +126,39 @@ class Emulator:
             await service.close()
 
     def tunnel(self, name: str) -> str:
-        """The local end of a tunnel to an instance, as HOST:PORT.
-
-        It is what an SSH tunnel would give: an address that the instance's certificate does not name.
+        """Open a tunnel to an instance, as SSH would: at an address that the instance's certificate does not name.
 
         Args:
-            name: The instance's full resource name; so in the methods below.
+            name: The instance's full name.
+
+        Returns:
+            The tunnel's local end, as HOST:PORT.
 
         Raises:
-            LookupError: There is no such instance; so in the methods below.
-            ValueError: It is still being created.
+            ValueError: The instance is still being created.
         """
         return self._call(lambda service: service.instance(name).open_tunnel())
 
     def rotate_server_certificate(self, name: str) -> None:
         """Give an instance a new server certificate, of its newest authority, and drop its connections.
 
-        Google does this every 180 days.
+        Google does this every 180 days (https://cloud.google.com/memorystore/docs/redis/about-in-transit-encryption).
+
+        Args:
+            name: The instance's full name.
 
         Raises:
-            ValueError: The instance has no in-transit encryption.
+            ValueError: The instance has no in-transit encryption, or is still being created.
         """
         self._call(lambda service: service.instance(name).rotate_server_certificate())
 
     def add_certificate_authority(self, name: str) -> None:
         """Add an authority to those an instance names; the server certificate follows at its next rotation.
 
-        Google does this five years before an authority expires.
+        Google does this five years before an authority expires (source: as for `rotate_server_certificate`).
+
+        Args:
+            name: The instance's full name.
 
         Raises:
             ValueError: The instance has no in-transit encryption.
@@ -156,7 +166,11 @@ class Emulator:
         self._call(lambda service: service.instance(name).add_certificate_authority())
 
     def drop_connections(self, name: str) -> None:
-        """End every client's connection to an instance, as maintenance does. They may come back at once."""
+        """End every client's connection to an instance, as maintenance does. They may come back at once.
+
+        Args:
+            name: The instance's full name.
+        """
         self._call(lambda service: service.instance(name).drop_connections())
 
     def _call(self, action: Callable[[Service], _Result]) -> _Result:

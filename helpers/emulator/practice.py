@@ -80,10 +80,13 @@ _lock = threading.Lock()
 
 
 def practice_project() -> str:
-    """Have an emulator to practise on, say so in one line, and give the project ID to use there.
+    """Have an emulator to practise on, and print one line that says so.
 
     Where ``MEMORYSTORE_EMULATOR_HOST`` is not set, an emulator is started and the variable set to it.
     It ends with this process. One that was started here and has died is replaced, empty.
+
+    Returns:
+        The project ID to use there.
 
     Raises:
         EmbeddedServerError: It can't be started here; the message says why.

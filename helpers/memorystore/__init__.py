@@ -1,4 +1,7 @@
-"""Memorystore for Redis: find instances, create and delete them, and reach one by its name."""
+"""Memorystore for Redis: find instances, create and delete them, and reach one by its name.
+
+A name that is not ``projects/PROJECT/locations/REGION/instances/INSTANCE`` is a `ValueError` to every call.
+"""
 
 import lazy_loader
 

@@ -30,22 +30,28 @@ def create_instance(
 ) -> Instance:
     """Create an instance and wait until it can be used, which takes minutes.
 
-    What decides its price is printed first. **It is billed by the hour from now on until it is deleted.**
-    Interrupting the wait does not stop the creation: call again with the same name to go on waiting.
+    What decides its price is printed first. **It is billed from now on, used or not, until it is deleted**
+    (https://cloud.google.com/memorystore/docs/redis/pricing). Interrupting the wait does not stop the creation: call
+    again with the same name to go on waiting.
 
     Args:
         name: The full name, ``projects/PROJECT/locations/REGION/instances/INSTANCE``.
-        tier: ``BASIC``, the cheapest, or ``STANDARD_HA``, with a replica and failover.
-        memory_gb: The size in GB, from 1 (BASIC) or 5 (read replicas) to 300.
-        redis_version: The engine's version.
-        auth: Whether to ask for a password, which `connect` then fetches by itself.
+        tier: ``BASIC``, the cheapest, or ``STANDARD_HA``, with a replica and failover. It can't be changed later.
+        memory_gb: The size in whole GiB, 300 at most (https://cloud.google.com/memorystore/docs/redis/redis-tiers).
+        redis_version: The engine's version, as the API writes it, such as ``REDIS_6_X``.
+        auth: Whether to ask for a password (the AUTH string), which `connect` then fetches by itself.
         tls: Whether to encrypt connections, which can't be changed later.
-        network: The full name of the network to be reached from; ``None`` is the project's default one.
+        network: The full name of the network to be reached from; ``None`` is the project's ``default`` one.
         timeout: How long to wait, in seconds.
+
+    Returns:
+        The instance as it is after the wait.
 
     Raises:
         InstanceExistsError: The name is taken by an instance that is not being created just now.
-        QuotaExceededError, PermissionMissingError, ApiDisabledError: As they say; all are `MemorystoreError`.
+        QuotaExceededError: The project's capacity in the region, or its number of requests, is used up.
+        MemorystoreError: The API refuses for another reason, or can't be reached; its kinds tell them apart.
+        SignInError: There are no credentials.
         StillRunningError: It takes longer than `timeout`. The creation goes on.
     """
     resource = ResourceName.of_instance(name)

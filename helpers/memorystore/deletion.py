@@ -20,12 +20,15 @@ def delete_instance(name: str, *, confirm: str | None = None, timeout: float = W
 
     Args:
         name: The instance's full name.
-        confirm: The instance's ID or full name once more. ``None`` asks for it.
+        confirm: The instance's ID or full name once more. ``None`` asks whoever sits at the notebook or terminal.
         timeout: How long to wait, in seconds.
 
     Raises:
         NotConfirmedError: The name was not repeated. Nothing was deleted.
-        MemorystoreError: The API refuses; `InstanceNotFoundError` where there is nothing to delete.
+        InstanceNotFoundError: There is nothing to delete.
+        NotPossibleNowError: The instance is not READY, because it is being created for example.
+        MemorystoreError: The API refuses for another reason, or can't be reached.
+        SignInError: There are no credentials.
         StillRunningError: It takes longer than `timeout`. The deletion goes on.
     """
     resource = ResourceName.of_instance(name)

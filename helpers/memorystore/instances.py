@@ -25,15 +25,15 @@ class Instance:
 
     Attributes:
         name: The full name, which `connect` takes.
-        state: ``READY``, ``CREATING`` and so on; a state that the client library does not know stays a number.
+        state: ``READY``, ``CREATING`` and so on; the number of one that the client library does not know.
         tier: ``BASIC`` (one node) or ``STANDARD_HA`` (with a replica and failover).
-        memory_gb: The size, in GB.
+        memory_gb: The size in GiB.
         redis_version: The engine's version, such as ``REDIS_7_2``.
         host: The address inside the instance's network; empty until it is ready.
         port: 6379, or 6378 with TLS.
         auth: Whether a password (the AUTH string) is needed.
         tls: Whether connections are encrypted.
-        network: The network that it can be reached from.
+        network: The full name of the network that it can be reached from.
     """
 
     name: str
@@ -69,7 +69,14 @@ class Instance:
 
     @classmethod
     def from_api(cls, described: redis_v1.Instance) -> Self:
-        """Take over what the API says."""
+        """Take over what the API says.
+
+        Args:
+            described: The message of Google's client library.
+
+        Returns:
+            The same in the terms of this class.
+        """
         return cls(
             name=described.name,
             state=enum_name(described, "state"),
@@ -87,8 +94,9 @@ class Instance:
 class Instances(list[Instance]):
     """A list of instances that shows itself as a table.
 
-    Attributes:
-        unreachable: The regions that did not answer, whose instances are missing.
+    Args:
+        instances: The instances, in the order of the list.
+        unreachable: The regions that did not answer, whose instances are missing; kept as an attribute.
     """
 
     def __init__(self, instances: list[Instance], unreachable: tuple[str, ...] = ()) -> None:
@@ -113,14 +121,15 @@ class Instances(list[Instance]):
 def list_instances(project: str, region: str = "-") -> Instances:
     """The project's instances, in one region or in all.
 
-    Regions that could not be reached are named in the result's `unreachable`, and warned of.
-
     Args:
         project: The project's ID.
         region: A region such as ``us-central1``; ``-`` means all.
 
+    Returns:
+        A list that shows itself as a table; regions that did not answer are in its `unreachable`, and warned of.
+
     Raises:
-        MemorystoreError: The API refuses or can't be reached. Also a `google.api_core` exception.
+        MemorystoreError: The API refuses, or can't be reached within 10 seconds; its kinds tell which.
         SignInError: There are no credentials.
     """
     client = cloud_redis_client(project)
@@ -143,13 +152,18 @@ def list_instances(project: str, region: str = "-") -> Instances:
 
 
 def get_instance(name: str) -> Instance:
-    """One instance, as it is now.
+    """Look one instance up.
 
     Args:
         name: Its full name.
 
+    Returns:
+        The instance as it is now.
+
     Raises:
-        InstanceNotFoundError: There is none of that name; other `MemorystoreError` as in `list_instances`.
+        InstanceNotFoundError: There is none of that name.
+        MemorystoreError: The API refuses for another reason, or can't be reached within 10 seconds.
+        SignInError: There are no credentials.
     """
     resource = ResourceName.of_instance(name)
     with advised(f"look up {resource}"):
@@ -162,20 +176,24 @@ def connection_options(
 ) -> dict[str, Any]:
     """What a redis-py client of one's own needs to reach an instance as `connect` does.
 
-    `redis.Redis(**connection_options(name))`, or with ``asynchronous=True`` `redis.asyncio.Redis(…)`. It is a
-    connection pool: redis-py's own keyword arguments can neither trust the instance's authorities alone nor
-    verify another name than the host's. redis-py leaves it to you to close a pool that you passed in:
-    ``client.connection_pool.close()``, or ``await client.aclose(close_connection_pool=True)``.
+    redis-py's own keyword arguments can neither trust the instance's authorities alone nor verify another name than
+    the host's. redis-py leaves it to you to close a pool that you passed in: ``client.connection_pool.close()``, or
+    ``await client.aclose(close_connection_pool=True)``.
 
     Args:
         name: The instance's full name.
-        tunnel: The local end of a tunnel to it, ``HOST:PORT``.
+        tunnel: The local end of a tunnel to it, ``HOST:PORT``; ``None`` goes to the instance's own address.
         asynchronous: Whether the client is redis-py's asyncio one.
-        options: Options of the connections, such as ``decode_responses`` or ``max_connections``.
+        options: Options of redis-py's connections and their pool, such as ``decode_responses`` or ``max_connections``.
+
+    Returns:
+        The one argument ``connection_pool``: ``redis.Redis(**connection_options(name))``, or with
+        ``asynchronous=True`` ``redis.asyncio.Redis(…)``.
 
     Raises:
+        ValueError: The tunnel is malformed, or the instance's version does not speak the ``protocol``.
         InstanceNotReadyError: The instance is being created or deleted.
-        MemorystoreError: The API refuses, or can't be reached.
+        MemorystoreError: The API refuses, or can't be reached within 10 seconds.
         SignInError: There are no credentials.
     """
     resource = ResourceName.of_instance(name)

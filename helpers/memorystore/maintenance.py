@@ -13,7 +13,8 @@ from helpers.memorystore.operations import WAIT_SECONDS, operation_done, wait_fo
 def failover_instance(name: str, *, wait: bool = True, timeout: float = WAIT_SECONDS) -> Operation:
     """Have a STANDARD_HA instance change over to its replica, as it does by itself when its node fails.
 
-    Connections drop, and for some seconds nothing answers. The address stays.
+    Connections drop, and for some seconds nothing answers. The address stays. Google does not begin it where the
+    replica lacks 30 MB or more (https://cloud.google.com/memorystore/docs/redis/initiate-manual-failover).
 
     Args:
         name: The instance's full name.
@@ -25,7 +26,9 @@ def failover_instance(name: str, *, wait: bool = True, timeout: float = WAIT_SEC
 
     Raises:
         NotPossibleNowError: It has no replica (BASIC), or is not READY.
-        StillRunningError: It takes longer than `timeout`.
+        MemorystoreError: The API refuses for another reason, or can't be reached.
+        SignInError: There are no credentials.
+        StillRunningError: It takes longer than `timeout`. The failover goes on.
     """
     resource = ResourceName.of_instance(name)
     with advised(f"start a failover of {resource}"):
@@ -42,17 +45,18 @@ def failover_instance(name: str, *, wait: bool = True, timeout: float = WAIT_SEC
 
 
 def rotate_auth_string(name: str, *, timeout: float = WAIT_SECONDS) -> None:
-    """Give an instance a new AUTH string, by switching AUTH off and on again: there is no other way.
+    """Give an instance a new AUTH string, by switching AUTH off and on again.
 
-    For the moment between the two, the instance asks for no password. Clients made by `connect` fetch the
-    new string by themselves when the old one is refused.
+    There is no other way (https://cloud.google.com/memorystore/docs/redis/auth-overview): between the two, the
+    instance asks for no password. Clients made by `connect` fetch the new string when the old one is refused.
 
     Args:
         name: The instance's full name.
         timeout: How long to wait, in seconds.
 
     Raises:
-        MemorystoreError: The API refuses.
+        MemorystoreError: The API refuses, or can't be reached.
+        SignInError: There are no credentials.
         StillRunningError: It takes longer than `timeout`; call again until it ends, for AUTH may be off.
     """
     resource = ResourceName.of_instance(name)

@@ -33,8 +33,8 @@ class ChatPanel(Live):
         runnable: What answers: a chat model, a chain, or a `RunnableWithMessageHistory`, with or without async.
         session_id: The session to begin with.
         history_factory: Makes the `RedisChatMessageHistory` or `MemorystoreChatMessageHistory` of a session ID.
-        input_key: The name under which the runnable takes the message; None finds it out.
-        history_key: The name under which it takes the messages before; None finds it out.
+        input_key: The name under which the runnable takes the message; ``None`` finds it out.
+        history_key: The name under which it takes the messages before; ``None`` finds it out.
 
     Raises:
         TypeError: The factory makes something else than one of this package's histories.
@@ -69,8 +69,11 @@ class ChatPanel(Live):
     async def send(self, text: str) -> str:
         """Say something, as if it had been typed into the panel.
 
+        Args:
+            text: The human's message.
+
         Returns:
-            The answer.
+            The whole answer's text.
 
         Raises:
             RuntimeError: The answer to what was said before has not ended.
@@ -98,7 +101,11 @@ class ChatPanel(Live):
         return said
 
     def switch(self, session_id: str) -> None:
-        """Show another session, which may be a new one."""
+        """Show another session, which may be a new one.
+
+        Args:
+            session_id: The session's ID, which `history_factory` makes a history of.
+        """
         self._history = _checked(self._history_factory(session_id))
         self._error, self._stored = "", None
         self._read()
@@ -108,7 +115,7 @@ class ChatPanel(Live):
             self._draw()
 
     def clear(self) -> None:
-        """Delete the session that is shown."""
+        """Delete the session that is shown. It raises what the history's `clear` raises."""
         self._history.clear()
         self._read()
         self._draw()

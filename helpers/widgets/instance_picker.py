@@ -26,7 +26,7 @@ class InstancePicker(Live):
     Args:
         project: The project's ID.
         region: A region such as ``us-central1``; ``-`` means all.
-        tunnel: The local end of a tunnel to the instance, for `connect`.
+        tunnel: The local end of a tunnel to the instance, ``HOST:PORT``; ``None`` goes to its own address.
         on_pick: Called with the client when an instance was picked.
 
     Attributes:
@@ -57,6 +57,9 @@ class InstancePicker(Live):
     def refresh(self) -> Instances:
         """List the instances anew.
 
+        Returns:
+            What `instances` is now.
+
         Raises:
             MemorystoreError: The API refuses or can't be reached.
             SignInError: There are no credentials.
@@ -73,9 +76,12 @@ class InstancePicker(Live):
         Args:
             name: Its full name, or its ID where no other region has one of the same.
 
+        Returns:
+            The client, as `connect` makes it.
+
         Raises:
-            ValueError: There is none of that name in the list.
-            ConnectionFailedError: It can't be reached.
+            ValueError: There is none of that name in the list, or more than one.
+            ConnectionFailedError: It can't be reached; and whatever else `connect` raises.
         """
         found = [one for one in self.instances or self.refresh() if name in (one.name, one.id)]
         if len(found) != 1:

@@ -46,7 +46,7 @@ class SessionExplorer(Live):
 
     Args:
         client: A redis-py client, such as `connect` returns.
-        prefix: What the keys begin with; ``""`` finds the sessions of `MemorystoreChatMessageHistory`.
+        prefix: What the keys begin with; ``""`` finds all sessions, those of `MemorystoreChatMessageHistory` too.
 
     Attributes:
         sessions: The sessions that were found.
@@ -67,6 +67,9 @@ class SessionExplorer(Live):
     def refresh(self) -> list[Session]:
         """Search again, to the end.
 
+        Returns:
+            What `sessions` is now.
+
         Raises:
             redis.RedisError: The server can't be reached, or refuses.
         """
@@ -80,10 +83,14 @@ class SessionExplorer(Live):
 
         Args:
             path: The file; it must not be there yet.
-            keys: The Redis keys of the sessions; None: all that were found.
+            keys: The Redis keys of the sessions; ``None``: all in `sessions`.
 
         Returns:
             How many lines were written.
+
+        Raises:
+            OSError: The file can't be made; `FileExistsError` where it is there.
+            redis.RedisError: The server can't be reached, or refuses.
         """
         wanted = [one.key for one in self.sessions] if keys is None else keys
         count = 0
@@ -94,14 +101,19 @@ class SessionExplorer(Live):
         return count
 
     def load(self, path: str | Path) -> list[str]:
-        """Store the sessions of an exported file again, all or none.
+        """Store the sessions of an exported file again, all or none; `sessions` shows them after `refresh`.
+
+        Args:
+            path: What `export` wrote.
 
         Returns:
             Their Redis keys.
 
         Raises:
+            OSError: The file can't be read.
             DamagedExportError: A line is not what was exported; it names the line.
             SessionExistsError: A session is there already.
+            redis.RedisError: The server can't be reached, or refuses. What was stored before that stays.
         """
         with Path(path).open(encoding="utf-8") as file:
             return import_sessions(self._client, file, self._prefix)

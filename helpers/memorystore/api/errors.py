@@ -15,7 +15,7 @@ from helpers.errors import HelpersError
 
 
 class MemorystoreError(HelpersError, google.GoogleAPICallError):
-    """The Memorystore API did not do what it was asked for."""
+    """The Memorystore API did not do what it was asked for. Each kind is also google-api-core's for that status."""
 
     def __str__(self) -> str:
         return str(self.message)
@@ -42,7 +42,7 @@ class InstanceExistsError(MemorystoreError, google.AlreadyExists):
 
 
 class QuotaExceededError(MemorystoreError, google.ResourceExhausted):
-    """The project may not have another instance, or asks too often."""
+    """The project may not have more, or asks too often (https://cloud.google.com/memorystore/docs/redis/quotas)."""
 
 
 class RequestInvalidError(MemorystoreError, google.InvalidArgument):
