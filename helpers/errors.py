@@ -39,6 +39,10 @@ class MissingExtraError(HelpersError, ImportError):
 def require(extra: str, *modules: str) -> None:
     """See that what an extra brings is there, without loading it.
 
+    Args:
+        extra: The name of the extra.
+        modules: Modules that it brings.
+
     Raises:
         MissingExtraError: One of the modules is missing.
     """
