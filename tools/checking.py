@@ -14,7 +14,7 @@ from tools.making.building import localized, read_built, readme, serialized, wit
 from tools.making.execution import code_cells, tags
 from tools.making.structure import Difference, code_difference, markdown_differences
 from tools.project import root
-from tools.translating import spoken
+from tools.translating import po, spoken
 from tools.translating.catalogs import (
     MARKER_KEY,
     TRANSLATE,
@@ -53,7 +53,8 @@ class Problem:
 
 def check(languages: Sequence[str] | None = None) -> list[Problem]:
     """Everything that is wrong, what awaits translation included."""
-    found: list[Problem] = []
+    if found := list(broken_files()):
+        return found  # whatever else there is to say is read from these
     for language in languages or LANGUAGES:
         if language != ENGLISH:
             found.extend(_catalog_problems(language))
@@ -67,11 +68,28 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
 # --- catalogs ---------------------------------------------------------------------------------
 
 
+def broken_files() -> Iterator[Problem]:
+    """The first thing in each translator's file that keeps it from being read."""
+    for language in filter(ENGLISH.__ne__, LANGUAGES):
+        for path, read in (
+            (catalog_path(language), po.read),
+            (spoken.path_of(language), po.read),
+            (glossary_path(language), po.read_text),
+        ):
+            try:
+                if path.exists():
+                    read(path)
+            except po.CatalogError as error:
+                yield Problem("", error.text, path, error.line)
+
+
 def _catalog_problems(language: str) -> Iterator[Problem]:
     path = catalog_path(language)
     if not path.exists():
         yield Problem(language, f"there is no catalog; run python -m tools new {language}.", path)
         return
+    for line, trouble in po.untidy(path):
+        yield Problem("", trouble, path, line)
     catalog = read_catalog(language)
     for message in messages():
         entry = catalog.get(message.key)
@@ -86,7 +104,7 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
                 for difference in _differences(language, cell, entry.msgstr):
                     yield _entry_problem(language, entry, difference.text, difference.line)
     known = {message.key for message in messages()}
-    for entry in polib.pofile(str(path)):
+    for entry in po.read(path):
         if entry.obsolete or entry.msgctxt not in known:
             yield _entry_problem(
                 language,
@@ -98,9 +116,12 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
 
 def _spoken_problems(language: str) -> Iterator[Problem]:
     """What is wrong with the catalog of what the package says."""
+    path = spoken.path_of(language)
+    for line, trouble in po.untidy(path) if path.exists() else ():
+        yield Problem("", trouble, path, line)
     for text, trouble in spoken.problems(language):
         awaiting = trouble.startswith(spoken.AWAITING)
-        yield Problem(f"{language}/helpers, {text!r}", trouble, spoken.path_of(language), awaiting=awaiting)
+        yield Problem(f"{language}/helpers, {text!r}", trouble, path, awaiting=awaiting)
 
 
 def _where(language: str, key: str) -> str:

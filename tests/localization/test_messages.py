@@ -3,6 +3,8 @@
 import ast
 import locale
 import re
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -138,6 +140,55 @@ def test_a_text_that_is_new_is_missing_and_one_that_went_is_dropped(
     }
     spoken.extract("ko")
     assert [found for _, found in spoken.problems("ko")] == ["awaiting translation: not translated."]
+
+
+@pytest.fixture
+def spoken_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the French catalog that is spoken from, to be broken."""
+    copy = Path(shutil.copy(spoken.path_of("fr"), tmp_path))
+    monkeypatch.setattr(messages, "CATALOGS", tmp_path)
+    messages.catalog.cache_clear()
+    yield copy
+    messages.catalog.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda text: text.replace('msgstr "Aucune', 'msgstr ""Aucune').encode(),
+        lambda text: text.replace("\n#. helpers", "\n<<<<<<< HEAD\n#. helpers", 5).encode(),
+        lambda text: text.encode("latin-1", "replace"),
+        lambda text: text.encode("utf-16"),
+        lambda text: b"PK\x03\x04\x00",
+    ],
+    ids=["quotation mark", "conflict", "Latin-1", "UTF-16", "no catalog"],
+)
+def test_a_broken_catalog_takes_no_error_away(
+    spoken_catalog: Path, broken: Callable[[str], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    spoken_catalog.write_bytes(broken(spoken_catalog.read_text(encoding="utf-8")))
+    speak("fr")
+    for _ in range(2):
+        assert str(failure("redis://127.0.0.1:1")).endswith(
+            "Nothing listens there: check the port, and that the server or the tunnel to it is running."
+        )
+    assert OfflineChatModel().invoke("Je m’appelle Bob").text.startswith("[offline model]")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert str(spoken_catalog) in caplog.text
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+def test_what_windows_leaves_in_a_catalog_is_read(spoken_catalog: Path, mark: bytes) -> None:
+    spoken_catalog.write_bytes(mark + spoken_catalog.read_bytes().replace(b"\n", b"\r\n"))
+    speak("fr")
+    assert say(TEXT) == "Aucune instance."
+
+
+@pytest.mark.parametrize("broken", ["{}", "{other}", "{id", "{id:zz}", "{id.gone}", "{id!x}", "{0[1]}"])
+def test_a_broken_translation_takes_no_error_away(spoken_catalog: Path, broken: str) -> None:
+    _spoil(spoken_catalog, "{id} is ready.", msgstr=broken)
+    speak("fr")
+    assert say("{id} is ready.", id="kit") == "kit is ready."
 
 
 def test_every_text_that_is_said_is_a_literal() -> None:

@@ -444,6 +444,124 @@ def test_check_names_the_place_of_each_kind_of_drift(tree: Path, localize: Run, 
         assert status == 1
 
 
+# --- broken files -------------------------------------------------------------------------------
+
+TUTORIALS, SPOKEN = "notebooks/locales/ko.po", "helpers/_localization/locales/ko.po"
+
+
+def lost_quote(text: str) -> tuple[str, int]:
+    """A translation without its first quotation mark: of several lines if there is one, which begins with a heading."""
+    lines = text.split("\n")
+    several = [at for at, line in enumerate(lines) if at > 20 and lines[at - 1] == 'msgstr ""' and line]
+    at = several[0] if several else next(at for at, line in enumerate(lines) if re.match('msgstr ".', line))
+    lines[at] = lines[at].replace('"', "", 1)
+    return "\n".join(lines), at + 1
+
+
+def unended(text: str) -> tuple[str, int]:
+    """A translation of one line without its last quotation mark."""
+    lines = text.split("\n")
+    at = next(at for at in range(40, len(lines)) if re.match('msgstr ".', lines[at]))
+    lines[at] = lines[at][:-1]
+    return "\n".join(lines), at + 1
+
+
+def conflict(text: str) -> tuple[str, int]:
+    at = text.index("\nmsgctxt", 5000) + 1
+    return f"{text[:at]}<<<<<<< HEAD\n{text[at:]}", text[:at].count("\n") + 1
+
+
+def twice(text: str) -> tuple[str, int]:
+    at = text.index("\n\n", 5000) + 2
+    entry = text[at : text.index("\n\n", at)]
+    return f"{text}\n{entry}\n", text.count("\n") + 2
+
+
+def no_msgid(text: str) -> tuple[str, int]:
+    lines = text.split("\n")
+    at = next(at for at in range(40, len(lines)) if lines[at].startswith("msgid") and lines[at] != 'msgid ""')
+    return "\n".join([*lines[:at], *lines[at + 1 :]]), at + 1
+
+
+def stray_separator(text: str) -> tuple[str, int]:
+    at = text.index('\nmsgstr "', 5000) + len('\nmsgstr "')
+    return f"{text[:at]}\u2028{text[at:]}", text[:at].count("\n") + 1
+
+
+BREAKS: dict[str, tuple[Callable[[str], tuple[str, int]], str]] = {
+    "a lost quotation mark": (lost_quote, "not a line of a catalog; is a quotation mark lost"),
+    "a quotation mark lost at the end": (unended, "not a line of a catalog; is a quotation mark lost"),
+    "a conflict mark": (conflict, "a conflict mark of Git's"),
+    "an entry twice": (twice, r"an entry that is on line \d+ already"),
+    "an entry without its English": (no_msgid, "out of its place"),
+    "a separator of lines in a text": (stray_separator, "not a line of a catalog; .* a strange sign"),
+}
+
+
+@pytest.mark.parametrize("name", [TUTORIALS, SPOKEN], ids=["tutorials", "package"])
+@pytest.mark.parametrize("kind", BREAKS)
+def test_a_broken_catalog_is_named_with_its_line(tree: Path, localize: Run, name: str, kind: str) -> None:
+    break_, message = BREAKS[kind]
+    broken, line = break_((tree / name).read_text(encoding="utf-8"))
+    (tree / name).write_text(broken, encoding="utf-8")
+    status, printed = localize("check")
+    assert status == 1
+    assert re.fullmatch(rf"{name}:{line}: {message}.*\n1 problem\(s\) in 2 languages\.\n", printed), printed
+
+
+@pytest.mark.parametrize("name", [TUTORIALS, SPOKEN, "notebooks/locales/ko.glossary.tsv"])
+@pytest.mark.parametrize("encoding", ["cp949", "utf-16"])
+def test_another_encoding_is_named_with_its_line(tree: Path, localize: Run, name: str, encoding: str) -> None:
+    text = (tree / name).read_text(encoding="utf-8")
+    (tree / name).write_bytes(text.encode(encoding, "replace"))
+    line = 1 if encoding == "utf-16" else next(n for n, one in enumerate(text.split("\n"), 1) if not one.isascii())
+    status, printed = localize("check")
+    assert status == 1
+    assert printed.startswith(f"{name}:{line}: not UTF-8; "), printed
+
+
+@pytest.mark.parametrize("command", [("extract",), ("build",), ("status",), ("diff", "ko")])
+@pytest.mark.parametrize("name", [TUTORIALS, SPOKEN], ids=["tutorials", "package"])
+def test_other_commands_name_it_too_and_change_nothing(
+    tree: Path, localize: Run, command: tuple[str, ...], name: str
+) -> None:
+    broken, line = conflict((tree / name).read_text(encoding="utf-8"))
+    (tree / name).write_text(broken, encoding="utf-8")
+    before = snapshot(tree)
+    assert localize(*command) == (
+        1,
+        f"{name}:{line}: a conflict mark of Git's; choose a version and remove the marks.\n",
+    )
+    assert snapshot(tree) == before
+
+
+@pytest.mark.parametrize("name", [TUTORIALS, SPOKEN], ids=["tutorials", "package"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda content: b"\xef\xbb\xbf" + content, "the file begins with a byte order mark"),
+        (lambda content: content.replace(b"\n", b"\r\n"), "lines end as on Windows (CRLF)"),
+    ],
+    ids=["byte order mark", "CRLF"],
+)
+def test_what_windows_leaves_in_a_catalog_is_named_and_mended(
+    tree: Path, localize: Run, name: str, change: Callable[[bytes], bytes], said: str
+) -> None:
+    before = (tree / name).read_bytes()
+    (tree / name).write_bytes(change(before))
+    status, printed = localize("check")
+    assert status == 1
+    assert f"{name}:1: {said}; run python -m tools extract.\n" in printed
+    assert localize("extract")[0] == 0
+    assert (tree / name).read_bytes() == before
+
+
+def test_a_notebook_that_is_no_json_any_more_is_named(tree: Path, localize: Run) -> None:
+    path = notebook_path("ko", R)
+    path.write_bytes(path.read_text(encoding="utf-8").encode("utf-16"))
+    assert "ko/01_redis (notebooks/ko/01_redis.ipynb): there is no notebook" in localize("check")[1]
+
+
 # --- awaiting translation -----------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ import polib
 
 from helpers._models.offline import CONTEXT, Language
 from tools.project import root
+from tools.translating import po
 from tools.tutorials import ENGLISH
 
 AWAITING = "awaiting translation: "
@@ -42,7 +43,7 @@ def _entries(language: str) -> dict[tuple[str, str], polib.POEntry]:
     path = path_of(language)
     if not path.exists():
         return {}
-    return {(entry.msgctxt or "", entry.msgid): entry for entry in polib.pofile(str(path))}
+    return {(entry.msgctxt or "", entry.msgid): entry for entry in po.read(path)}
 
 
 def extract(language: str) -> None:
