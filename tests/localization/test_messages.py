@@ -16,6 +16,7 @@ from helpers import connect, speak
 from helpers._localization import messages
 from helpers._localization.languages import LANGUAGES
 from helpers._localization.messages import say
+from helpers._models import offline
 from helpers._models.offline import OfflineChatModel
 from helpers.embedded import EmbeddedServer
 from tests.connecting.test_connection import failure
@@ -117,6 +118,9 @@ def _spoil(path: Path, text: str, **changes: object) -> None:
         (TEXT, {"msgid": "No instances any more."}, "obsolete"),
         ("offline_model/signs", {"msgstr": "["}, "no regular expression"),
         ("offline_model/introduces", {"msgstr": "저는 {name}"}, "0 groups, not 1"),
+        ("offline_model/asks_name", {"msgstr": "이름.*뭐"}, "a repetition without a bound, .*: "),
+        ("offline_model/asks_name", {"msgstr": r"이름[^*+]{2,}뭐"}, "a repetition without a bound, …{2,}: "),
+        ("offline_model/asks_name", {"msgstr": r"이름(?:\s|나)+뭐"}, "a repetition without a bound, )+: "),
         ("offline_model/greets", {"msgstr": "반갑습니다!"}, "placeholders"),
     ],
 )
@@ -147,9 +151,11 @@ def spoken_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """A copy of the French catalog that is spoken from, to be broken."""
     copy = Path(shutil.copy(spoken.path_of("fr"), tmp_path))
     monkeypatch.setattr(messages, "CATALOGS", tmp_path)
-    messages.catalog.cache_clear()
+    for cached in (messages.catalog, offline._languages):
+        cached.cache_clear()
     yield copy
-    messages.catalog.cache_clear()
+    for cached in (messages.catalog, offline._languages):
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize(

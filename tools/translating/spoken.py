@@ -17,6 +17,7 @@ from tools.tutorials import ENGLISH
 AWAITING = "awaiting translation: "
 _PATTERNS = ("signs", "introduces", "asks_name", "asks_previous", "asks_count")
 _GROUPS = {"introduces": 1}
+_NO_REPETITION = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")  # what is escaped, and sets of characters
 
 
 def texts() -> dict[tuple[str, str], str]:
@@ -129,4 +130,6 @@ def _pattern_trouble(field: str, value: str) -> str | None:
         return f"no regular expression: {error}."
     if groups != _GROUPS.get(field, 0):
         return f"it has {groups} groups, not {_GROUPS.get(field, 0)}."
+    if unbounded := re.search(r".?(?:[*+]|\{\d*,\})", _NO_REPETITION.sub("…", value)):
+        return f"a repetition without a bound, {unbounded[0]}: on a long text it takes for ever. Write {{0,60}}."
     return None
