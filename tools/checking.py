@@ -163,7 +163,8 @@ def _state_problem(language: str, entry: polib.POEntry, english: str) -> Problem
 
 def _differences(language: str, cell: NotebookNode, translation: str) -> Iterator[Difference]:
     if cell.cell_type == "code":
-        if difference := code_difference(cell.source, translation, strings=TRANSLATE in tags(cell)):
+        strings = TRANSLATE in tags(cell)
+        if difference := code_difference(cell.source, translation, strings=strings, language=language):
             yield difference
     else:
         yield from markdown_differences(cell.source, translation, language)

@@ -115,6 +115,8 @@ def _spoil(path: Path, text: str, **changes: object) -> None:
         (TEXT, {"msgstr": ""}, "not translated"),
         (TEXT, {"flags": ["fuzzy"]}, "marked fuzzy"),
         ("{id} is ready.", {"msgstr": "준비되었습니다."}, "placeholders"),
+        ("{gigabytes} GB free", {"msgstr": "{gigabytes:.1f}GB 남음"}, "placeholders"),
+        (TEXT, {"msgstr": "<b>없음</b>"}, "HTML tags"),
         (TEXT, {"msgid": "No instances any more."}, "obsolete"),
         ("offline_model/signs", {"msgstr": "["}, "no regular expression"),
         ("offline_model/introduces", {"msgstr": "저는 {name}"}, "0 groups, not 1"),

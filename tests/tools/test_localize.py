@@ -203,6 +203,20 @@ def translated(context: str, old: str, new: str, message: str) -> tuple[Spoil, s
     return edit_catalog("ko", context, replace(old, new)), rf"ko/{tutorial}, cell '{cell_id}' {PO}: {message}"
 
 
+def added(english: str, translation: str, message: str) -> tuple[Spoil, str]:
+    """A line more in a cell whose words are translated, and what check has to say of its translation."""
+
+    def spoil(tree: Path) -> None:
+        edit_source('print("messages:"', f'{english}\nprint("messages:"')(tree)
+
+        def change(catalog: polib.POFile, entry: polib.POEntry) -> None:
+            entry.msgid, entry.msgstr = f"{english}\n{entry.msgid}", f"{translation}\n{entry.msgstr}"
+
+        edit_catalog("ko", f"{R}/length", change)(tree)
+
+    return spoil, rf"ko/01_redis, cell 'length' {PO}: {message}"
+
+
 DRIFT: dict[str, tuple[Spoil, str]] = {
     # Entries
     "an entry missing": (
@@ -257,7 +271,57 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
     "a form field": translated(
         f"{R}/form", '# @param {type:"string"}', '# @param {type:"number"}', r"the form fields \(# @param"
     ),
+    # What is code in a cell whose words are translated
+    "a keyword argument's text": translated(
+        f"{M}/create", '"STANDARD_HA" if', '"BASIC" if', "the code differs .*'BASIC', and not 'STANDARD_HA'"
+    ),
+    "a form's value": translated(f"{M}/instance-form", '"us-central1"', '"asia-northeast3"', "the code differs"),
+    "a form's blank value": translated(
+        f"{R}/form", 'ENDPOINT = ""', 'ENDPOINT = "redis://x"', "the code differs .*'redis://x'"
+    ),
+    "another language's code": translated(f"{R}/language", '"ko"', '"ja"', "the code differs .*'ja', and not 'en'"),
+    "the format of a number": translated(
+        f"{R}/latency", ":.2f", ":.3f", r"the placeholders .*:\.3f}; in English .*:\.2f"
+    ),
+    "a shell line of such a cell": added(
+        "!echo one two", "!echo one three", r"the code differs .*'echo one three', and not 'echo one two'"
+    ),
+    "a magic of such a cell": added("%env A=one two", "%env A=one three", "the code differs"),
+    "the arguments of a program": added(
+        'subprocess.run("echo one two")', 'subprocess.run("echo one three")', "the code differs"
+    ),
+    "a keyword argument that reads like words": added(
+        'print("a", end="the end.")', 'print("a", end="끝 입니다.")', "the code differs"
+    ),
+    "a key of a dictionary": added('x = {"the key": 1}["the key"]', 'x = {"열쇠 a": 1}["열쇠 a"]', "the code differs"),
+    "a format of format()": added(
+        'print("one {:.2f}".format(1))',
+        'print("하나 {:.3f}".format(1))',
+        r"the placeholders .*{:\.3f}; in English {:\.2f}",
+    ),
+    "a format with a percent sign": added(
+        'print("one %.2f" % 1)', 'print("하나 %.3f" % 1)', r"the formats of a text differ: %\.3f; in English %\.2f"
+    ),
+    "raw HTML in a text": added(
+        'print("one")', 'print("<img src=x>")', "the HTML tags of a text differ: .* has besides <img src=x>"
+    ),
+    "raw HTML in a form's text": translated(
+        f"{M}/delete-instance", "# @markdown ", "# @markdown <b>", "the HTML tags differ: .* has besides <b>"
+    ),
+    "a text of a form lost": translated(f"{M}/delete-instance", "# @markdown ", "# ", "the texts of the form"),
     # Markdown
+    "raw HTML": translated(
+        f"{R}/cleanup",
+        "`clear`",
+        '<span onclick="x">`clear`</span>',
+        "the HTML tags differ: .* has besides </span>, <span",
+    ),
+    "a block of raw HTML": translated(
+        f"{R}/cleanup",
+        "## ",
+        "<script src=x>\n</script>\n\n## ",
+        "the HTML tags differ: .* has besides </script>, <script",
+    ),
     "a heading's level": translated(
         f"{M}/history", "### Mem", "#### Mem", "the headings differ: h2, h4; in English h2, h3"
     ),
@@ -813,6 +877,55 @@ def test_a_faulty_source_is_refused(tree: Path, localize: Run, source: str, mess
         ("!pip list", "!pip freeze", False, False),
         ("%pip install a", "%pip install b", False, False),
         ("await a()", "a()", False, False),
+        # Words, in a cell whose words are translated
+        ("GREETING = 'Hi! I am Bob.'", "GREETING = '안녕하세요!'", True, True),
+        ("say('Hi!')", "say('Salut !')", True, True),
+        ("print('stored')", "print('저장')", True, True),
+        ("assert x, 'gone'", "assert x, '없음'", True, True),
+        ("f([f'answer {n}'])", "f([f'답변 {n}'])", True, True),
+        ("ask({'messages': [('human', 'Hi! I am Bob.')]})", "ask({'messages': [('human', '안녕!')]})", True, True),
+        ("Button(description='Go')", "Button(description='시작')", True, True),
+        ("agent(system_prompt='Be brief')", "agent(system_prompt='짧게')", True, True),
+        ("def f():\n    'Look up the weather.'", "def f():\n    '날씨를 찾는다.'", True, True),
+        ("ID = 'chat-en'", "ID = 'chat-zh'", True, True),
+        ("speak(language='en')", "speak(language='pt-BR')", True, True),
+        ("print('%d of %s' % (a, b))", "print('%d / %s' % (a, b))", True, True),
+        # and what is none
+        ("ID = 'chat-en'", "ID = 'chat-xx'", True, False),
+        ("ID = 'chat'", "ID = 'plaudern'", True, False),
+        ("ask({'messages': [('human', 'Hi!')]})", "ask({'messages': [('사람', 'Hi!')]})", True, False),
+        ("ask({'messages': ['Hi!']})", "ask({'the messages': ['Hi!']})", True, False),
+        ("d['a key'] = 1", "d['열쇠 a'] = 1", True, False),
+        ("open('a', mode='r')", "open('a', mode='w')", True, False),
+        ("print('a', sep=', ')", "print('a', sep='; ')", True, False),
+        ("f(x=['a b'])", "f(x=['b a'])", True, False),
+        ("f(x=f'a b {c}')", "f(x=f'b a {c}')", True, False),
+        ("f(x='a' if b else 'c')", "f(x='d' if b else 'c')", True, False),
+        ("def f(x='a b'): ...", "def f(x='b a'): ...", True, False),
+        ("def f(x: 'a b'): ...", "def f(x: 'b a'): ...", True, False),
+        ("os.getenv('A B')", "os.getenv('B A')", True, False),
+        ("client.execute_command('GET a')", "client.execute_command('DEL a')", True, False),
+        ("!pip list", "!pip freeze", True, False),
+        ("!echo en", "!echo ko", True, False),
+        ("files = !ls -l", "files = !ls -a", True, False),
+        ("%pip install a b", "%pip install b a", True, False),
+        ("%%bash\necho one two", "%%bash\necho two one", True, False),
+        ("print('a b')\n%matplotlib inline", "print('b a')", True, False),
+        ("print('{a!r} b'.format(a=1))", "print('{a} b'.format(a=1))", True, False),
+        ("print('%d of %s' % (a, b))", "print('%s of %d' % (a, b))", True, False),
+        ("print('one')", "print(1)", True, False),
+        ("print('one')", "print(f'{secret}')", True, False),
+        ("print('one')", "print('one', 'two')", True, False),
+        ("x = 1", "x = True", True, False),
+        ("x = a + b", "x = a - b", True, False),
+        ("show('Hi <b>you</b>!')", "show('<b>안녕</b>')", True, True),
+        ("show('Hi <b>you</b>!')", "show('<b onclick=x>안녕</b>')", True, False),
+        ("show('Hi you!')", "show('안녕 <!-- -->')", True, False),
+        ("# @title One\nx = 1", "# @title 하나\nx = 1", False, True),
+        ("# @markdown `one` [two](a.md)", "# @markdown [둘](a.md) `one`", False, True),
+        ("# @markdown one", "# @markdown <script>하나</script>", False, False),
+        ("# @markdown [two](a.md)", "# @markdown [둘](b.md)", False, False),
+        ("# one", "# @markdown 하나", False, False),
     ],
 )
 def test_code_is_compared_by_its_syntax_tree(source: str, translation: str, strings: bool, same: bool) -> None:
@@ -834,6 +947,8 @@ def test_a_difference_of_code_names_its_line() -> None:
         ("```shell\nls  # all\n```", "```shell\nls  # tout\n```"),
         ("- a\n- b\n", "* a\n* b\n"),
         ("Setext\n======\n", "# 제목\n"),
+        ("a<br>b <img alt='one'>", "가<br>나 <img  alt='하나'>"),
+        ("<details><summary>more</summary>\n\nx\n\n</details>", "<details><summary>더</summary>\n\nx\n\n</details>"),
     ],
 )
 def test_markdown_that_says_the_same_in_another_way_passes(source: str, translation: str) -> None:

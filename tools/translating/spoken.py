@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from string import Formatter
 
 import polib
 
 from helpers._models.offline import CONTEXT, Language
+from tools.making.structure import format_fields, html_tags
 from tools.project import root
 from tools.translating import po
 from tools.tutorials import ENGLISH
@@ -91,8 +91,10 @@ def problems(language: str) -> Iterator[tuple[str, str]]:
         elif key[0].startswith(CONTEXT):
             if trouble := _pattern_trouble(key[0].removeprefix(CONTEXT), entry.msgstr):
                 yield key[0], trouble
-        elif _placeholders(key[1]) != _placeholders(entry.msgstr):
+        elif format_fields(key[1]) != format_fields(entry.msgstr):
             yield key[1], "the placeholders differ from the English text."
+        elif html_tags(key[1]) != html_tags(entry.msgstr):
+            yield key[1], "the HTML tags differ from the English text."
     for key in known.keys() - wanted.keys():
         yield key[1], "obsolete: nothing says this any more."
     if known and path_of(language).read_text(encoding="utf-8") != str(updated(language)):
@@ -114,14 +116,10 @@ def states(language: str) -> dict[str, str]:
     }
 
 
-def _placeholders(text: str) -> list[str]:
-    return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
-
-
 def _pattern_trouble(field: str, value: str) -> str | None:
     if field not in _PATTERNS:
         default = str(getattr(Language, field))
-        if field != "not_names" and _placeholders(default) != _placeholders(value):
+        if field != "not_names" and format_fields(default) != format_fields(value):
             return "the placeholders differ from the English text."
         return None
     try:
