@@ -61,6 +61,10 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
             found.extend(_spoken_problems(language))
         for tutorial in tutorials():
             found.extend(_notebook_problems(language, tutorial))
+    for path, line in spoken.composed():
+        found.append(
+            Problem("", "a text that is put together at run time can't be translated; use fields.", path, line)
+        )
     found.extend(_page_problems())
     return found
 

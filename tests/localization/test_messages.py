@@ -1,6 +1,5 @@
 """What the package says, in the reader's language; the first line of an error stays English."""
 
-import ast
 import locale
 import re
 import shutil
@@ -20,6 +19,7 @@ from helpers._models import offline
 from helpers._models.offline import OfflineChatModel
 from helpers.embedded import EmbeddedServer
 from tests.connecting.test_connection import failure
+from tools import project
 from tools.translating import spoken
 from tools.tutorials import catalog_path, notebook_path, tutorials
 
@@ -201,11 +201,36 @@ def test_a_broken_translation_takes_no_error_away(spoken_catalog: Path, broken: 
 
 def test_every_text_that_is_said_is_a_literal() -> None:
     """What is put together at run time could not be found for the catalogs."""
-    package = Path(spoken.__file__).parent.parent / "helpers"
-    for path in package.rglob("*.py"):
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "words":
-                assert isinstance(call.args[0], ast.Constant), f"{path}, line {call.lineno}"
+    assert list(spoken.composed()) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "fine"),
+    [
+        ("say('No {what}.', what=what)", True),
+        ("messages.say('No instances.')", True),
+        ("say(_LINE)", True),
+        ("say(self._advice)", True),
+        ("say(next((text for pattern, text in _ADVICE if pattern), _FALLBACK))", True),
+        ("words('a' 'b')", True),
+        ("say(f'No {what}.')", False),
+        ("messages.say(f'No {what}.')", False),
+        ("say('No ' + what)", False),
+        ("say('No %s.' % what)", False),
+        ("say('No {}.'.format(what))", False),
+        ("say('one' if what else 'none')", False),
+        ("say(' '.join(what))", False),
+        ("words(what)", False),
+        ("words(f'{what}')", False),
+    ],
+)
+def test_a_text_that_is_put_together_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, fine: bool
+) -> None:
+    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers/lines.py").write_text(f"print(1)\nx = {call}\n", encoding="utf-8")
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    assert list(spoken.composed()) == ([] if fine else [(tmp_path / "helpers/lines.py", 2)])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

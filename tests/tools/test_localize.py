@@ -388,6 +388,10 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         lambda tree: (tree / "notebooks/locales/ko.glossary.tsv").unlink(),
         r"ko \(notebooks/locales/ko.glossary.tsv\): there is no glossary",
     ),
+    "a text of the package that is put together": (
+        edit_file("helpers/environment.py", "", '\nsay(f"{Platform}")\n'),
+        r"^helpers/environment.py:\d+: a text that is put together at run time can't be translated",
+    ),
     # Links
     "a link to no file": (
         edit_file("README.md", "", "\n[gone](docs/gone.md)\n"),

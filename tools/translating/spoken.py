@@ -23,16 +23,30 @@ _NO_REPETITION = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")  # what is escape
 def texts() -> dict[tuple[str, str], str]:
     """Every English text by context and text, with the files that it is said in."""
     found: dict[tuple[str, str], list[str]] = {}
-    for path in sorted((root() / "helpers").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "words"):
-                first = node.args[0]
-                if isinstance(first, ast.Constant):
-                    where = path.relative_to(root()).as_posix()
-                    found.setdefault(("", str(first.value)), []).append(where)
+    for path, call in _calls():
+        if isinstance(call.args[0], ast.Constant):
+            found.setdefault(("", str(call.args[0].value)), []).append(path.relative_to(root()).as_posix())
     for field in fields(Language):
         found[(CONTEXT + field.name, str(field.default))] = ["helpers/_models/offline.py"]
     return {key: " ".join(dict.fromkeys(places)) for key, places in found.items()}
+
+
+def composed() -> Iterator[tuple[Path, int]]:
+    """Where a text is said that is put together at run time: no catalog can hold it."""
+    for path, call in _calls():
+        if not isinstance(call.args[0], ast.Constant) and (
+            ast.unparse(call.func).endswith("words")
+            or any(isinstance(node, (ast.Constant, ast.JoinedStr, ast.BinOp)) for node in ast.walk(call.args[0]))
+        ):
+            yield path, call.lineno
+
+
+def _calls() -> Iterator[tuple[Path, ast.Call]]:
+    """Every call of `say` and `words` in the package."""
+    for path in sorted((root() / "helpers").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and re.fullmatch(r"(.*\.)?(say|words)", ast.unparse(node.func)):
+                yield path, node
 
 
 def path_of(language: str) -> Path:
