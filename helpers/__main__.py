@@ -1,4 +1,4 @@
-"""The command line: ``python -m helpers doctor``."""
+"""The command line: ``python -m helpers doctor``, or ``chat-history-tutorials doctor``."""
 
 import argparse
 import sys
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 ready, 1 something is bad, 2 wrong usage."""
-    parser = argparse.ArgumentParser(prog="python -m helpers", description="Tools of the chat history tutorials.")
+    prog = "python -m helpers" if sys.argv[0].endswith(".py") else None
+    parser = argparse.ArgumentParser(prog=prog, description="Tools of the chat history tutorials.")
     commands = parser.add_subparsers(dest="command", required=True)
     checkup = commands.add_parser(
         "doctor",

@@ -159,7 +159,7 @@ def read_built(language: str, tutorial: str) -> NotebookNode | None:
     """The committed notebook, or None where there is none that can be read."""
     try:
         notebook: NotebookNode = nbformat.read(notebook_path(language, tutorial), as_version=4)
-    except (OSError, nbformat.reader.NotJSONError):
+    except (OSError, ValueError):  # no JSON, or no UTF-8
         return None
     return notebook
 

@@ -10,7 +10,7 @@ from tools.checking import check as checking
 from tools.project import root
 from tools.running.execution import run_interruptibly
 from tools.status import differences, table, write_readmes
-from tools.translating import catalogs, spoken
+from tools.translating import catalogs, po, spoken
 from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, tutorials
 
 _Command = Callable[[Sequence[str]], int]
@@ -23,7 +23,7 @@ def _errors_told(command: _Command) -> _Command:
     def told(arguments: Sequence[str]) -> int:
         try:
             return command(arguments)
-        except catalogs.SourceError as error:
+        except (catalogs.SourceError, po.CatalogError) as error:
             print(error, file=sys.stderr)
             return 1
         except catalogs.UsageError as error:
@@ -37,14 +37,23 @@ def _parser(name: str, text: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(prog=f"python -m tools {name}", description=text)
 
 
+def _options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """The options, once every translator's file is known to be readable: half a command is worse than none."""
+    options = parser.parse_args(arguments)
+    if broken := list(checking.broken_files()):
+        raise catalogs.SourceError("\n".join(map(str, broken)))
+    return options
+
+
 @_errors_told
 def extract(arguments: Sequence[str]) -> int:
     """Bring the catalogs up to date."""
-    _parser(
+    parser = _parser(
         "extract",
         "Bring the catalogs up to date with the English source. A translation whose English has changed is kept and "
         "marked fuzzy, with the old English beside the new.",
-    ).parse_args(arguments)
+    )
+    _options(parser, arguments)
     for language in LANGUAGES:
         if language == ENGLISH:
             continue
@@ -68,7 +77,7 @@ def build(arguments: Sequence[str]) -> int:
     parser.add_argument("--language", choices=LANGUAGES, help="only this language")
     parser.add_argument("--tutorial", choices=tutorials(), help="only this tutorial")
     parser.add_argument("--execute", action="store_true", help="run all of them, changed or not")
-    options = parser.parse_args(arguments)
+    options = _options(parser, arguments)
     languages = [options.language] if options.language else list(LANGUAGES)
     names = [options.tutorial] if options.tutorial else tutorials()
     done = run_interruptibly(building.build(languages, names, rerun=options.execute))
@@ -104,11 +113,12 @@ def check(arguments: Sequence[str]) -> int:
 @_errors_told
 def status(arguments: Sequence[str]) -> int:
     """Say how far each language is."""
-    _parser(
+    parser = _parser(
         "status",
         "Print a table of languages and tutorials: how many messages are translated, fuzzy (the English has changed "
         "since) and missing.",
-    ).parse_args(arguments)
+    )
+    _options(parser, arguments)
     print(table())
     return 0
 
@@ -122,7 +132,7 @@ def diff(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("language", choices=[code for code in LANGUAGES if code != ENGLISH], metavar="LANGUAGE")
     parser.add_argument("--tutorial", choices=tutorials(), help="only this tutorial")
-    options = parser.parse_args(arguments)
+    options = _options(parser, arguments)
     names = [options.tutorial] if options.tutorial else tutorials()
     print("\n".join(differences(options.language, names)) or "Nothing awaits translation.\n", end="")
     return 0

@@ -1,22 +1,23 @@
 """What this environment is, has and lacks, on one screen."""
 
-import importlib.util
 import os
 import re
 import shutil
 import statistics
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Literal
+from unicodedata import east_asian_width
 
 from packaging.requirements import Requirement
-from wcwidth import wcswidth
 
 from helpers._localization.messages import say
 from helpers.environment import environment
@@ -28,7 +29,9 @@ TESTED_PYTHONS = ((3, 11), (3, 14))
 """The oldest and the newest Python that the tests run on."""
 _MARKS = {"good": "✓", "warning": "!", "bad": "✗"}
 _SHOWN = ("redis", "langchain-core", "ipywidgets")
-_PINGS = 20
+_EXTRAS = ("embedded", "models", "memorystore", "cluster", "widgets", "emulator")
+_LOOK_SECONDS, _REDIS_SECONDS = 10.0, 15.0  # an instance's name is looked up before anything is connected to
+_PINGS, _PING_SECONDS = 20, 1.0
 _SLOW_MILLISECONDS = 50.0
 _MODEL_SECONDS = 4.0
 _SCARCE_BYTES, _TOO_FEW_BYTES = 1 << 30, 100 << 20
@@ -58,7 +61,7 @@ class Check:
         name: What was looked at.
         status: ``good``, ``warning`` or ``bad``.
         found: What was found.
-        advice: What to do; empty where all is well.
+        advice: What to do; empty where there is nothing to do.
     """
 
     name: str
@@ -83,19 +86,21 @@ class Report:
         return all(check.status != "bad" for check in self.checks)
 
     def __str__(self) -> str:
-        width = max(wcswidth(check.name) for check in self.checks)  # of Korean or Chinese, two columns a sign
+        width = max(_columns(check.name) for check in self.checks)
         lines = []
         for check in self.checks:
-            padding = " " * (width - wcswidth(check.name))
+            padding = " " * (width - _columns(check.name))
             lines.append(f"{_MARKS[check.status]} {check.name}{padding}  {check.found}")
             lines += [f"  {'':<{width}}  → {line}" for line in check.advice.splitlines()]
         return "\n".join([*lines, "", self._verdict()])
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        from helpers.widgets import pages
-
+    def _repr_html_(self) -> str | None:
+        try:
+            from helpers.widgets import pages
+        except ImportError:  # without the extra for widgets, Jupyter shows the text
+            return None
         return str(
             pages.render("report.html", checks=self.checks, marks=_MARKS, title=say("Checkup"), verdict=self._verdict())
         )
@@ -108,8 +113,16 @@ class Report:
         return say("Ready. To be looked at: {warned}.", warned=warned) if warned else say("Ready: all is well.")
 
 
+def _columns(text: str) -> int:
+    """How wide a terminal shows a text: a Chinese, Japanese or Korean character takes two columns."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
 def doctor(endpoint: str | None = None) -> Report:
     """Look at this environment as a teacher would before a lesson, within some seconds.
+
+    Whatever does not answer is said to and left: Redis after 15 seconds (an instance's name is looked up first), the
+    model, Google Cloud and everything else after 10 each. A Redis host that stays silent takes 4, a model 4.
 
     Nothing is changed, created or paid for. Google Cloud is asked only where a project is set, a model only where one
     of yours is configured. No secret is in the report.
@@ -131,20 +144,33 @@ def doctor(endpoint: str | None = None) -> Report:
         ("Google Cloud", _google_cloud),
         (say("Disk"), _disk),
     ):
-        try:
-            checks.extend(_named(name, look))
-        except Exception as error:
-            first, _, advice = str(error).partition("\n")
-            checks.append(Check(name, "bad", first or type(error).__name__, advice))
+        found = _within(_REDIS_SECONDS if name == "Redis" else _LOOK_SECONDS, look)
+        checks += [Check("" if place else name, *one) for place, one in enumerate(found)]
     return Report(tuple(checks))
 
 
 Finding = tuple[Status, str, str]
 
 
-def _named(name: str, look: Callable[[], Iterator[Finding]]) -> list[Check]:
-    found = list(look())
-    return [Check(name if place == 0 else "", *one) for place, one in enumerate(found)]
+def _within(seconds: float, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """What a look finds, in a thread that is left to itself where it takes too long: not every wait has an end."""
+    found: list[Finding] = []
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            for one in look():
+                found.append(one)
+        except Exception as error:
+            first, _, advice = str(error).partition("\n")
+            found.append(("bad", first or type(error).__name__, advice))
+        ended.set()
+
+    threading.Thread(target=run, name="helpers-doctor", daemon=True).start()
+    if not ended.wait(seconds):
+        late = say("no answer within {seconds} s", seconds=round(seconds))
+        return [*found, ("bad", late, say("Check the network and the address, then look again."))]
+    return found
 
 
 def _python() -> Iterator[Finding]:
@@ -164,26 +190,47 @@ def _packages() -> Iterator[Finding]:
     except metadata.PackageNotFoundError:
         yield "warning", say("The kit is not installed, only found on the path."), "pip install -e ."
         return
-    count = 0
-    for requirement in wanted:
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            version = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            yield "bad", say("{package} is missing.", package=requirement.name), f'pip install "{requirement}"'
-            continue
-        if requirement.specifier.contains(version, prereleases=True):
-            count += 1
+    parts = {extra: [one for one in wanted if _belongs(one, extra)] for extra in ("", *_EXTRAS)}
+    versions = {one.name: _installed(one.name) for part in parts.values() for one in part}
+    absent = [extra for extra, part in parts.items() if extra and not all(versions[one.name] for one in part)]
+    inside = 0
+    for one in {one.name: one for extra, part in parts.items() if extra not in absent for one in part}.values():
+        version = versions[one.name]
+        if version is None:
+            yield "bad", say("{package} is missing.", package=one.name), f'pip install "{_plain(one)}"'
+        elif one.specifier.contains(version, prereleases=True):
+            inside += 1
         else:
             yield (
                 "bad",
                 say("{package} {version} is outside of {range}.",
-                    package=requirement.name, version=version, range=requirement.specifier),
-                f'pip install "{requirement}"',
+                    package=one.name, version=version, range=one.specifier),
+                f'pip install "{_plain(one)}"',
             )  # fmt: skip
-    shown = ", ".join(f"{name} {metadata.version(name)}" for name in _SHOWN)
-    yield "good", say("{count} within their ranges, among them {packages}", count=count, packages=shown), ""
+    shown = ", ".join(f"{name} {version}" for name in _SHOWN if (version := _installed(name)))
+    yield "good", say("{count} within their ranges, among them {packages}", count=inside, packages=shown), ""
+    if absent:
+        command = f'pip install "{DISTRIBUTION}[{",".join(absent)}]"'
+        yield "good", say("not installed, and not always needed: {extras}", extras=", ".join(absent)), command
+
+
+def _belongs(requirement: Requirement, extra: str) -> bool:
+    """Whether an extra, or with an empty name the package itself, brings a requirement here."""
+    if requirement.marker is None:
+        return not extra
+    alone = requirement.marker.evaluate({"extra": ""})
+    return not alone and requirement.marker.evaluate({"extra": extra}) if extra else alone
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _plain(requirement: Requirement) -> str:
+    return str(requirement).partition(";")[0].strip()
 
 
 def _platform() -> Iterator[Finding]:
@@ -195,15 +242,14 @@ def _platform() -> Iterator[Finding]:
 def _shadows() -> Iterator[Finding]:
     """Files beside the notebook that hide a library of the same name."""
     here = Path.cwd().resolve()
+    elsewhere = [entry for entry in sys.path if Path(entry).resolve() != here]
     for name in ("redis", "helpers", "langchain_core", "openai"):
-        spec = importlib.util.find_spec(name)
-        origin = Path(spec.origin).resolve() if spec is not None and spec.origin else None
-        if origin is not None and origin.parent == here:
-            yield (
-                "bad",
-                say("{file} here hides the library.", file=origin.name),
-                say("Rename {file}.", file=origin.name),
-            )
+        spec = PathFinder.find_spec(name, [str(here)])
+        origin = Path(spec.origin) if spec is not None and spec.origin else None
+        # A clone of the kit is the kit, whatever else is installed.
+        if origin and PathFinder.find_spec(name, elsewhere) and not origin.with_name("_doctor").exists():
+            file = origin.relative_to(here).parts[0]
+            yield "bad", say("{file} here hides the library.", file=file), say("Rename {file}.", file=file)
             return
     yield "good", say("No file here hides a library."), ""
 
@@ -212,8 +258,8 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
     from helpers._connecting.connection import URL_VARIABLE, connect
 
     client: Any = connect(endpoint)
-    times = []
-    for _ in range(_PINGS):
+    times: list[float] = []
+    while len(times) < _PINGS and sum(times) < _PING_SECONDS * 1000:
         started = time.perf_counter()
         client.ping()
         times.append((time.perf_counter() - started) * 1000)

@@ -4,6 +4,7 @@ English is written where it is said; the translations are in ``locales/LANGUAGE.
 """
 
 import locale
+import logging
 import os
 from functools import cache
 from pathlib import Path
@@ -59,7 +60,10 @@ def say(text: str, /, **values: Any) -> str:
         values: The values.
     """
     translated = catalog(language()).get(("", text)) or text
-    return translated.format(**values) if values else translated
+    try:
+        return translated.format(**values) if values else translated
+    except Exception:  # a broken translation may not take away what there is to say
+        return text.format(**values)
 
 
 @cache
@@ -70,7 +74,12 @@ def catalog(code: str) -> dict[tuple[str, str], str]:
         return {}
     import polib  # not needed in English
 
-    return {(entry.msgctxt or "", entry.msgid): entry.msgstr for entry in polib.pofile(str(path)) if entry.translated()}
+    try:
+        entries = polib.pofile(str(path))
+    except Exception as error:  # nor may a broken file
+        logging.getLogger(__name__).warning("The texts are English, since %s can't be read: %s", path, error)
+        return {}
+    return {(entry.msgctxt or "", entry.msgid): entry.msgstr for entry in entries if entry.translated()}
 
 
 def _known(wish: str) -> str | None:

@@ -1,5 +1,6 @@
 """A chat model without a network: it knows what its messages tell it, and says so."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -15,7 +16,8 @@ from helpers._localization.languages import LANGUAGES, SOURCE_LANGUAGE
 from helpers._localization.messages import catalog
 from helpers._localization.messages import language as spoken_language
 
-_NAME = r"[^\W\d_][\w'’\-]*"
+_NAME = r"[^\W\d_][\w'’\-]{0,60}"
+_READ = 1000  # characters of a message, from either end
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Language:
 
     The values here are English. Other languages have theirs in their catalog, under the context
     ``offline_model/`` and the field's name. The first six are read by a program: regular expressions, searched
-    for without regard to case, and words between spaces.
+    for without regard to case, and words between spaces. Each repetition in an expression has a bound, ``{0,60}`` in
+    place of ``*``, so that none takes more than linear time.
 
     Attributes:
         signs: What only this language has. The language with the most of them is answered in; English has none.
@@ -36,7 +39,7 @@ class Language:
     """
 
     signs: str = "(?!)"
-    introduces: str = r"\b(?:I['’]m|I am|my name is|my name['’]s|call me|this is)\s+({name})"
+    introduces: str = r"\b(?:I['’]m|I am|my name is|my name['’]s|call me|this is)\s{1,9}({name})"
     asks_name: str = "what(?:['’]s| is|s)? my name|(?:know|remember|tell me) my name|who am I"
     asks_previous: str = (
         "what (?:did|have) I (?:just )?(?:say|said|ask|asked)|my (?:last|previous) (?:message|question)"
@@ -79,7 +82,8 @@ class OfflineChatModel(BaseChatModel):
 
     It answers from the messages it is given and from nothing else: it tells the speaker's name if a
     message told it, what was said before, and how many messages there were, in the language of the
-    message it answers. Every answer begins with a mark that no real model was asked.
+    message it answers. Of a long message it reads the beginning and the end: a pasted text introduces nobody and
+    asks nothing, but who pastes it may, before or after. Every answer begins with a mark that no real model was asked.
     """
 
     @property
@@ -129,14 +133,16 @@ class OfflineChatModel(BaseChatModel):
             if run_manager:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
+            await asyncio.sleep(0)  # a long answer leaves the loop to others, as a real model does
 
 
 def _reply(messages: Sequence[BaseMessage]) -> str:
     said = [message.text.strip() for message in messages if isinstance(message, HumanMessage)]
-    language = _languages()[_language(said)]
-    latest = said[-1] if said else ""
+    read = [text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}" for text in said]
+    language = _languages()[_language(read)]
+    latest = read[-1] if read else ""
     if _matches(language.asks_name, latest):
-        name = next(filter(None, map(_name, reversed(said))), None)
+        name = next(filter(None, map(_name, reversed(read))), None)
         answer = language.knows.format(name=name) if name else language.knows_not
     elif name := _name(latest):
         answer = language.greets.format(name=name)

@@ -1,14 +1,21 @@
 """What `doctor` sees, and that it tells no secret."""
 
-import os
+import json
 import shutil
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
+import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from helpers import connect, doctor
 from helpers._doctor.checks import Check, Report
@@ -138,30 +145,92 @@ def test_a_server_that_would_delete_chats(client: redis.Redis, server: EmbeddedS
     assert "nobody asked it to forget" in str(report)
 
 
-def test_a_file_that_hides_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "redis.py").write_text("")
-    run = subprocess.run(
-        [sys.executable, "-c", "import helpers._doctor.checks as c; print(list(c._shadows()))"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
-        capture_output=True,
-        text=True,
+@pytest.mark.parametrize("hiding", ["redis.py", "helpers.py", "langchain_core/__init__.py"])
+def test_a_file_that_hides_a_library(tmp_path: Path, hiding: str) -> None:
+    (tmp_path / hiding).parent.mkdir(exist_ok=True)
+    (tmp_path / hiding).write_text("print('not the library')")
+    done = checkup(tmp_path, "-m", "helpers", "doctor", "redis://127.0.0.1:1")
+    name = hiding.partition("/")[0]
+    assert f"✗ Names         {name} here hides the library.\n                → Rename {name}." in done.stdout, (
+        done.stderr
     )
-    assert "redis.py here hides the library." in run.stdout, run.stderr
-    assert "Rename redis.py." in run.stdout
+    assert done.returncode == 1
+
+
+def checkup(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("command", [("-mhelpers", "doctor"), ("-Wignore", "-m", "helpers", "doctor"), ()])
+def test_the_doctor_is_reached_past_a_helpers_py_of_ones_own(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "helpers.py").write_text("print('not the library')")
+    if command:
+        done = checkup(tmp_path, *command, "redis://127.0.0.1:1")
+    else:
+        script = Path(sys.executable).with_name("chat-history-tutorials")
+        done = subprocess.run([script, "doctor", "redis://127.0.0.1:1"], cwd=tmp_path, capture_output=True, text=True)
+    assert "Rename helpers.py." in done.stdout, done.stderr
+    assert "not the library" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command", [("-m", "helpers"), ("-m", "helpers", "tidy"), ("-m", "helpers.py", "doctor"), ("helpers.py", "doctor")]
+)
+def test_a_helpers_py_of_ones_own_stays_ones_own(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "helpers.py").write_text("__path__ = ['.']\nprint(sorted(__import__('sys').modules))")
+    done = checkup(tmp_path, *command)
+    assert "'sys'" in done.stdout
+    assert "lazy_loader" not in done.stdout
+    assert "chat_history" not in done.stderr
+
+
+def test_a_clone_is_the_kit_whatever_else_is_installed(
+    tree: Path, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tree)
+    assert line(doctor(server.url), "Names").status == "good"
 
 
 def test_a_package_out_of_its_range(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "importlib.metadata.requires", lambda name: ["redis>=99", "not-there-at-all>=1", 'x; extra == "y"']
-    )
+    needed = ["redis>=99", "not-there-at-all>=1", 'x; extra == "y"', 'far-away; sys_platform == "none"']
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: needed)
     report = doctor(server.url)
     assert not report.ok
     text = str(report)
     assert "is outside of >=99" in text
     assert 'pip install "redis>=99"' in text
     assert "not-there-at-all is missing." in text
+    assert 'pip install "not-there-at-all>=1"' in text
     assert "extra" not in text
+    assert "far-away" not in text
+
+
+def test_extras_are_told_from_what_is_needed(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = [
+        "redis[hiredis]>=8",
+        'ipywidgets>=99; extra == "widgets"',
+        'not-there>=1; extra == "models"',
+        'redis>=99; extra == "models"',
+        "also-not-there>=1; sys_platform != 'none' and extra == 'cluster'",
+        'nor-this; extra == "dev"',
+    ]
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: needed)
+    report = doctor(server.url)
+    assert "ipywidgets 8." in str(report)
+    assert "is outside of >=99" in str(report)
+    assert 'pip install "ipywidgets>=99"' in str(report)
+    assert [check.name for check in report.checks if check.status == "bad"] == ["Packages"]
+    absent = next(check for check in report.checks if check.found.startswith("not installed"))
+    assert (absent.status, absent.found) == ("good", "not installed, and not always needed: models, cluster")
+    assert absent.advice == 'pip install "chat-history-tutorials[models,cluster]"'
+    assert "dev" not in str(report)
+
+
+def test_every_extra_that_a_reader_may_lack_is_looked_at() -> None:
+    from helpers._doctor.checks import _EXTRAS
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert set(_EXTRAS) == set(extras) - {"tutorials", "notebooks", "dev"}
 
 
 def test_another_python(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,6 +273,64 @@ def test_google_cloud(
     assert line(doctor(server.url), "Google Cloud").found == "an emulator at 127.0.0.1:1"
 
 
+@pytest.fixture
+def silence() -> Iterator[str]:
+    """Where whoever connects is never answered."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_what_never_answers_is_left_in_time(
+    silence: str, metadata_server: MetadataServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis and a model give up by themselves. What asks Google for a token would wait for minutes."""
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://{silence}/v1")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
+    monkeypatch.setattr(metadata_server, "on_token", lambda token: time.sleep(60))
+    monkeypatch.setattr("helpers._doctor.checks._LOOK_SECONDS", 6.0)
+    began = time.monotonic()
+    report = doctor(f"redis://{silence}")
+    assert time.monotonic() - began < 25  # 4, 4 and 6, and the loading of packages on a machine with much to do
+    assert "it did not answer within 3.5 seconds" in line(report, "Redis").found
+    assert "no answer (APITimeoutError)" in line(report, "Model").found
+    assert line(report, "Google Cloud") == Check(
+        "Google Cloud", "bad", "no answer within 6 s", "Check the network and the address, then look again."
+    )
+    assert line(report, "Disk").status == "good"
+
+
+def test_a_token_endpoint_that_never_answers(
+    silence: str, server: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    account = {"type": "service_account", "client_email": "me@my-project", "private_key": key.decode()}
+    (tmp_path / "account.json").write_text(json.dumps(account | {"token_uri": f"http://{silence}/token"}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "account.json"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
+    monkeypatch.setattr("helpers._doctor.checks._LOOK_SECONDS", 4.0)
+    assert line(doctor(server.url), "Google Cloud").found == "no answer within 4 s"
+
+
+def test_what_was_found_before_the_answers_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    replies = {b"PING": b"+PONG\r\n", b"SETINFO": b"+OK\r\n", b"\nINFO": b"$17\r\nredis_version:7.0\r\n"}
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while asked := self.request.recv(1 << 16):
+                self.request.sendall(b"".join(reply * asked.count(name) for name, reply in replies.items()))
+
+    monkeypatch.setattr("helpers._doctor.checks._REDIS_SECONDS", 3.0)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as muted:
+        threading.Thread(target=muted.serve_forever).start()
+        report = doctor(f"redis://127.0.0.1:{muted.server_address[1]}")
+        muted.shutdown()
+    place = report.checks.index(line(report, "Redis"))
+    assert line(report, "Redis").found.startswith("reachable, Redis 7.0, ")
+    assert (report.checks[place + 1].name, report.checks[place + 1].found) == ("", "no answer within 3 s")
+
+
 def test_room_on_the_disk(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("helpers._doctor.checks._SCARCE_BYTES", 1 << 60)
     assert line(doctor(server.url), "Disk").status == "warning"
@@ -213,9 +340,18 @@ def test_room_on_the_disk(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatc
 
 def test_it_shows_as_a_table(server: EmbeddedServer) -> None:
     page = doctor(server.url)._repr_html_()
+    assert page is not None
     assert "<caption" in page
     assert page.count("<tr>") == 8
     assert "Ready: all is well." in page
+
+
+@pytest.mark.parametrize("absent", ["jinja2", "markupsafe"])
+def test_without_the_extra_for_widgets_jupyter_shows_the_text(absent: str, tmp_path: Path) -> None:
+    code = f"import sys; sys.modules[{absent!r}] = None; import helpers; r = helpers.doctor('redis://127.0.0.1:1')"
+    show = "from IPython.core.formatters import DisplayFormatter; data, _ = DisplayFormatter().format(r)"
+    done = checkup(tmp_path, "-c", f"{code}; {show}; print(sorted(data)); print(data['text/plain'])")
+    assert done.stdout.startswith("['text/plain']\n✓ Python"), done.stderr
 
 
 @pytest.mark.parametrize("language", [code for code in LANGUAGES if code != "en"])

@@ -1,8 +1,9 @@
 """What the package says, in the reader's language; the first line of an error stays English."""
 
-import ast
 import locale
 import re
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -14,9 +15,11 @@ from helpers import connect, speak
 from helpers._localization import messages
 from helpers._localization.languages import LANGUAGES
 from helpers._localization.messages import say
+from helpers._models import offline
 from helpers._models.offline import OfflineChatModel
 from helpers.embedded import EmbeddedServer
 from tests.connecting.test_connection import failure
+from tools import project
 from tools.translating import spoken
 from tools.tutorials import catalog_path, notebook_path, tutorials
 
@@ -112,9 +115,14 @@ def _spoil(path: Path, text: str, **changes: object) -> None:
         (TEXT, {"msgstr": ""}, "not translated"),
         (TEXT, {"flags": ["fuzzy"]}, "marked fuzzy"),
         ("{id} is ready.", {"msgstr": "준비되었습니다."}, "placeholders"),
+        ("{gigabytes} GB free", {"msgstr": "{gigabytes:.1f}GB 남음"}, "placeholders"),
+        (TEXT, {"msgstr": "<b>없음</b>"}, "HTML tags"),
         (TEXT, {"msgid": "No instances any more."}, "obsolete"),
         ("offline_model/signs", {"msgstr": "["}, "no regular expression"),
         ("offline_model/introduces", {"msgstr": "저는 {name}"}, "0 groups, not 1"),
+        ("offline_model/asks_name", {"msgstr": "이름.*뭐"}, "a repetition without a bound, .*: "),
+        ("offline_model/asks_name", {"msgstr": r"이름[^*+]{2,}뭐"}, "a repetition without a bound, …{2,}: "),
+        ("offline_model/asks_name", {"msgstr": r"이름(?:\s|나)+뭐"}, "a repetition without a bound, )+: "),
         ("offline_model/greets", {"msgstr": "반갑습니다!"}, "placeholders"),
     ],
 )
@@ -140,13 +148,89 @@ def test_a_text_that_is_new_is_missing_and_one_that_went_is_dropped(
     assert [found for _, found in spoken.problems("ko")] == ["awaiting translation: not translated."]
 
 
+@pytest.fixture
+def spoken_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the French catalog that is spoken from, to be broken."""
+    copy = Path(shutil.copy(spoken.path_of("fr"), tmp_path))
+    monkeypatch.setattr(messages, "CATALOGS", tmp_path)
+    for cached in (messages.catalog, offline._languages):
+        cached.cache_clear()
+    yield copy
+    for cached in (messages.catalog, offline._languages):
+        cached.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda text: text.replace('msgstr "Aucune', 'msgstr ""Aucune').encode(),
+        lambda text: text.replace("\n#. helpers", "\n<<<<<<< HEAD\n#. helpers", 5).encode(),
+        lambda text: text.encode("latin-1", "replace"),
+        lambda text: text.encode("utf-16"),
+        lambda text: b"PK\x03\x04\x00",
+    ],
+    ids=["quotation mark", "conflict", "Latin-1", "UTF-16", "no catalog"],
+)
+def test_a_broken_catalog_takes_no_error_away(
+    spoken_catalog: Path, broken: Callable[[str], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    spoken_catalog.write_bytes(broken(spoken_catalog.read_text(encoding="utf-8")))
+    speak("fr")
+    for _ in range(2):
+        assert str(failure("redis://127.0.0.1:1")).endswith(
+            "Nothing listens there: check the port, and that the server or the tunnel to it is running."
+        )
+    assert OfflineChatModel().invoke("Je m’appelle Bob").text.startswith("[offline model]")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert str(spoken_catalog) in caplog.text
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+def test_what_windows_leaves_in_a_catalog_is_read(spoken_catalog: Path, mark: bytes) -> None:
+    spoken_catalog.write_bytes(mark + spoken_catalog.read_bytes().replace(b"\n", b"\r\n"))
+    speak("fr")
+    assert say(TEXT) == "Aucune instance."
+
+
+@pytest.mark.parametrize("broken", ["{}", "{other}", "{id", "{id:zz}", "{id.gone}", "{id!x}", "{0[1]}"])
+def test_a_broken_translation_takes_no_error_away(spoken_catalog: Path, broken: str) -> None:
+    _spoil(spoken_catalog, "{id} is ready.", msgstr=broken)
+    speak("fr")
+    assert say("{id} is ready.", id="kit") == "kit is ready."
+
+
 def test_every_text_that_is_said_is_a_literal() -> None:
     """What is put together at run time could not be found for the catalogs."""
-    package = Path(spoken.__file__).parent.parent / "helpers"
-    for path in package.rglob("*.py"):
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "words":
-                assert isinstance(call.args[0], ast.Constant), f"{path}, line {call.lineno}"
+    assert list(spoken.composed()) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "fine"),
+    [
+        ("say('No {what}.', what=what)", True),
+        ("messages.say('No instances.')", True),
+        ("say(_LINE)", True),
+        ("say(self._advice)", True),
+        ("say(next((text for pattern, text in _ADVICE if pattern), _FALLBACK))", True),
+        ("words('a' 'b')", True),
+        ("say(f'No {what}.')", False),
+        ("messages.say(f'No {what}.')", False),
+        ("say('No ' + what)", False),
+        ("say('No %s.' % what)", False),
+        ("say('No {}.'.format(what))", False),
+        ("say('one' if what else 'none')", False),
+        ("say(' '.join(what))", False),
+        ("words(what)", False),
+        ("words(f'{what}')", False),
+    ],
+)
+def test_a_text_that_is_put_together_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, fine: bool
+) -> None:
+    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers/lines.py").write_text(f"print(1)\nx = {call}\n", encoding="utf-8")
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    assert list(spoken.composed()) == ([] if fine else [(tmp_path / "helpers/lines.py", 2)])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

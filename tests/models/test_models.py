@@ -1,6 +1,8 @@
 """The offline model, and the way to a real one."""
 
 import asyncio
+import re
+import time
 from collections.abc import Iterator
 
 import openai
@@ -10,8 +12,10 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_openai import ChatOpenAI
 
 from helpers import chat_model, speak
+from helpers._models import offline
 from helpers._models.offline import OfflineChatModel
 from tests.support.openai_server import OpenAIServer, openai_server
+from tools.translating import spoken
 
 STAND_IN = {
     "en": "[offline model]",
@@ -19,6 +23,8 @@ STAND_IN = {
     "zh": "[离线模型]",
     "fr": "[modèle hors ligne]",
     "es": "[modelo sin conexión]",
+    "ja": "[オフラインモデル]",
+    "pt": "[modelo offline]",
 }
 INTRODUCTIONS = {
     "en": ["Hi! I'm Bob.", "My name is Bob", "call me Bob, please", "Hello, I am Bob!", "I’m Bob"],
@@ -26,6 +32,8 @@ INTRODUCTIONS = {
     "zh": ["你好！我叫 Bob。", "我是Bob", "我的名字是 Bob，你好", "叫我Bob吧", "我叫 Bob，你叫什么名字？"],
     "fr": ["Bonjour ! Je m'appelle Bob.", "Je m’appelle Bob", "Salut, moi c'est Bob", "mon nom est Bob", "Je suis Bob.", "Appelez-moi Bob."],
     "es": ["¡Hola! Me llamo Bob.", "soy Bob", "Mi nombre es Bob", "Mi nombre: Bob", "Puedes llamarme Bob", "Me dicen Bob."],
+    "ja": ["こんにちは！私の名前はBobです。", "私はBobです", "Bobと申します。", "はじめまして。Bobです。", "名前はBobです、よろしく", "僕はBobだよ", "こんにちは、Bobといいます。"],
+    "pt": ["Oi! Meu nome é Bob.", "Eu me chamo Bob", "Sou o Bob, prazer!", "Pode me chamar de Bob", "Olá, aqui é o Bob!", "Me chamo Bob."],
 }  # fmt: skip
 QUESTIONS = {
     "en": ["What's my name?", "whats my name", "Do you know my name?", "Who am I?"],
@@ -56,6 +64,25 @@ QUESTIONS = {
         "Dime mi nombre",
         "¿Y mi nombre?",
         "¿Quién soy?",
+    ],
+    "ja": [
+        "私の名前は何ですか？",
+        "私の名前を覚えていますか？",
+        "私の名前は？",
+        "名前を覚えてる？",
+        "私は誰ですか？",
+        "僕の名前、わかる？",
+        "私の名前を教えてください。",
+    ],
+    "pt": [
+        "Qual é o meu nome?",
+        "Como eu me chamo?",
+        "Você sabe o meu nome?",
+        "Você se lembra do meu nome?",
+        "Quem sou eu?",
+        "Qual era mesmo o meu nome?",
+        "E o meu nome?",
+        "Me diga o meu nome.",
     ],
 }
 PAIRS = [(language, question) for language, questions in QUESTIONS.items() for question in questions]
@@ -168,6 +195,97 @@ def test_it_recalls_and_counts(model: OfflineChatModel) -> None:
 )
 def test_it_recalls_and_counts_in_spanish(model: OfflineChatModel, question: str, answer: str) -> None:
     assert answer in model.invoke([HumanMessage("Llueve."), HumanMessage(question)]).text
+
+
+# --- pasted texts -------------------------------------------------------------------------------
+
+PASTED = 100_000  # characters
+LANGUAGES = offline._languages()
+PATTERNS = [
+    (code, field) for code in LANGUAGES for field in ("signs", "introduces", "asks_name", "asks_previous", "asks_count")
+]
+
+
+def pieces(pattern: str) -> list[str]:
+    """The words that a regular expression is made of."""
+    pattern = re.sub(r"\(\?[a-z-]*[:=!<]*", "(", pattern)
+    pattern = re.sub(r"\[\^[^\]]*\]", "|", pattern)
+    pattern = re.sub(r"\[(\\.|[^\]])[^\]]*\]", r"\1", pattern)
+    pattern = re.sub(r"\\[a-zA-Z]|\{[^}]*\}|[?^$]", "|", pattern)
+    return sorted({piece for piece in re.split(r"[()|*+.\\]+", pattern) if piece.strip()})
+
+
+def repeated(text: str) -> str:
+    return (text * (PASTED // len(text) + 1))[:PASTED]
+
+
+def adversarial(pattern: str) -> Iterator[str]:
+    """Texts that begin to match everywhere, or whose first match has to be looked for to the end."""
+    words = pieces(pattern)
+    for word in [*words, ".", "。", "-", " ", "\n"]:
+        yield repeated(word)
+        yield repeated(f"{word} ")
+    for separator in ("", " ", ".", "-", "a"):
+        yield repeated(separator.join(words) + "…")
+    for word in words:
+        yield word + repeated(" ")
+        yield word + repeated("-a")
+
+
+@pytest.mark.parametrize(("code", "field"), PATTERNS)
+def test_no_pattern_takes_more_than_linear_time(code: str, field: str) -> None:
+    pattern = getattr(LANGUAGES[code], field).replace("{name}", offline._NAME)
+    assert spoken._pattern_trouble(field, getattr(LANGUAGES[code], field)) is None
+    for text in adversarial(pattern):
+        began = time.thread_time()  # of this thread alone, whatever else the machine has to do
+        for _ in re.finditer(pattern, text, re.IGNORECASE):
+            pass
+        assert time.thread_time() - began < 1, text[:20]  # a tenth of it, and minutes where it is quadratic
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_pasted_text_is_answered_at_once(model: OfflineChatModel, code: str) -> None:
+    for field in ("introduces", "asks_name", "asks_previous", "asks_count"):
+        for word in pieces(getattr(LANGUAGES[code], field)):
+            began = time.thread_time()
+            model.invoke([HumanMessage(repeated(word)), HumanMessage(repeated(f"{word} "))])
+            assert time.thread_time() - began < 0.2, word
+
+
+@pytest.mark.parametrize("language", INTRODUCTIONS)
+def test_who_pastes_a_text_may_say_something_before_or_after(model: OfflineChatModel, language: str) -> None:
+    text = repeated("0123456789\n")
+    question = QUESTIONS[language][0]
+    for introduction in INTRODUCTIONS[language]:
+        for said in (f"{introduction}\n{text}", f"{text}\n{introduction}"):
+            assert "Bob" in model.invoke([HumanMessage(said), HumanMessage(question)]).text
+        assert "Bob" not in model.invoke([HumanMessage(f"{text}\n{introduction}\n{text}"), HumanMessage(question)]).text
+        assert "Bob" in model.invoke([HumanMessage(introduction), HumanMessage(f"{text}\n{question}")]).text
+
+
+def test_what_was_pasted_is_quoted_whole(model: OfflineChatModel) -> None:
+    text = repeated("0123456789\n").strip()
+    assert f"“{text}”" in model.invoke([HumanMessage(text), HumanMessage("What did I just say?")]).text
+
+
+async def test_a_long_answer_leaves_the_event_loop_to_others(model: OfflineChatModel) -> None:
+    turns, streaming = 0, True
+
+    async def other() -> None:
+        nonlocal turns
+        while streaming:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(other())
+    said = [HumanMessage(repeated("word ")), HumanMessage("What did I just say?")]
+    pieces = [piece async for piece in model.astream(said)]
+    streaming = False
+    await waiting
+    assert turns > len(pieces) * 0.9 > 10_000
+
+
+# --- and otherwise ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["I am from Los Angeles", "How far is El Paso?"])

@@ -19,10 +19,10 @@ from tools import building, project
 from tools import tutorials as kit
 from tools.__main__ import main
 from tools.checking.check import check
-from tools.checking.structure import code_difference, markdown_differences, slugs
 from tools.checking.wording import glossary_differences, left_in_english
 from tools.translating import spoken
 from tools.translating.catalogs import AWAITING, MARKER, MARKER_KEY, SourceError, Term, read_source
+from tools.translating.structure import code_difference, markdown_differences, slugs
 from tools.tutorials import LANGUAGES, notebook_path, tutorials
 
 Spoil = Callable[[Path], object]
@@ -202,6 +202,20 @@ def translated(context: str, old: str, new: str, message: str) -> tuple[Spoil, s
     return edit_catalog("ko", context, replace(old, new)), rf"ko/{tutorial}, cell '{cell_id}' {PO}: {message}"
 
 
+def added(english: str, translation: str, message: str) -> tuple[Spoil, str]:
+    """A line more in a cell whose words are translated, and what check has to say of its translation."""
+
+    def spoil(tree: Path) -> None:
+        edit_source('print("messages:"', f'{english}\nprint("messages:"')(tree)
+
+        def change(catalog: polib.POFile, entry: polib.POEntry) -> None:
+            entry.msgid, entry.msgstr = f"{english}\n{entry.msgid}", f"{translation}\n{entry.msgstr}"
+
+        edit_catalog("ko", f"{R}/length", change)(tree)
+
+    return spoil, rf"ko/01_redis, cell 'length' {PO}: {message}"
+
+
 DRIFT: dict[str, tuple[Spoil, str]] = {
     # Entries
     "an entry missing": (
@@ -256,7 +270,57 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
     "a form field": translated(
         f"{R}/form", '# @param {type:"string"}', '# @param {type:"number"}', r"the form fields \(# @param"
     ),
+    # What is code in a cell whose words are translated
+    "a keyword argument's text": translated(
+        f"{M}/create", '"STANDARD_HA" if', '"BASIC" if', "the code differs .*'BASIC', and not 'STANDARD_HA'"
+    ),
+    "a form's value": translated(f"{M}/instance-form", '"us-central1"', '"asia-northeast3"', "the code differs"),
+    "a form's blank value": translated(
+        f"{R}/form", 'ENDPOINT = ""', 'ENDPOINT = "redis://x"', "the code differs .*'redis://x'"
+    ),
+    "another language's code": translated(f"{R}/language", '"ko"', '"ja"', "the code differs .*'ja', and not 'en'"),
+    "the format of a number": translated(
+        f"{R}/latency", ":.2f", ":.3f", r"the placeholders .*:\.3f}; in English .*:\.2f"
+    ),
+    "a shell line of such a cell": added(
+        "!echo one two", "!echo one three", r"the code differs .*'echo one three', and not 'echo one two'"
+    ),
+    "a magic of such a cell": added("%env A=one two", "%env A=one three", "the code differs"),
+    "the arguments of a program": added(
+        'subprocess.run("echo one two")', 'subprocess.run("echo one three")', "the code differs"
+    ),
+    "a keyword argument that reads like words": added(
+        'print("a", end="the end.")', 'print("a", end="끝 입니다.")', "the code differs"
+    ),
+    "a key of a dictionary": added('x = {"the key": 1}["the key"]', 'x = {"열쇠 a": 1}["열쇠 a"]', "the code differs"),
+    "a format of format()": added(
+        'print("one {:.2f}".format(1))',
+        'print("하나 {:.3f}".format(1))',
+        r"the placeholders .*{:\.3f}; in English {:\.2f}",
+    ),
+    "a format with a percent sign": added(
+        'print("one %.2f" % 1)', 'print("하나 %.3f" % 1)', r"the formats of a text differ: %\.3f; in English %\.2f"
+    ),
+    "raw HTML in a text": added(
+        'print("one")', 'print("<img src=x>")', "the HTML tags of a text differ: .* has besides <img src=x>"
+    ),
+    "raw HTML in a form's text": translated(
+        f"{M}/delete-instance", "# @markdown ", "# @markdown <b>", "the HTML tags differ: .* has besides <b>"
+    ),
+    "a text of a form lost": translated(f"{M}/delete-instance", "# @markdown ", "# ", "the texts of the form"),
     # Markdown
+    "raw HTML": translated(
+        f"{R}/cleanup",
+        "`clear`",
+        '<span onclick="x">`clear`</span>',
+        "the HTML tags differ: .* has besides </span>, <span",
+    ),
+    "a block of raw HTML": translated(
+        f"{R}/cleanup",
+        "## ",
+        "<script src=x>\n</script>\n\n## ",
+        "the HTML tags differ: .* has besides </script>, <script",
+    ),
     "a heading's level": translated(
         f"{M}/history", "### Mem", "#### Mem", "the headings differ: h2, h4; in English h2, h3"
     ),
@@ -322,6 +386,10 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
     "no glossary": (
         lambda tree: (tree / "notebooks/locales/ko.glossary.tsv").unlink(),
         r"ko \(notebooks/locales/ko.glossary.tsv\): there is no glossary",
+    ),
+    "a text of the package that is put together": (
+        edit_file("helpers/environment.py", "", '\nsay(f"{Platform}")\n'),
+        r"^helpers/environment.py:\d+: a text that is put together at run time can't be translated",
     ),
     # Links
     "a link to no file": (
@@ -441,6 +509,124 @@ def test_check_names_the_place_of_each_kind_of_drift(tree: Path, localize: Run, 
         status, printed = localize(*arguments)
         assert re.search(message, printed, re.MULTILINE), printed
         assert status == 1
+
+
+# --- broken files -------------------------------------------------------------------------------
+
+TUTORIALS, SPOKEN = "notebooks/locales/ko.po", "helpers/_localization/locales/ko.po"
+
+
+def lost_quote(text: str) -> tuple[str, int]:
+    """A translation without its first quotation mark: of several lines if there is one, which begins with a heading."""
+    lines = text.split("\n")
+    several = [at for at, line in enumerate(lines) if at > 20 and lines[at - 1] == 'msgstr ""' and line]
+    at = several[0] if several else next(at for at, line in enumerate(lines) if re.match('msgstr ".', line))
+    lines[at] = lines[at].replace('"', "", 1)
+    return "\n".join(lines), at + 1
+
+
+def unended(text: str) -> tuple[str, int]:
+    """A translation of one line without its last quotation mark."""
+    lines = text.split("\n")
+    at = next(at for at in range(40, len(lines)) if re.match('msgstr ".', lines[at]))
+    lines[at] = lines[at][:-1]
+    return "\n".join(lines), at + 1
+
+
+def conflict(text: str) -> tuple[str, int]:
+    at = text.index("\nmsgctxt", 5000) + 1
+    return f"{text[:at]}<<<<<<< HEAD\n{text[at:]}", text[:at].count("\n") + 1
+
+
+def twice(text: str) -> tuple[str, int]:
+    at = text.index("\n\n", 5000) + 2
+    entry = text[at : text.index("\n\n", at)]
+    return f"{text}\n{entry}\n", text.count("\n") + 2
+
+
+def no_msgid(text: str) -> tuple[str, int]:
+    lines = text.split("\n")
+    at = next(at for at in range(40, len(lines)) if lines[at].startswith("msgid") and lines[at] != 'msgid ""')
+    return "\n".join([*lines[:at], *lines[at + 1 :]]), at + 1
+
+
+def stray_separator(text: str) -> tuple[str, int]:
+    at = text.index('\nmsgstr "', 5000) + len('\nmsgstr "')
+    return f"{text[:at]}\u2028{text[at:]}", text[:at].count("\n") + 1
+
+
+BREAKS: dict[str, tuple[Callable[[str], tuple[str, int]], str]] = {
+    "a lost quotation mark": (lost_quote, "not a line of a catalog; is a quotation mark lost"),
+    "a quotation mark lost at the end": (unended, "not a line of a catalog; is a quotation mark lost"),
+    "a conflict mark": (conflict, "a conflict mark of Git's"),
+    "an entry twice": (twice, r"an entry that is on line \d+ already"),
+    "an entry without its English": (no_msgid, "out of its place"),
+    "a separator of lines in a text": (stray_separator, "not a line of a catalog; .* a strange sign"),
+}
+
+
+@pytest.mark.parametrize("name", [TUTORIALS, SPOKEN], ids=["tutorials", "package"])
+@pytest.mark.parametrize("kind", BREAKS)
+def test_a_broken_catalog_is_named_with_its_line(tree: Path, localize: Run, name: str, kind: str) -> None:
+    break_, message = BREAKS[kind]
+    broken, line = break_((tree / name).read_text(encoding="utf-8"))
+    (tree / name).write_text(broken, encoding="utf-8")
+    status, printed = localize("check")
+    assert status == 1
+    assert re.fullmatch(rf"{name}:{line}: {message}.*\n1 problem\(s\) in 2 languages\.\n", printed), printed
+
+
+@pytest.mark.parametrize("name", [TUTORIALS, SPOKEN, "notebooks/locales/ko.glossary.tsv"])
+@pytest.mark.parametrize("encoding", ["cp949", "utf-16"])
+def test_another_encoding_is_named_with_its_line(tree: Path, localize: Run, name: str, encoding: str) -> None:
+    text = (tree / name).read_text(encoding="utf-8")
+    (tree / name).write_bytes(text.encode(encoding, "replace"))
+    line = 1 if encoding == "utf-16" else next(n for n, one in enumerate(text.split("\n"), 1) if not one.isascii())
+    status, printed = localize("check")
+    assert status == 1
+    assert printed.startswith(f"{name}:{line}: not UTF-8; "), printed
+
+
+@pytest.mark.parametrize("command", [("extract",), ("build",), ("status",), ("diff", "ko")])
+@pytest.mark.parametrize("name", [TUTORIALS, SPOKEN], ids=["tutorials", "package"])
+def test_other_commands_name_it_too_and_change_nothing(
+    tree: Path, localize: Run, command: tuple[str, ...], name: str
+) -> None:
+    broken, line = conflict((tree / name).read_text(encoding="utf-8"))
+    (tree / name).write_text(broken, encoding="utf-8")
+    before = snapshot(tree)
+    assert localize(*command) == (
+        1,
+        f"{name}:{line}: a conflict mark of Git's; choose a version and remove the marks.\n",
+    )
+    assert snapshot(tree) == before
+
+
+@pytest.mark.parametrize("name", [TUTORIALS, SPOKEN], ids=["tutorials", "package"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda content: b"\xef\xbb\xbf" + content, "the file begins with a byte order mark"),
+        (lambda content: content.replace(b"\n", b"\r\n"), "lines end as on Windows (CRLF)"),
+    ],
+    ids=["byte order mark", "CRLF"],
+)
+def test_what_windows_leaves_in_a_catalog_is_named_and_mended(
+    tree: Path, localize: Run, name: str, change: Callable[[bytes], bytes], said: str
+) -> None:
+    before = (tree / name).read_bytes()
+    (tree / name).write_bytes(change(before))
+    status, printed = localize("check")
+    assert status == 1
+    assert f"{name}:1: {said}; run python -m tools extract.\n" in printed
+    assert localize("extract")[0] == 0
+    assert (tree / name).read_bytes() == before
+
+
+def test_a_notebook_that_is_no_json_any_more_is_named(tree: Path, localize: Run) -> None:
+    path = notebook_path("ko", R)
+    path.write_bytes(path.read_text(encoding="utf-8").encode("utf-16"))
+    assert "ko/01_redis (notebooks/ko/01_redis.ipynb): there is no notebook" in localize("check")[1]
 
 
 # --- awaiting translation -----------------------------------------------------------------------
@@ -694,6 +880,55 @@ def test_a_faulty_source_is_refused(tree: Path, localize: Run, source: str, mess
         ("!pip list", "!pip freeze", False, False),
         ("%pip install a", "%pip install b", False, False),
         ("await a()", "a()", False, False),
+        # Words, in a cell whose words are translated
+        ("GREETING = 'Hi! I am Bob.'", "GREETING = '안녕하세요!'", True, True),
+        ("say('Hi!')", "say('Salut !')", True, True),
+        ("print('stored')", "print('저장')", True, True),
+        ("assert x, 'gone'", "assert x, '없음'", True, True),
+        ("f([f'answer {n}'])", "f([f'답변 {n}'])", True, True),
+        ("ask({'messages': [('human', 'Hi! I am Bob.')]})", "ask({'messages': [('human', '안녕!')]})", True, True),
+        ("Button(description='Go')", "Button(description='시작')", True, True),
+        ("agent(system_prompt='Be brief')", "agent(system_prompt='짧게')", True, True),
+        ("def f():\n    'Look up the weather.'", "def f():\n    '날씨를 찾는다.'", True, True),
+        ("ID = 'chat-en'", "ID = 'chat-zh'", True, True),
+        ("speak(language='en')", "speak(language='pt-BR')", True, True),
+        ("print('%d of %s' % (a, b))", "print('%d / %s' % (a, b))", True, True),
+        # and what is none
+        ("ID = 'chat-en'", "ID = 'chat-xx'", True, False),
+        ("ID = 'chat'", "ID = 'plaudern'", True, False),
+        ("ask({'messages': [('human', 'Hi!')]})", "ask({'messages': [('사람', 'Hi!')]})", True, False),
+        ("ask({'messages': ['Hi!']})", "ask({'the messages': ['Hi!']})", True, False),
+        ("d['a key'] = 1", "d['열쇠 a'] = 1", True, False),
+        ("open('a', mode='r')", "open('a', mode='w')", True, False),
+        ("print('a', sep=', ')", "print('a', sep='; ')", True, False),
+        ("f(x=['a b'])", "f(x=['b a'])", True, False),
+        ("f(x=f'a b {c}')", "f(x=f'b a {c}')", True, False),
+        ("f(x='a' if b else 'c')", "f(x='d' if b else 'c')", True, False),
+        ("def f(x='a b'): ...", "def f(x='b a'): ...", True, False),
+        ("def f(x: 'a b'): ...", "def f(x: 'b a'): ...", True, False),
+        ("os.getenv('A B')", "os.getenv('B A')", True, False),
+        ("client.execute_command('GET a')", "client.execute_command('DEL a')", True, False),
+        ("!pip list", "!pip freeze", True, False),
+        ("!echo en", "!echo ko", True, False),
+        ("files = !ls -l", "files = !ls -a", True, False),
+        ("%pip install a b", "%pip install b a", True, False),
+        ("%%bash\necho one two", "%%bash\necho two one", True, False),
+        ("print('a b')\n%matplotlib inline", "print('b a')", True, False),
+        ("print('{a!r} b'.format(a=1))", "print('{a} b'.format(a=1))", True, False),
+        ("print('%d of %s' % (a, b))", "print('%s of %d' % (a, b))", True, False),
+        ("print('one')", "print(1)", True, False),
+        ("print('one')", "print(f'{secret}')", True, False),
+        ("print('one')", "print('one', 'two')", True, False),
+        ("x = 1", "x = True", True, False),
+        ("x = a + b", "x = a - b", True, False),
+        ("show('Hi <b>you</b>!')", "show('<b>안녕</b>')", True, True),
+        ("show('Hi <b>you</b>!')", "show('<b onclick=x>안녕</b>')", True, False),
+        ("show('Hi you!')", "show('안녕 <!-- -->')", True, False),
+        ("# @title One\nx = 1", "# @title 하나\nx = 1", False, True),
+        ("# @markdown `one` [two](a.md)", "# @markdown [둘](a.md) `one`", False, True),
+        ("# @markdown one", "# @markdown <script>하나</script>", False, False),
+        ("# @markdown [two](a.md)", "# @markdown [둘](b.md)", False, False),
+        ("# one", "# @markdown 하나", False, False),
     ],
 )
 def test_code_is_compared_by_its_syntax_tree(source: str, translation: str, strings: bool, same: bool) -> None:
@@ -715,6 +950,8 @@ def test_a_difference_of_code_names_its_line() -> None:
         ("```shell\nls  # all\n```", "```shell\nls  # tout\n```"),
         ("- a\n- b\n", "* a\n* b\n"),
         ("Setext\n======\n", "# 제목\n"),
+        ("a<br>b <img alt='one'>", "가<br>나 <img  alt='하나'>"),
+        ("<details><summary>more</summary>\n\nx\n\n</details>", "<details><summary>더</summary>\n\nx\n\n</details>"),
     ],
 )
 def test_markdown_that_says_the_same_in_another_way_passes(source: str, translation: str) -> None:

@@ -18,6 +18,14 @@ from tests.tools.test_localize import cell, edit_notebook
 from tools.tutorials import LANGUAGES, neutral_environment, tutorials
 
 MAKE = shutil.which("make") or "make"
+PATIENCE = 120.0
+"""Seconds until a process is given up: on a machine with much to do, starting and ending take their time."""
+
+
+def default_interrupt() -> None:
+    """In a new process, before its program: take SIGINT as a terminal's programs do. A job that a shell runs in the
+    background inherits one that is ignored, and so would the run under test."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(tree: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -101,16 +109,17 @@ def test_an_interrupted_run_leaves_nothing_behind(tree: Path, number: signal.Sig
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=default_interrupt,
     )
-    assert eventually(lambda: any("ipykernel" in command(p) for p in kernels_and_servers(process.pid)))
+    assert eventually(lambda: any("ipykernel" in command(p) for p in kernels_and_servers(process.pid)), PATIENCE)
     time.sleep(seconds)
     left = kernels_and_servers(process.pid)
     assert left
     process.send_signal(number)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, output
     assert output == "Interrupted: kernels and server have been stopped.\n"
-    _, alive = psutil.wait_procs(left, timeout=10)
+    _, alive = psutil.wait_procs(left, timeout=PATIENCE)
     assert alive == []
 
 
@@ -124,14 +133,14 @@ def test_a_run_whose_reader_went_away_ends(tree: Path) -> None:
     )
     assert process.stdout is not None
     process.stdout.close()  # as `make run | head` does
-    assert eventually(lambda: bool(kernels_and_servers(process.pid)))
+    assert eventually(lambda: bool(kernels_and_servers(process.pid)), PATIENCE)
     left = kernels_and_servers(process.pid)
     try:
-        assert process.wait(timeout=60) == 1
+        assert process.wait(timeout=PATIENCE) == 1
     finally:
         process.kill()
         process.wait()
-    _, alive = psutil.wait_procs(left, timeout=10)
+    _, alive = psutil.wait_procs(left, timeout=PATIENCE)
     assert alive == []
 
 
@@ -150,13 +159,13 @@ def test_jupyterlab_has_a_server_that_outlives_kernels(tree: Path) -> None:
     assert found, line
     url = found[0]
     assert answers(url)
-    assert eventually(lambda: len(family(process.pid)) >= 2)
+    assert eventually(lambda: len(family(process.pid)) >= 2, PATIENCE)
     lab = next(p for p in family(process.pid) if p.cmdline()[1:3] == ["-m", "jupyterlab"])
     assert lab.environ()["REDIS_URL"] == url
     left = family(process.pid)
     process.terminate()
-    process.communicate(timeout=30)
-    _, alive = psutil.wait_procs(left, timeout=10)
+    process.communicate(timeout=PATIENCE)
+    _, alive = psutil.wait_procs(left, timeout=PATIENCE)
     assert alive == []
     assert not answers(url)
 

@@ -4,6 +4,7 @@ import asyncio
 import html
 import json
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from helpers._localization.languages import LANGUAGES
 from helpers._localization.messages import speak
 from helpers._models.choice import chat_model
 from helpers.emulator import Emulator
+from helpers.emulator.servers.instances import EmulatedInstance
 from helpers.memorystore import create_instance
 from helpers.sessions import export_sessions
 from helpers.widgets import ChatPanel, InstancePicker, SessionExplorer, live
@@ -604,7 +606,14 @@ async def test_an_instance_is_picked(emulator: Emulator) -> None:
     picker.close()
 
 
-async def test_one_is_created_and_deleted_with_progress(emulator: Emulator) -> None:
+async def test_one_is_created_and_deleted_with_progress(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, start = threading.Event(), EmulatedInstance.start
+
+    async def start_once_it_was_seen(instance: EmulatedInstance) -> None:
+        await asyncio.to_thread(seen.wait, 60)
+        await start(instance)
+
+    monkeypatch.setattr(EmulatedInstance, "start", start_once_it_was_seen)
     picker = InstancePicker("practice")
     assert "No instances." in show(picker)["text/html"]
     assert named(picker, "Create").disabled
@@ -613,9 +622,10 @@ async def test_one_is_created_and_deleted_with_progress(emulator: Emulator) -> N
     assert "BASIC tier, 1 GB" in live_text(picker)
     assert "costs nothing" in live_text(picker)
     named(picker, "Create").click()
-    await eventually(lambda: re.search(r"Creating fresh: \d s", live_text(picker)))
-    assert "CREATING" in live_text(picker)
-    await eventually(lambda: "fresh is ready." in live_text(picker))
+    await eventually(lambda: re.search(r"Creating fresh: \d+ s", live_text(picker)), seconds=60)
+    await eventually(lambda: "CREATING" in live_text(picker), seconds=60)
+    seen.set()
+    await eventually(lambda: "fresh is ready." in live_text(picker), seconds=60)
     assert [one.id for one in picker.instances] == ["fresh"]
     delete = named(picker, "Delete")
     assert delete.disabled
@@ -624,7 +634,7 @@ async def test_one_is_created_and_deleted_with_progress(emulator: Emulator) -> N
     named(picker, "Delete", ipywidgets.Text).value = "fresh"
     assert not delete.disabled
     delete.click()
-    await eventually(lambda: "fresh is deleted." in live_text(picker))
+    await eventually(lambda: "fresh is deleted." in live_text(picker), seconds=60)
     assert list(picker.instances) == []
     picker.close()
 

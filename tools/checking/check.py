@@ -11,12 +11,11 @@ from nbformat import NotebookNode
 
 from tools.building import localized, read_built, readme, serialized, with_outputs_of
 from tools.checking.linking import broken_links, pages
-from tools.checking.structure import Difference, code_difference, markdown_differences
 from tools.checking.wording import glossary_differences, left_in_english
 from tools.project import root
 from tools.running.execution import code_cells, tags
 from tools.status import overview, overview_path
-from tools.translating import spoken
+from tools.translating import po, spoken
 from tools.translating.catalogs import (
     MARKER_KEY,
     TRANSLATE,
@@ -29,6 +28,7 @@ from tools.translating.catalogs import (
     source_line,
     translation_line,
 )
+from tools.translating.structure import Difference, code_difference, markdown_differences
 from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, notebook_path, tutorials
 
 _MACHINE = re.compile(r"/(?:home|Users)/\w|/root/|(?<![A-Za-z])[A-Z]:\\|site-packages|(?:127\.0\.0\.1|localhost):\d")
@@ -53,13 +53,18 @@ class Problem:
 
 def check(languages: Sequence[str] | None = None) -> list[Problem]:
     """Everything that is wrong, what awaits translation included."""
-    found: list[Problem] = []
+    if found := list(broken_files()):
+        return found  # whatever else there is to say is read from these
     for language in languages or LANGUAGES:
         if language != ENGLISH:
             found.extend(_catalog_problems(language))
             found.extend(_spoken_problems(language))
         for tutorial in tutorials():
             found.extend(_notebook_problems(language, tutorial))
+    for path, line in spoken.composed():
+        found.append(
+            Problem("", "a text that is put together at run time can't be translated; use fields.", path, line)
+        )
     found.extend(_page_problems())
     return found
 
@@ -67,11 +72,28 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
 # --- catalogs ---------------------------------------------------------------------------------
 
 
+def broken_files() -> Iterator[Problem]:
+    """The first thing in each translator's file that keeps it from being read."""
+    for language in filter(ENGLISH.__ne__, LANGUAGES):
+        for path, read in (
+            (catalog_path(language), po.read),
+            (spoken.path_of(language), po.read),
+            (glossary_path(language), po.read_text),
+        ):
+            try:
+                if path.exists():
+                    read(path)
+            except po.CatalogError as error:
+                yield Problem("", error.text, path, error.line)
+
+
 def _catalog_problems(language: str) -> Iterator[Problem]:
     path = catalog_path(language)
     if not path.exists():
         yield Problem(language, f"there is no catalog; run python -m tools new {language}.", path)
         return
+    for line, trouble in po.untidy(path):
+        yield Problem("", trouble, path, line)
     catalog = read_catalog(language)
     for message in messages():
         entry = catalog.get(message.key)
@@ -86,7 +108,7 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
                 for difference in _differences(language, cell, entry.msgstr):
                     yield _entry_problem(language, entry, difference.text, difference.line)
     known = {message.key for message in messages()}
-    for entry in polib.pofile(str(path)):
+    for entry in po.read(path):
         if entry.obsolete or entry.msgctxt not in known:
             yield _entry_problem(
                 language,
@@ -98,9 +120,12 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
 
 def _spoken_problems(language: str) -> Iterator[Problem]:
     """What is wrong with the catalog of what the package says."""
+    path = spoken.path_of(language)
+    for line, trouble in po.untidy(path) if path.exists() else ():
+        yield Problem("", trouble, path, line)
     for text, trouble in spoken.problems(language):
         awaiting = trouble.startswith(spoken.AWAITING)
-        yield Problem(f"{language}/helpers, {text!r}", trouble, spoken.path_of(language), awaiting=awaiting)
+        yield Problem(f"{language}/helpers, {text!r}", trouble, path, awaiting=awaiting)
 
 
 def _where(language: str, key: str) -> str:
@@ -142,7 +167,8 @@ def _state_problem(language: str, entry: polib.POEntry, english: str) -> Problem
 
 def _differences(language: str, cell: NotebookNode, translation: str) -> Iterator[Difference]:
     if cell.cell_type == "code":
-        if difference := code_difference(cell.source, translation, strings=TRANSLATE in tags(cell)):
+        strings = TRANSLATE in tags(cell)
+        if difference := code_difference(cell.source, translation, strings=strings, language=language):
             yield difference
     else:
         yield from markdown_differences(cell.source, translation, language)

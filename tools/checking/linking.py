@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 import nbformat
 
-from tools.checking.structure import Structure, slugs, structure
 from tools.project import repository, root
+from tools.translating.structure import Structure, slugs, structure
 
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from tools.checking.structure import Difference, structure
 from tools.running.execution import tags
 from tools.translating.catalogs import TRANSLATE, Term, comments, plain_python
+from tools.translating.structure import Difference, structure
 
 _RUN = 6
 _LETTER = "A-Za-zÀ-ɏ"

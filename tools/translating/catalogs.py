@@ -6,6 +6,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TypeGuard
 
 import jupytext
@@ -14,6 +15,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from tools.running.execution import VARIES, tags
+from tools.translating import po
 from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, source_path, tutorials
 
 TRANSLATE = "translate"
@@ -122,12 +124,12 @@ def read_catalog(language: str) -> dict[str, polib.POEntry]:
     path = catalog_path(language)
     if not path.exists():
         return {}
-    return {entry.msgctxt: entry for entry in _parsed(path.read_text(encoding="utf-8")) if not entry.obsolete}
+    return {entry.msgctxt: entry for entry in _parsed(path, path.read_bytes()) if not entry.obsolete}
 
 
 @lru_cache
-def _parsed(text: str) -> polib.POFile:
-    return polib.pofile(text)
+def _parsed(path: Path, content: bytes) -> polib.POFile:
+    return po.read(path)
 
 
 def is_current(entry: polib.POEntry | None, english: str) -> TypeGuard[polib.POEntry]:
@@ -137,7 +139,7 @@ def is_current(entry: polib.POEntry | None, english: str) -> TypeGuard[polib.POE
 
 def translation_line(language: str, entry: polib.POEntry, line: int = 1) -> int:
     """The line of the catalog at which a line of an entry's translation stands."""
-    lines = catalog_path(language).read_text(encoding="utf-8").splitlines()
+    lines = po.read_text(catalog_path(language)).split("\n")
     for number in range(entry.linenum - 1, len(lines)):
         if lines[number].startswith("msgstr"):
             several = lines[number] == 'msgstr ""' and "\n" in entry.msgstr
@@ -152,7 +154,7 @@ def extract(language: str) -> str:
         How complete the catalog is.
     """
     path = catalog_path(language)
-    old_catalog = polib.pofile(str(path), wrapwidth=0)
+    old_catalog = po.read(path)
     known = {entry.msgctxt: entry for entry in old_catalog if not entry.obsolete}
     catalog = _empty(language)
     catalog.header = old_catalog.header
@@ -235,7 +237,7 @@ def read_glossary(language: str) -> tuple[list[Term], list[int]]:
     """A language's glossary, and the numbers of the lines that are no entry of one."""
     path = glossary_path(language)
     terms, faulty = [], []
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = po.read_text(path).split("\n") if path.exists() else []
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue

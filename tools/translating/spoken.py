@@ -5,32 +5,48 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from string import Formatter
 
 import polib
 
 from helpers._models.offline import CONTEXT, Language
 from tools.project import root
+from tools.translating import po
+from tools.translating.structure import format_fields, html_tags
 from tools.tutorials import ENGLISH
 
 AWAITING = "awaiting translation: "
 _PATTERNS = ("signs", "introduces", "asks_name", "asks_previous", "asks_count")
 _GROUPS = {"introduces": 1}
+_NO_REPETITION = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")  # what is escaped, and sets of characters
 
 
 def texts() -> dict[tuple[str, str], str]:
     """Every English text by context and text, with the files that it is said in."""
     found: dict[tuple[str, str], list[str]] = {}
-    for path in sorted((root() / "helpers").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "words"):
-                first = node.args[0]
-                if isinstance(first, ast.Constant):
-                    where = path.relative_to(root()).as_posix()
-                    found.setdefault(("", str(first.value)), []).append(where)
+    for path, call in _calls():
+        if isinstance(call.args[0], ast.Constant):
+            found.setdefault(("", str(call.args[0].value)), []).append(path.relative_to(root()).as_posix())
     for field in fields(Language):
         found[(CONTEXT + field.name, str(field.default))] = ["helpers/_models/offline.py"]
     return {key: " ".join(dict.fromkeys(places)) for key, places in found.items()}
+
+
+def composed() -> Iterator[tuple[Path, int]]:
+    """Where a text is said that is put together at run time: no catalog can hold it."""
+    for path, call in _calls():
+        if not isinstance(call.args[0], ast.Constant) and (
+            ast.unparse(call.func).endswith("words")
+            or any(isinstance(node, (ast.Constant, ast.JoinedStr, ast.BinOp)) for node in ast.walk(call.args[0]))
+        ):
+            yield path, call.lineno
+
+
+def _calls() -> Iterator[tuple[Path, ast.Call]]:
+    """Every call of `say` and `words` in the package."""
+    for path in sorted((root() / "helpers").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and re.fullmatch(r"(.*\.)?(say|words)", ast.unparse(node.func)):
+                yield path, node
 
 
 def path_of(language: str) -> Path:
@@ -42,7 +58,7 @@ def _entries(language: str) -> dict[tuple[str, str], polib.POEntry]:
     path = path_of(language)
     if not path.exists():
         return {}
-    return {(entry.msgctxt or "", entry.msgid): entry for entry in polib.pofile(str(path))}
+    return {(entry.msgctxt or "", entry.msgid): entry for entry in po.read(path)}
 
 
 def extract(language: str) -> None:
@@ -89,8 +105,10 @@ def problems(language: str) -> Iterator[tuple[str, str]]:
         elif key[0].startswith(CONTEXT):
             if trouble := _pattern_trouble(key[0].removeprefix(CONTEXT), entry.msgstr):
                 yield key[0], trouble
-        elif _placeholders(key[1]) != _placeholders(entry.msgstr):
+        elif format_fields(key[1]) != format_fields(entry.msgstr):
             yield key[1], "the placeholders differ from the English text."
+        elif html_tags(key[1]) != html_tags(entry.msgstr):
+            yield key[1], "the HTML tags differ from the English text."
     for key in known.keys() - wanted.keys():
         yield key[1], "obsolete: nothing says this any more."
     if known and path_of(language).read_text(encoding="utf-8") != str(updated(language)):
@@ -112,14 +130,10 @@ def states(language: str) -> dict[str, str]:
     }
 
 
-def _placeholders(text: str) -> list[str]:
-    return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
-
-
 def _pattern_trouble(field: str, value: str) -> str | None:
     if field not in _PATTERNS:
         default = str(getattr(Language, field))
-        if field != "not_names" and _placeholders(default) != _placeholders(value):
+        if field != "not_names" and format_fields(default) != format_fields(value):
             return "the placeholders differ from the English text."
         return None
     try:
@@ -128,4 +142,6 @@ def _pattern_trouble(field: str, value: str) -> str | None:
         return f"no regular expression: {error}."
     if groups != _GROUPS.get(field, 0):
         return f"it has {groups} groups, not {_GROUPS.get(field, 0)}."
+    if unbounded := re.search(r".?(?:[*+]|\{\d*,\})", _NO_REPETITION.sub("…", value)):
+        return f"a repetition without a bound, {unbounded[0]}: on a long text it takes for ever. Write {{0,60}}."
     return None

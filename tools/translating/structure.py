@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain, zip_longest
 from posixpath import normpath
 from string import Formatter
+from typing import Literal
 from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tools.translating.catalogs import plain_python
+from tools.tutorials import ENGLISH, LANGUAGES
 
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
 _BREAK = "\0"
@@ -41,6 +44,7 @@ class Structure:
     links: list[tuple[str, int]] = field(default_factory=list)
     images: list[tuple[str, int]] = field(default_factory=list)
     codes: list[tuple[str, int]] = field(default_factory=list)
+    html: list[tuple[str, int]] = field(default_factory=list)
     titles: list[str] = field(default_factory=list)  # the headings' words
     words: str = ""  # the prose alone: code left out, and a break in its place
     unlinked: str = ""  # the same without the links' texts
@@ -122,8 +126,15 @@ def _inline(tokens: Iterable[Token], line: int, found: Structure, prose: list[st
 
 
 def _html(text: str, line: int, found: Structure) -> None:
+    found.html.extend((tag, line) for tag in html_tags(text) or [text.strip()])
     found.links.extend((target, line) for target in re.findall(r"<a\b[^>]*\bhref=[\"']([^\"']+)", text))
     found.images.extend((target, line) for target in re.findall(r"<img\b[^>]*\bsrc=[\"']([^\"']+)", text))
+
+
+def html_tags(text: str) -> list[str]:
+    """The HTML tags and comments of a text, without the words in them."""
+    tags = re.findall(r"<!--.*?(?:-->|$)|<[/!?]?[a-zA-Z][^>]*>?", text, re.DOTALL)
+    return [re.sub(r"\b(alt|title|aria-label)=([\"']).*?\2", r"\1=…", " ".join(tag.split())) for tag in tags]
 
 
 def _title(inline: Token) -> str:
@@ -154,6 +165,7 @@ def markdown_differences(source: str, translation: str, language: str) -> Iterat
     yield from _as_bag("links", _targets(ours.links, "en"), _targets(theirs.links, language))
     yield from _as_bag("images", ours.images, theirs.images)
     yield from _as_bag("inline code", ours.codes, theirs.codes)
+    yield from _as_bag("HTML tags", ours.html, theirs.html)
     yield from placeholder_differences(source, translation)
 
 
@@ -234,68 +246,144 @@ def _uncommented(info: str, text: str) -> list[str]:
 
 # --- code -------------------------------------------------------------------------------------
 
+_Role = Literal["frozen", "code", "prose", "shown"]
+"""What a text is by its place: another program's, or of a cell whose texts are not for translators; part of the code,
+in which nothing but the language's own code changes; words, if it reads like words; words that a reader is shown."""
 
-def code_difference(source: str, translation: str, *, strings: bool) -> Difference | None:
-    """What a translated code cell changes beyond comments (and, with `strings`, texts), or None."""
+_SHOWN_BY = frozenset({"display", "input", "print"})
+_SHOWN_AS = frozenset(
+    "caption content description help instructions label placeholder prompt system_prompt text title tooltip".split()
+)
+_PROGRAMS = re.compile(
+    r"get_ipython\(\)|(?:os|re|subprocess|warnings)\.|(?:.*\.)?(?:eval|exec|execute_command)$", re.DOTALL
+)
+_PERCENT = re.compile(r"%(?:\(\w+\))?[-#0 +]*[\d*]*(?:\.[\d*]+)?[a-zA-Z%]")
+
+
+def code_difference(source: str, translation: str, *, strings: bool, language: str | None = None) -> Difference | None:
+    """What a translated code cell changes beyond comments (and, with `strings`, words), or None.
+
+    A text is code, and stays as it is, in a shell line or a magic, as a keyword argument that no reader is shown, as
+    a key, and wherever it does not read like words. Where it holds English's code, ``en``, that becomes the language's.
+    """
     try:
         ours, theirs = ast.parse(plain_python(source)), ast.parse(plain_python(translation))
     except SyntaxError as error:
         return Difference(f"the translated code is not Python: {error.msg}.", error.lineno or 0)
-    ours_texts, theirs_texts = (_texts(tree) if strings else [] for tree in (ours, theirs))
-    if strings:
-        ours, theirs = _Blanked().visit(ours), _Blanked().visit(theirs)
-    if ast.dump(ours) != ast.dump(theirs):
-        return Difference("the code differs from the English source.", _first_different_line(ours, theirs))
-    for (wanted, _), (given, line) in zip(ours_texts, theirs_texts, strict=True):
+    languages = [part for code in ([language] if language else LANGUAGES) for part in (code, code.partition("-")[0])]
+    return next(
+        chain(
+            _code_differences(ours, theirs, "prose" if strings else "frozen", languages),
+            _form_differences(source, translation, language or ENGLISH),
+            placeholder_differences(source, translation),
+        ),
+        None,
+    )
+
+
+def _code_differences(
+    ours: ast.AST, theirs: ast.AST, role: _Role, languages: list[str], line: int = 0
+) -> Iterator[Difference]:
+    line = getattr(theirs, "lineno", line)
+    if (text := _text(ours)) is not None and (other := _text(theirs)) is not None:
+        if ast.dump(ours) != ast.dump(theirs):
+            yield from _text_differences(text, other, role, languages, line)
+        return
+    if type(ours) is not type(theirs):
+        yield _changed(theirs, line)
+        return
+    for name, mine in ast.iter_fields(ours):
+        pair = (value if isinstance(value, list) else [value] for value in (mine, getattr(theirs, name)))
+        for one, another in zip_longest(*pair):
+            if isinstance(one, ast.AST) and isinstance(another, ast.AST):
+                yield from _code_differences(one, another, _role(ours, name, role), languages, line)
+            elif (type(one), one) != (type(another), another):
+                yield _changed(another if isinstance(another, ast.AST) else theirs, line)
+    if isinstance(ours, ast.BinOp) and isinstance(theirs, ast.BinOp) and isinstance(ours.op, ast.Mod):
+        wanted, given = (_PERCENT.findall(ast.unparse(side)) for side in (ours.left, theirs.left))
         if wanted != given:
-            fields = f"{', '.join(given) or 'none'}; in English {', '.join(wanted) or 'none'}."
-            return Difference(f"the placeholders {{…}} of a text differ: {fields}", line)
-    if _form_fields(source) != _form_fields(translation):
-        return Difference("the form fields (# @param …) differ from the English source.")
-    return next(placeholder_differences(source, translation), None)
+            yield Difference(f"the formats of a text differ: {' '.join(given)}; in English {' '.join(wanted)}.", line)
 
 
-class _Blanked(ast.NodeTransformer):
-    """Takes the texts out of a tree, and leaves where they stand."""
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        return ast.copy_location(ast.Constant(""), node) if isinstance(node.value, str) else node
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        return ast.copy_location(ast.Constant(""), node)
+def _changed(theirs: ast.AST, line: int) -> Difference:
+    shown = next(iter(ast.unparse(theirs).splitlines()), "")
+    return Difference(f"the code differs from the English source: {shown}", getattr(theirs, "lineno", line))
 
 
-def _texts(tree: ast.AST) -> list[tuple[list[str], int]]:
-    """The fields of each text of a tree, in the tree's order; a field's place in its text is the language's own."""
+def _role(node: ast.AST, name: str, role: _Role) -> _Role:
+    """What a text is in a field of a node that is itself in a role."""
+    if role == "frozen":
+        return role
+    match node, name:
+        case ast.Call(func=func), "args":
+            called = ast.unparse(func)
+            return "frozen" if _PROGRAMS.match(called) else "shown" if called in _SHOWN_BY else "prose"
+        case ast.keyword(arg=argument), _:
+            return "shown" if argument in _SHOWN_AS else "code"
+        case ast.Assert(), "msg":
+            return "shown"
+        case (ast.Dict(), "keys") | (ast.Subscript(), "slice") | (_, "annotation" | "returns" | "args"):
+            return "code"
+        case ast.stmt(), _:
+            return "prose"
+    return role
 
-    def walk(node: ast.AST) -> Iterator[tuple[list[str], int]]:
-        if isinstance(node, ast.JoinedStr):
-            fields = (ast.unparse(part) for part in node.values if isinstance(part, ast.FormattedValue))
-            yield sorted(re.sub(r"^f(['\"]+)(.*)\1$", r"\2", unparsed) for unparsed in fields), node.lineno
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield _format_fields(node.value), node.lineno
-        else:
-            for child in ast.iter_child_nodes(node):
-                yield from walk(child)
 
-    return list(walk(tree))
+def _text(node: ast.AST) -> tuple[str, list[str]] | None:
+    """A text with its fields as ``{}``, and the fields; None where a node is no text."""
+    if isinstance(node, ast.JoinedStr):
+        fields = [ast.unparse(part) for part in node.values if isinstance(part, ast.FormattedValue)]
+        text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        return text, sorted(re.sub(r"^f(['\"]+)(.*)\1$", r"\2", one) for one in fields)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value, format_fields(node.value)
+    return None
 
 
-def _format_fields(text: str) -> list[str]:
+def _text_differences(
+    ours: tuple[str, list[str]], theirs: tuple[str, list[str]], role: _Role, languages: list[str], line: int
+) -> Iterator[Difference]:
+    (wanted, wanted_fields), (given, fields) = ours, theirs
+    renamed = role != "frozen" and any(re.sub(r"\ben\b", language, wanted) == given for language in languages)
+    if role != "shown" and not (role == "prose" and _reads_like_words(wanted)) and not renamed:
+        yield Difference(f"the code differs from the English source: {given!r}, and not {wanted!r}.", line)
+    if wanted_fields != fields:
+        shown = f"{', '.join(fields) or 'none'}; in English {', '.join(wanted_fields) or 'none'}."
+        yield Difference(f"the placeholders {{…}} of a text differ: {shown}", line)
+    tags = ([(tag, line) for tag in html_tags(text)] for text in (wanted, given))
+    yield from _as_bag("HTML tags of a text", *tags)
+
+
+def _reads_like_words(text: str) -> bool:
+    """Whether a text is for people: a word, with a space beside it or the mark that ends a sentence."""
+    word = re.search(r"(?<!\S)[^\W\d_]+(?:['’-][^\W\d_]+)*[,.;:!?…]*(?!\S)", text)
+    return word is not None and re.search(r"\s|[.!?…]$", text) is not None
+
+
+def format_fields(text: str) -> list[str]:
+    """The fields of a format string, with their conversions and formats; none where it is no such string."""
     try:
-        return sorted(f"{{{name}}}" for _, name, _, _ in Formatter().parse(text) if name is not None)
+        return sorted(
+            "{" + name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "") + "}"
+            for _, name, spec, conversion in Formatter().parse(text)
+            if name is not None
+        )
     except ValueError:
         return []  # braces that are no format string's
 
 
-def _first_different_line(ours: ast.AST, theirs: ast.AST) -> int:
-    """The line of the translation's first statement that is not the source's."""
-    pairs = zip(getattr(ours, "body", []), getattr(theirs, "body", []), strict=False)
-    for mine, other in pairs:
-        if ast.dump(mine) != ast.dump(other):
-            return _first_different_line(mine, other) or int(other.lineno)
-    return 0
-
-
-def _form_fields(source: str) -> list[str]:
-    return re.findall(r"^(\w+ = ).*(# @param .*)$", source, re.MULTILINE)
+def _form_differences(source: str, translation: str, language: str) -> Iterator[Difference]:
+    """What a form changes: its fields, and beside their words its title and texts, which are Markdown."""
+    fields, text = r"^(\w+ = ).*(# @param .*)$", r"^[ \t]*# ?@(title|markdown)\b(.*)"
+    if re.findall(fields, source, re.MULTILINE) != re.findall(fields, translation, re.MULTILINE):
+        yield Difference("the form fields (# @param …) differ from the English source.")
+    ours, theirs = (
+        [(found[1], found[2], line) for line, one in enumerate(code.splitlines(), 1) if (found := re.match(text, one))]
+        for code in (source, translation)
+    )
+    if [kind for kind, _, _ in ours] != [kind for kind, _, _ in theirs]:
+        yield Difference("the texts of the form (# @title, # @markdown) differ in their number.")
+        return
+    for (_, wanted, _), (_, given, line) in zip(ours, theirs, strict=True):
+        for difference in markdown_differences(wanted.strip(), given.strip(), language):
+            yield Difference(difference.text, line)
