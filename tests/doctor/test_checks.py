@@ -213,6 +213,8 @@ def test_extras_are_told_from_what_is_needed(server: EmbeddedServer, monkeypatch
         'redis>=99; extra == "models"',
         "also-not-there>=1; sys_platform != 'none' and extra == 'cluster'",
         'nor-this; extra == "dev"',
+        'pydantic>=2; extra == "embedded"',
+        'pydantic>=2; extra == "emulator"',
     ]
     monkeypatch.setattr("importlib.metadata.requires", lambda name: needed)
     report = doctor(server.url)
@@ -220,6 +222,7 @@ def test_extras_are_told_from_what_is_needed(server: EmbeddedServer, monkeypatch
     assert "is outside of >=99" in str(report)
     assert 'pip install "ipywidgets>=99"' in str(report)
     assert [check.name for check in report.checks if check.status == "bad"] == ["Packages"]
+    assert any(check.found.startswith("2 within their ranges, among them redis 8.") for check in report.checks)
     absent = next(check for check in report.checks if check.found.startswith("not installed"))
     assert (absent.status, absent.found) == ("good", "not installed, and not always needed: models, cluster")
     assert absent.advice == 'pip install "chat-history-tutorials[models,cluster]"'
