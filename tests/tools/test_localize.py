@@ -926,6 +926,7 @@ def test_a_faulty_source_is_refused(tree: Path, localize: Run, source: str, mess
         ("print('%d of %s' % (a, b))", "print('%s of %d' % (a, b))", True, False),
         ("print('one')", "print(1)", True, False),
         ("print('one')", "print(f'{secret}')", True, False),
+        ("print('{one} two'.format(one=1))", "print(f'{one} 둘'.format(one=1))", True, False),
         ("print('one')", "print('one', 'two')", True, False),
         ("x = 1", "x = True", True, False),
         ("x = a + b", "x = a - b", True, False),
