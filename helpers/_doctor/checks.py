@@ -19,7 +19,7 @@ from unicodedata import east_asian_width
 
 from packaging.requirements import Requirement
 
-from helpers._localization.messages import say
+from helpers._localization.messages import say, words
 from helpers.environment import environment
 
 Status = Literal["good", "warning", "bad"]
@@ -190,23 +190,21 @@ def _packages() -> Iterator[Finding]:
     except metadata.PackageNotFoundError:
         yield "warning", say("The kit is not installed, only found on the path."), "pip install -e ."
         return
-    parts = {extra: [one for one in wanted if _belongs(one, extra)] for extra in ("", *_EXTRAS)}
-    versions = {one.name: _installed(one.name) for part in parts.values() for one in part}
-    absent = [extra for extra, part in parts.items() if extra and not all(versions[one.name] for one in part)]
-    inside = 0
-    for one in {one.name: one for extra, part in parts.items() if extra not in absent for one in part}.values():
+
+    def brought(extra: str) -> list[Requirement]:
+        return [one for one in wanted if one.marker is None or one.marker.evaluate({"extra": extra})]
+
+    versions, core, inside = {one.name: _installed(one.name) for one in wanted}, brought(""), 0
+    absent = [extra for extra in _EXTRAS if not all(versions[one.name] for one in brought(extra) if one not in core)]
+    present = [one for extra in ("", *_EXTRAS) if extra not in absent for one in brought(extra)]
+    for one in {(one.name, one.specifier): one for one in present}.values():
         version = versions[one.name]
-        if version is None:
-            yield "bad", say("{package} is missing.", package=one.name), f'pip install "{_plain(one)}"'
-        elif one.specifier.contains(version, prereleases=True):
+        if version and one.specifier.contains(version, prereleases=True):
             inside += 1
-        else:
-            yield (
-                "bad",
-                say("{package} {version} is outside of {range}.",
-                    package=one.name, version=version, range=one.specifier),
-                f'pip install "{_plain(one)}"',
-            )  # fmt: skip
+            continue
+        said = words("{package} {version} is outside of {range}.") if version else words("{package} is missing.")
+        said = say(said, package=one.name, version=version, range=one.specifier)
+        yield "bad", said, f'pip install "{str(one).partition(";")[0]}"'
     shown = ", ".join(f"{name} {version}" for name in _SHOWN if (version := _installed(name)))
     yield "good", say("{count} within their ranges, among them {packages}", count=inside, packages=shown), ""
     if absent:
@@ -214,23 +212,11 @@ def _packages() -> Iterator[Finding]:
         yield "good", say("not installed, and not always needed: {extras}", extras=", ".join(absent)), command
 
 
-def _belongs(requirement: Requirement, extra: str) -> bool:
-    """Whether an extra, or with an empty name the package itself, brings a requirement here."""
-    if requirement.marker is None:
-        return not extra
-    alone = requirement.marker.evaluate({"extra": ""})
-    return not alone and requirement.marker.evaluate({"extra": extra}) if extra else alone
-
-
 def _installed(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _plain(requirement: Requirement) -> str:
-    return str(requirement).partition(";")[0].strip()
 
 
 def _platform() -> Iterator[Finding]:

@@ -623,6 +623,13 @@ def test_what_windows_leaves_in_a_catalog_is_named_and_mended(
     assert (tree / name).read_bytes() == before
 
 
+def test_a_source_in_the_middle_of_a_merge_is_named(tree: Path, localize: Run) -> None:
+    edit_source("assert client.ping()\n", "<<<<<<< HEAD\nassert client.ping()\n=======\npass\n>>>>>>> mine\n")(tree)
+    status, printed = localize("check")
+    assert status == 1
+    assert re.fullmatch(r"notebooks/source/01_redis\.py:\d+: a conflict mark of Git's; .*\n", printed)
+
+
 def test_a_notebook_that_is_no_json_any_more_is_named(tree: Path, localize: Run) -> None:
     path = notebook_path("ko", R)
     path.write_bytes(path.read_text(encoding="utf-8").encode("utf-16"))
@@ -918,6 +925,7 @@ def test_a_faulty_source_is_refused(tree: Path, localize: Run, source: str, mess
         ("print('%d of %s' % (a, b))", "print('%s of %d' % (a, b))", True, False),
         ("print('one')", "print(1)", True, False),
         ("print('one')", "print(f'{secret}')", True, False),
+        ("print('{one} two'.format(one=1))", "print(f'{one} 둘'.format(one=1))", True, False),
         ("print('one')", "print('one', 'two')", True, False),
         ("x = 1", "x = True", True, False),
         ("x = a + b", "x = a - b", True, False),

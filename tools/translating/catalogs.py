@@ -45,7 +45,7 @@ class UsageError(Exception):
 def read_source(tutorial: str) -> list[NotebookNode]:
     """The cells of a tutorial's English source, with the ids that their headers give them."""
     path = source_path(tutorial)
-    return _cells(path.name, path.read_text(encoding="utf-8"))
+    return _cells(path.name, po.read_text(path))
 
 
 @lru_cache

@@ -285,12 +285,12 @@ def _code_differences(
     ours: ast.AST, theirs: ast.AST, role: _Role, languages: list[str], line: int = 0
 ) -> Iterator[Difference]:
     line = getattr(theirs, "lineno", line)
+    if type(ours) is not type(theirs):
+        yield _changed(theirs, line)
+        return
     if (text := _text(ours)) is not None and (other := _text(theirs)) is not None:
         if ast.dump(ours) != ast.dump(theirs):
             yield from _text_differences(text, other, role, languages, line)
-        return
-    if type(ours) is not type(theirs):
-        yield _changed(theirs, line)
         return
     for name, mine in ast.iter_fields(ours):
         pair = (value if isinstance(value, list) else [value] for value in (mine, getattr(theirs, name)))
