@@ -15,26 +15,70 @@ import redis
 TEXT = "x" * 500
 TURNS = 100
 SESSION = "benchmark"
-RECORD = json.dumps(
-    {
-        "type": "human",
-        "data": {
-            "content": TEXT,
-            "additional_kwargs": {},
-            "response_metadata": {},
-            "type": "human",
-            "name": None,
-            "id": None,
-        },
+
+
+def record(kind: str, content: str, **fields: Any) -> str:
+    """A message as LangChain writes it."""
+    data: dict[str, Any] = {
+        "content": content,
+        "additional_kwargs": {},
+        "response_metadata": {},
+        "type": kind,
+        "name": None,
+        "id": None,
     }
-)
+    return json.dumps({"type": kind, "data": data | fields})
 
 
-def question_and_answer() -> list[Any]:
-    """A turn's two messages."""
-    from langchain_core.messages import AIMessage, HumanMessage
+def answer(content: str, *tool_calls: Any) -> str:
+    """A message as ChatOpenAI returns it: what it was asked for, and what it tells of itself."""
+    prompt, completion = {"audio_tokens": 0, "cached_tokens": 1024}, {"audio_tokens": 0, "reasoning_tokens": 64}
+    tokens = {"prompt_tokens": 1203, "completion_tokens": 178, "total_tokens": 1381}
+    return record(
+        "ai",
+        content,
+        additional_kwargs={"refusal": None},
+        response_metadata={
+            "token_usage": tokens | {"prompt_tokens_details": prompt, "completion_tokens_details": completion},
+            "model_provider": "openai",
+            "model_name": "gpt-4o-mini-2024-07-18",
+            "system_fingerprint": "fp_0aa8d3e20b",
+            "id": "chatcmpl-CAbK3mZ0yV2n5dXwqT8sLr7uJfEhG",
+            "service_tier": "default",
+            "finish_reason": "tool_calls" if tool_calls else "stop",
+            "logprobs": None,
+        },
+        id="lc_run--6f1c2a44-0f0e-4d57-9a53-1f5a7f0f6a3b-0",
+        tool_calls=tool_calls,
+        invalid_tool_calls=[],
+        usage_metadata={
+            "input_tokens": 1203,
+            "output_tokens": 178,
+            "total_tokens": 1381,
+            "input_token_details": {"audio": 0, "cache_read": 1024},
+            "output_token_details": {"audio": 0, "reasoning": 64},
+        },
+    )
 
-    return [HumanMessage(TEXT), AIMessage(TEXT)]
+
+CALL = {"name": "weather", "args": {"city": "Dakar", "days": 3}, "id": "call_9HcL2vYt0QxK1nRz", "type": "tool_call"}
+# What is stored: texts alone, and a turn as models and tools return it.
+BARE = [record("human", TEXT)] * 2
+REAL = [
+    record("human", TEXT),
+    answer("", CALL),
+    record("tool", TEXT, name="weather", tool_call_id=CALL["id"], artifact=None, status="success"),
+    answer(TEXT),
+]
+
+
+def messages_of(records: list[str]) -> list[Any]:
+    """What is written: the messages of records, or a bare question and its answer."""
+    from langchain_core.messages import AIMessage, HumanMessage, messages_from_dict
+
+    if records is BARE:
+        return [HumanMessage(TEXT), AIMessage(TEXT)]
+    return messages_from_dict(list(map(json.loads, records)))
 
 
 class Ours:
@@ -132,18 +176,18 @@ def timed(work: Callable[[], object], units: int = 1, repeat: int = 1) -> float:
     return (time.perf_counter() - started) / (units * repeat)
 
 
-def turns(subject: Any, pair: list[Any], floor: Floor) -> dict[str, float]:
+def turns(subject: Any, messages: list[Any], floor: Floor, records: list[str]) -> dict[str, float]:
     """Turns, and beside ours the same trips bare, one after the other.
 
     How long a round trip takes depends on what the process did before it: one that does nothing else finds the
     server awake. So the floor takes turns with what it is compared with.
     """
     if type(subject) is not Ours:
-        return {"": timed(lambda: subject.turn(pair), repeat=TURNS)}
+        return {"": timed(lambda: subject.turn(messages), repeat=TURNS)}
     ours, bare = [], []
     for _ in range(TURNS):
-        ours.append(timed(lambda: subject.turn(pair)))
-        bare.append(timed(lambda: floor.turn([RECORD, RECORD])))
+        ours.append(timed(lambda: subject.turn(messages)))
+        bare.append(timed(lambda: floor.turn(records)))
     return {"": sum(ours) / TURNS, "floor": sum(bare) / TURNS}
 
 
@@ -156,23 +200,38 @@ def all_at_once(subject: Any, messages: list[Any]) -> None:
     asyncio.run(gather())
 
 
-# For each piece of work: how many messages are stored before it, and the measurement.
-TASKS: dict[str, tuple[int, Callable[[Any, list[Any], Floor], dict[str, float]]]] = {
-    "append 2,000": (0, lambda subject, pair, floor: {"": timed(lambda: subject.append(pair * 1000), 2000)}),
-    "read 2,000": (2000, lambda subject, pair, floor: {"": timed(subject.read, 2000)}),
-    "last 20 of 2,000": (2000, lambda subject, pair, floor: {"": timed(subject.last, repeat=20)}),
-    "turn at 20": (20, turns),
-    "turn at 100": (100, turns),
-    "turn at 100,000": (100_000, turns),
-    "500 async turns": (20, lambda subject, pair, floor: {"": timed(lambda: all_at_once(subject, pair), 500)}),
+def append(subject: Any, messages: list[Any], *_: Any) -> dict[str, float]:
+    """2,000 messages in one call."""
+    many = messages * (2000 // len(messages))
+    return {"": timed(lambda: subject.append(many), 2000)}
+
+
+def read(subject: Any, *_: Any) -> dict[str, float]:
+    """All 2,000."""
+    return {"": timed(subject.read, 2000)}
+
+
+# For each piece of work: what is stored, how many of it before, and the measurement.
+TASKS: dict[str, tuple[list[str], int, Callable[[Any, list[Any], Floor, list[str]], dict[str, float]]]] = {
+    "append 2,000": (BARE, 0, append),
+    "append 2,000 real": (REAL, 0, append),
+    "read 2,000": (BARE, 2000, read),
+    "read 2,000 real": (REAL, 2000, read),
+    "last 20 of 2,000": (BARE, 2000, lambda subject, *_: {"": timed(subject.last, repeat=20)}),
+    "turn at 20": (BARE, 20, turns),
+    "turn at 20 real": (REAL, 20, turns),
+    "turn at 100": (BARE, 100, turns),
+    "turn at 100,000": (BARE, 100_000, turns),
+    "500 async turns": (BARE, 20, lambda subject, pair, *_: {"": timed(lambda: all_at_once(subject, pair), 500)}),
 }
 
 
-def fill(client: Any, key: str, count: int) -> None:
+def fill(client: Any, key: str, count: int, records: list[str]) -> None:
     """Have `count` messages under a key."""
     client.delete(key)
     for first in range(0, count, 1000):
-        client.rpush(key, *[RECORD] * min(1000, count - first))
+        size = min(1000, count - first)
+        client.rpush(key, *records * (size // len(records)))
 
 
 def main() -> None:
@@ -181,14 +240,14 @@ def main() -> None:
     floor = Floor(url)
     kinds = {"ours": Ours, "community": Community, "memorystore": Memorystore}
     subject: Any = kinds[name](url) if name in kinds else floor
-    pair = question_and_answer() if name in kinds else [RECORD, RECORD]
     with redis.Redis.from_url(url) as client:
         for line in sys.stdin:
-            stored, measurement = TASKS[line.strip()]
+            records, stored, measurement = TASKS[line.strip()]
+            messages = messages_of(records) if name in kinds else records
             for key in {subject.key, floor.key}:
-                fill(client, key, stored)
+                fill(client, key, stored, records)
             time.sleep(0.2)  # the server gives freed memory back in the background
-            print(json.dumps(measurement(subject, pair, floor)), flush=True)
+            print(json.dumps(measurement(subject, messages, floor, records)), flush=True)
         client.delete(subject.key, floor.key)
 
 

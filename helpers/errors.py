@@ -291,3 +291,7 @@ def connection_error(error: BaseException, where: str, advice: str | None = None
     else:
         kind = ConnectionFailedError
     return kind(f"Could not connect to {where}: {reason}.\n{advice or _advice(reason)}")
+
+
+class UnstorableMessageError(HelpersError, TypeError, ValueError):
+    """What was to be added is no chat message, or holds what JSON can't. Nothing was sent."""

@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage, ToolMessage
 from helpers._connecting.asynchronous import AsyncClient, async_twin
 from helpers._connecting.clients import Client
 from helpers._connecting.connection import connect
-from helpers._histories.records import decode, decode_all, encode
+from helpers._histories.records import DamagedRecordError, decode, encode_all
 from helpers._histories.writing import APPEND, CLEAR, Write, carry_out, carry_out_async
 from helpers.errors import CorruptMessageError, NotAHistoryError
 
@@ -155,7 +155,7 @@ class _ListHistory(BaseChatMessageHistory):
     def _appending(self, messages: Sequence[BaseMessage]) -> Write:
         push = "LPUSH" if self.newest_first else "RPUSH"
         bounds = (push, self.ttl or 0, self.max_messages or 0)
-        return Write(self.redis_client, APPEND, self.key, self.key_prefix, (*bounds, *map(encode, messages)))
+        return Write(self.redis_client, APPEND, self.key, self.key_prefix, (*bounds, *encode_all(messages)))
 
     def _clearing(self) -> Write:
         return Write(self.redis_client, CLEAR, self.key, self.key_prefix, ())
@@ -164,10 +164,7 @@ class _ListHistory(BaseChatMessageHistory):
         """Messages in the order of the conversation, beginning with none whose beginning was cut off."""
         if self.newest_first:
             records.reverse()
-        try:
-            messages = decode_all(records)
-        except Exception:
-            messages = self._decoded_one_by_one(records)
+        messages = self._decoded_one_by_one(records)
         if len(records) in (self.window, self.max_messages):
             # Something was cut off. A tool's result without its call is refused by every chat model.
             while messages and isinstance(messages[0], ToolMessage):
@@ -179,9 +176,9 @@ class _ListHistory(BaseChatMessageHistory):
         for index, record in enumerate(records):
             try:
                 messages.append(decode(record))
-            except Exception as error:
+            except DamagedRecordError as error:
                 if self.on_corrupt == "raise":
-                    raise CorruptMessageError(self.key, index, type(error).__name__) from None
+                    raise CorruptMessageError(self.key, index, str(error)) from None
         if skipped := len(records) - len(messages):
             text = f"{skipped} record(s) of {self.key!r} are not chat messages and were left out."
             warnings.warn(text, stacklevel=4)

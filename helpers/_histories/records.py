@@ -1,147 +1,171 @@
 """One message, one JSON record: what the official classes write and read, only faster.
 
-A record is ``{"type": …, "data": …}``, LangChain's own `message_to_dict` as JSON. Plain messages, which
-nearly all are, take a short way that ends in the same bytes and objects; every other goes LangChain's way.
+A record is ``{"type": …, "data": …}``, LangChain's own `message_to_dict` as JSON. pydantic writes and parses it, and
+the validators of LangChain's classes make the messages, without the way round through their constructors.
 """
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
-import orjson
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
+    BaseMessageChunk,
+    ChatMessage,
+    FunctionMessage,
     HumanMessage,
     SystemMessage,
-    message_to_dict,
+    ToolMessage,
     messages_from_dict,
 )
-from pydantic import BaseModel
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json, to_jsonable_python
 
-# orjson reads an integer that is too long for 64 bits as a float; in a plain message there can be none.
-_LONG_INTEGER = re.compile(rb"[0-9]{18}")
-_FREE = ("content", "id", "name")
-# The slots of a pydantic model, to be filled without the detour through its __setattr__.
-_set_fields, _set_names, _set_extra, _set_private = (
-    vars(BaseModel)[slot].__set__
-    for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
-)
+from helpers._localization.messages import say
+from helpers.errors import UnstorableMessageError
 
-
-class _Plain(NamedTuple):
-    """The messages of one class that hold a text, perhaps a name and an id, and nothing else of note."""
-
-    kind: type[BaseMessage]
-    size: int
-    others: Callable[[dict[str, Any]], Any]  # takes a message's other fields …
-    usual: Any  # … which are these
-    names: set[str]
+# What a conversation consists of, by the names that records have for it.
+_KINDS: dict[str, type[BaseMessage]] = {
+    "human": HumanMessage,
+    "ai": AIMessage,
+    "system": SystemMessage,
+    "tool": ToolMessage,
+    "chat": ChatMessage,
+    "function": FunctionMessage,
+}
+_NAMES: dict[type, str] = {kind: name for name, kind in _KINDS.items()}
+_VALIDATORS = {name: (kind, kind.__pydantic_validator__.validate_python) for name, kind in _KINDS.items()}
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
-def _plain(kind: type[BaseMessage]) -> _Plain:
-    # What such a message has beside, and with which values, LangChain itself says.
-    fields = kind("").__dict__
-    others = itemgetter(*(name for name in fields if name not in _FREE))
-    return _Plain(kind, len(fields), others, others(fields), set(fields))
+class DamagedRecordError(ValueError):
+    """A record is not a message. Says why, and names types and fields, but quotes no content."""
 
 
-_BY_CLASS: dict[type[BaseMessage], _Plain] = {kind: _plain(kind) for kind in (HumanMessage, AIMessage, SystemMessage)}
-_BY_TYPE = {"human": _BY_CLASS[HumanMessage], "ai": _BY_CLASS[AIMessage], "system": _BY_CLASS[SystemMessage]}
+def encode_all(messages: Iterable[BaseMessage]) -> list[bytes]:
+    """The records of messages.
+
+    A chunk, as streaming leaves it, is stored as the message that it is a chunk of. What JSON can't hold is stored as
+    pydantic writes it: a date in ISO 8601, a set as a list, an object by its fields, bytes as text. Bytes that are not
+    UTF-8 are stored as URL-safe base64.
+
+    Raises:
+        UnstorableMessageError: One of them is not a message, or holds what could not be read back.
+    """
+    return [encode(message, number) for number, message in enumerate(messages)]
 
 
-def encode(message: BaseMessage) -> str | bytes:
-    """A message as its record."""
-    plain = _BY_CLASS.get(type(message))
-    if plain is not None:
-        data = message.__dict__
-        if type(data["content"]) is str and plain.others(data) == plain.usual and not message.__pydantic_extra__:
-            try:
-                return orjson.dumps({"type": data["type"], "data": data})
-            except TypeError:
-                pass  # half of a surrogate pair, which JSON can hold and UTF-8 can't
-    return json.dumps(message_to_dict(message))
+def encode(message: BaseMessage, number: int = 0) -> bytes:
+    """Like `encode_all`, for the message of that number."""
+    name = _NAMES.get(type(message))
+    if name and not message.__pydantic_extra__:
+        try:
+            return to_json({"type": name, "data": vars(message)}, by_alias=False)
+        except ValueError:
+            pass  # half of a surrogate pair, which LangChain's way holds, or bytes, which `_jsonable` does
+    elif isinstance(message, BaseMessageChunk) and (whole := _whole(message)):
+        return encode(whole, number)
+    if not isinstance(message, BaseMessage) or message.type not in _KINDS:
+        _refuse(message, number, "is no chat message")
+    fields = []
+    for field in (*dict(message), *type(message).model_computed_fields):
+        try:
+            fields.append(json.dumps(message.model_dump(include={field}), default=_jsonable)[1:-1])
+        except (TypeError, ValueError, RecursionError):
+            _refuse(message, number, f"holds in {field!r} what JSON can't")
+    record = b'{"type": "%s", "data": {%s}}' % (message.type.encode(), ", ".join(filter(None, fields)).encode())
+    try:
+        decode(record)
+    except DamagedRecordError as error:
+        _refuse(message, number, f"could not be read back: {error}")
+    return record
 
 
-def signed(record: str | bytes, write_id: str) -> str | bytes:
+def _whole(chunk: BaseMessageChunk) -> BaseMessage | None:
+    # LangChain's `message_chunk_to_message` takes a class's first parent, which for a subclass is a chunk again.
+    passing = ("type", "tool_call_chunks", "chunk_position")
+    fields = {name: value for name, value in chunk if name not in passing}
+    return next((kind.model_construct(**fields) for kind in _KINDS.values() if isinstance(chunk, kind)), None)
+
+
+def _jsonable(value: Any) -> Any:
+    try:
+        return to_jsonable_python(value)
+    except UnicodeDecodeError:
+        return to_jsonable_python(value, bytes_mode="base64")
+
+
+def _refuse(message: object, number: int, why: str) -> NoReturn:
+    kind = type(message).__name__ + (f", type {message.type!r}" if isinstance(message, BaseMessage) else "")
+    raise UnstorableMessageError(
+        f"Nothing was stored: messages[{number}] ({kind}) {why}.\n"
+        + say(
+            "Give a list of LangChain's messages (human, AI, system, tool, function or chat), "
+            "with values that JSON can hold."
+        )
+    ) from None
+
+
+def signed(record: bytes, write_id: str) -> bytes:
     """A record that also carries the id of its write; the official classes pass over it."""
-    if isinstance(record, bytes):
-        return b'%s,"write":"%s"}' % (record[:-1], write_id.encode())
-    return f'{record[:-1]}, "write": "{write_id}"}}'
+    return b'%s,"write":"%s"}' % (record[:-1], write_id.encode())
 
 
 def decode(record: str | bytes) -> BaseMessage:
-    """The message of a record.
+    """The message of a record, as LangChain's `messages_from_dict` makes it.
 
     Raises:
-        Exception: The record is not JSON, or not a message; which it is depends on the damage.
+        DamagedRecordError: The record is not JSON, or not a message.
     """
+    fields: Any = None
     try:
-        fields = orjson.loads(record)
-    except orjson.JSONDecodeError:
-        fields = json.loads(record)  # NaN and half surrogates, if it is JSON at all
-    return _message(fields, record)
-
-
-def decode_all(records: Sequence[str | bytes]) -> list[BaseMessage]:
-    """The messages of many records, a good deal faster than one by one.
-
-    Raises:
-        Exception: One of them is damaged; `decode` tells which.
-    """
-    if not records:
-        return []
-    if isinstance(records[0], str):
-        together: Any = f"[{','.join(records)}]"  # type: ignore[arg-type]
-    else:
-        together = b"[%s]" % b",".join(records)  # type: ignore[arg-type]
-    parsed = orjson.loads(together)
-    if len(parsed) != len(records):
-        raise ValueError("a record holds more or less than one value")
-    return list(map(_message, parsed, records))
-
-
-def _message(fields: Any, record: str | bytes) -> BaseMessage:
-    plain = _BY_TYPE.get(fields["type"])
-    if plain is not None:
-        kind, size, others, usual, names = plain
-        data = fields["data"]
-        # With as many fields as there are names, and each of them there, there can be no other.
         try:
-            if len(data) == size and others(data) == usual and type(data["content"]) is str:
-                message_id, name = data["id"], data["name"]
-                if (message_id is None or type(message_id) is str) and (name is None or type(name) is str):
-                    # As validation would leave it, with nothing left to validate.
-                    message = kind.__new__(kind)
-                    _set_fields(message, data)
-                    _set_names(message, names.copy())
-                    _set_extra(message, {})
-                    _set_private(message, None)
-                    return message
-        except (KeyError, TypeError):
-            pass
-    if _LONG_INTEGER.search(record if isinstance(record, bytes) else record.encode()):
-        fields = json.loads(record)
-    return messages_from_dict([fields])[0]
+            fields = from_json(record)
+        except ValueError:
+            fields = json.loads(record)  # half of a surrogate pair, or deeper than pydantic reads
+        name, data = fields["type"], fields["data"]
+        found = _VALIDATORS.get(name)
+        if found is None or "content" not in data or "content_blocks" in data:
+            if name == "generic":  # a ChatMessage of langchainjs
+                name, data = "chat", {**data, "type": "chat"}
+            return messages_from_dict([{"type": name, "data": data}])[0]
+        # What `kind(**data)` comes to, after three constructors that have nothing to do.
+        kind, validate = found
+        message: BaseMessage = validate(data, self_instance=object.__new__(kind))
+        return message
+    except KeyError as error:
+        reason = f"field {error.args[0]!r} is missing"
+    except ValidationError as error:
+        place = error.errors(include_url=False, include_context=False, include_input=False)[0]["loc"]
+        field = (*place, "data")[0]
+        reason = f"field {field!r} is {'not valid' if field in fields['data'] else 'missing'}"
+    except (ValueError, RecursionError):
+        reason = f"unknown type {fields['type']!r:.60}" if fields else "not JSON"
+    except (AttributeError, TypeError):
+        reason = "it is laid out otherwise"
+    raise DamagedRecordError(reason)
 
 
 def glimpse(record: str | bytes) -> tuple[str, str] | None:
     """A record's role and text, to be shown in a list; None where it is not a chat message.
 
     Args:
-        record: What Redis holds. Of content in blocks, those that are not text appear as ``[their type]``.
+        record: What Redis holds. Of content in blocks, those that are not text appear as ``[their type]``, and half of
+            a surrogate pair, which can't be shown, as U+FFFD.
     """
     try:
         match json.loads(record):
             case {"type": str(role), "data": {"content": str(text)}}:
-                return role, text
+                pass
             case {"type": str(role), "data": {"content": [*blocks]}}:
-                return role, " ".join(map(_block, blocks))
-    except ValueError:
-        pass
-    return None
+                text = " ".join(map(_block, blocks))
+            case _:
+                return None
+    except (ValueError, RecursionError):
+        return None
+    return _HALF_PAIR.sub("\ufffd", role), _HALF_PAIR.sub("\ufffd", text)
 
 
 def _block(block: Any) -> str:

@@ -4,26 +4,33 @@ import asyncio
 import json
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import redis
+from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
     BaseMessage,
     FunctionMessage,
     HumanMessage,
+    RemoveMessage,
     SystemMessage,
     ToolMessage,
+    filter_messages,
+    message_chunk_to_message,
     message_to_dict,
 )
+from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+from langchain_core.runnables.history import RunnableWithMessageHistory
 
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
 from helpers.embedded import EmbeddedServer
-from helpers.errors import CorruptMessageError
+from helpers.errors import CorruptMessageError, UnstorableMessageError
 
 History = RedisChatMessageHistory | MemorystoreChatMessageHistory
 Make = Callable[..., History]
@@ -44,6 +51,7 @@ MESSAGES: list[BaseMessage] = [
     FunctionMessage(content="42", name="answer"),
     HumanMessage("\ud83d alone, \x00, \u2028, مرحبا, नमस्ते"),
 ]
+READ = list(map(message_chunk_to_message, MESSAGES))  # a streamed answer is stored as the message it is
 
 
 @pytest.fixture(params=["redis", "memorystore"])
@@ -67,15 +75,15 @@ def test_messages_come_back_as_they_were(make: Make) -> None:
     history = make()
     history.add_messages(MESSAGES[:4])
     history.add_messages(MESSAGES[4:])
-    assert history.messages == MESSAGES
-    assert list(map(type, history.messages)) == list(map(type, MESSAGES))
+    assert history.messages == READ
+    assert list(map(type, history.messages)) == list(map(type, READ))
     assert len(history) == len(MESSAGES)
 
 
 async def test_messages_come_back_as_they_were_through_the_async_methods(make: Make) -> None:
     history = make()
     await history.aadd_messages(MESSAGES)
-    assert await history.aget_messages() == MESSAGES == history.messages
+    assert await history.aget_messages() == READ == history.messages
     await history.aclear()
     assert await history.aget_messages() == []
 
@@ -89,7 +97,7 @@ def test_the_official_classes_can_read_what_is_stored(make: Make, client: redis.
         records.reverse()  # the newest is at the head
     else:
         assert history.key == "bob"
-    assert [{"type": r["type"], "data": r["data"]} for r in records] == list(map(message_to_dict, MESSAGES))
+    assert [{"type": r["type"], "data": r["data"]} for r in records] == list(map(message_to_dict, READ))
 
 
 def test_what_the_official_classes_stored_can_be_read(make: Make, client: redis.Redis) -> None:
@@ -259,8 +267,24 @@ def test_on_corrupt_is_raise_or_skip(make: Make) -> None:
         make(on_corrupt="ignore")
 
 
-@pytest.mark.parametrize("damage", ["{not json: secret", '"secret"', '{"type": "secret", "data": {}}', "[]"])
-def test_damage_is_named_or_skipped(make: Make, client: redis.Redis, damage: str) -> None:
+GOOD = json.dumps(message_to_dict(HumanMessage("secret")))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ("{not json: secret", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        (f"{GOOD},{GOOD}", "not JSON"),
+        ('"secret"', "laid out otherwise"),
+        ("[]", "laid out otherwise"),
+        ('{"type": "robot", "data": {"content": "secret"}}', "unknown type 'robot'"),
+        ('{"type": "human", "data": {"text": "secret"}}', "field 'content' is missing"),
+        ('{"type": "human", "data": {"content": ["secret", 1]}}', "field 'content' is not valid"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_damage_is_named_or_skipped(make: Make, client: redis.Redis, damage: str, reason: str) -> None:
     history = make()
     history.add_messages(pairs(1))
     push = client.lpush if isinstance(history, RedisChatMessageHistory) else client.rpush
@@ -270,12 +294,39 @@ def test_damage_is_named_or_skipped(make: Make, client: redis.Redis, damage: str
         _ = history.messages
     assert (caught.value.key, caught.value.index) == (history.key, 2)
     assert repr(history.key) in str(caught.value)
-    assert "secret" not in str(caught.value)
+    assert reason in str(caught.value)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
     tolerant = make(on_corrupt="skip")
     with pytest.warns(UserWarning, match=f"1 record.*{history.key}") as warned:
         assert [message.content for message in tolerant.messages] == ["0", "0", "last"]
     assert len(warned) == 1
     assert "secret" not in str(warned[0].message)
+
+
+@pytest.mark.parametrize(
+    "thing", [RemoveMessage(id="1"), "text", ToolMessage("x", tool_call_id="1", artifact=object())]
+)
+async def test_what_can_not_be_stored_is_refused_before_anything_is_sent(
+    make: Make, client: redis.Redis, thing: Any
+) -> None:
+    history = make()
+    history.add_messages(pairs(1))
+    client.config_resetstat()
+    with pytest.raises(UnstorableMessageError, match=rf"messages\[2\] \({type(thing).__name__}"):
+        history.add_messages([*pairs(1), thing])
+    with pytest.raises(UnstorableMessageError, match=rf"messages\[0\] \({type(thing).__name__}"):
+        await history.aadd_messages([thing])
+    assert set(client.info("commandstats")) <= {"cmdstat_info", "cmdstat_config|resetstat"}
+    assert history.messages == pairs(1)
+
+
+def test_a_streamed_answer_is_found_by_its_type(make: Make) -> None:
+    prompt = ChatPromptTemplate.from_messages([MessagesPlaceholder("history"), ("human", "{q}")])
+    model = GenericFakeChatModel(messages=iter([AIMessage("Paris of course")]))
+    chain = RunnableWithMessageHistory(prompt | model, make, input_messages_key="q", history_messages_key="history")
+    assert len(list(chain.stream({"q": "capital?"}, {"configurable": {"session_id": "bob"}}))) > 1
+    (answer,) = filter_messages(make().messages, include_types=["ai"])
+    assert (type(answer), answer.content) == (AIMessage, "Paris of course")
 
 
 def test_messages_cannot_be_assigned(make: Make) -> None:
@@ -286,13 +337,13 @@ def test_messages_cannot_be_assigned(make: Make) -> None:
 def test_a_client_that_decodes(make: Make, server: EmbeddedServer) -> None:
     history = make(client=connect(server.url, decode_responses=True))
     history.add_messages(MESSAGES)
-    assert history.messages == MESSAGES
+    assert history.messages == READ
 
 
 def test_a_resp3_client(make: Make, server: EmbeddedServer) -> None:
     history = make(client=connect(server.url, protocol=3))
     history.add_messages(MESSAGES)
-    assert history.messages == MESSAGES
+    assert history.messages == READ
 
 
 def test_event_loops_in_turn(make: Make) -> None:
