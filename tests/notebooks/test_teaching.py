@@ -1,4 +1,4 @@
-"""The commands of docs/TEACHING.md, taken out of the page and run: a class on one server, and what a student can do."""
+"""The commands of docs/teaching.md, taken out of the page and run: a class on one server, and what a student can do."""
 
 import os
 import re
@@ -24,7 +24,7 @@ from helpers.widgets import ChatPanel, SessionExplorer
 from tests.conftest import ROOT, answers, eventually
 from tools.running.execution import execute
 
-PAGE = (ROOT / "docs" / "TEACHING.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
 REFUSED = {
     "redis": "this user has no permissions to access one of the keys used as arguments",
     "valkey": "No permissions to access a key",
