@@ -120,6 +120,7 @@ def test_a_long_session_does_not_hold_the_server_up_either(client: redis.Redis) 
     assert client.slowlog_len() == 0
 
 
+@pytest.mark.real_server
 def test_sessions_of_a_cluster_are_found_on_every_node() -> None:
     with running_cluster() as cluster:
         _on_a_cluster(cluster)
