@@ -13,7 +13,10 @@ ENVIRONMENTS = ROOT / "build" / "official"
 
 COMMUNITY = ("langchain-community==0.4.2", "redis>=8,<9", "langchain-core>=1,<2")
 _PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
-MEMORYSTORE = ("langchain-google-memorystore-redis==0.3.0",)
+MEMORYSTORE = (
+    "langchain-google-memorystore-redis==0.3.0",
+    f"--override={ROOT / 'tests' / 'support' / 'data' / 'memorystore-overrides.txt'}",
+)
 
 
 def official_python(requirements: tuple[str, ...]) -> Path:
