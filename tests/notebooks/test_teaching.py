@@ -192,7 +192,7 @@ async def test_a_student_can_do_all_that_the_kit_does_and_nothing_more(
     assert seen - administrators == set(commands)
 
 
-async def test_anothers_keys_are_refused(classroom: Classroom) -> None:
+async def test_the_keys_of_others_are_refused(classroom: Classroom) -> None:
     ben = history(connect(classroom.addresses()["ben"]), "ben-1")
     ben.add_user_message("Ben's own")
     anna = connect(classroom.addresses()["anna"])
@@ -224,7 +224,7 @@ async def test_anothers_keys_are_refused(classroom: Classroom) -> None:
     assert [one.content for one in ben.messages] == ["Ben's own"]
 
 
-def test_a_name_never_opens_anothers_keys(classroom: Classroom) -> None:
+def test_a_name_never_opens_the_keys_of_others(classroom: Classroom) -> None:
     for name in ("anna-lena", "an*", "default", "Anna", "a b", ""):
         with pytest.raises(AssertionError, match="can't be a name"):
             classroom.run(f".venv/bin/python students.py add '{name}'")
