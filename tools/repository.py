@@ -68,7 +68,7 @@ def set_slug(new: str) -> None:
         notebook = localized(*one)
         with_outputs_of(notebook, built[one])
         notebook_path(*one).write_text(serialized(notebook), encoding="utf-8")
-    for page in pages():
+    for page in [*pages(), root() / "CITATION.cff", *(root() / ".github").rglob("*.yml")]:
         page.write_text(_with_links(page.read_text(encoding="utf-8"), old, new), encoding="utf-8")
     write_readmes()
 

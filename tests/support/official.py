@@ -8,12 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.colab_freeze import FREEZE
+
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / "build" / "official"
 
 COMMUNITY = ("langchain-community==0.4.2", "redis>=8,<9", "langchain-core>=1,<2")
 _PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
-MEMORYSTORE = ("langchain-google-memorystore-redis==0.3.0",)
+MEMORYSTORE = (
+    "langchain-google-memorystore-redis==0.3.0",
+    f"--override={ROOT / 'tests' / 'support' / 'data' / 'memorystore-overrides.txt'}",
+)
 
 
 def official_python(requirements: tuple[str, ...]) -> Path:
@@ -45,7 +50,17 @@ def environment_python(home: Path, requirements: tuple[str, ...]) -> Path:
         requirements: What ``uv pip install`` takes.
     """
     uv = [sys.executable, "-m", "uv"]
-    subprocess.run([*uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(home)], check=True)
+    subprocess.run(
+        [*uv, "venv", "--quiet", "--relocatable", "--python", _python_for(requirements), str(home)], check=True
+    )
     python = home / _PYTHON
     subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), *requirements], check=True)
     return python
+
+
+def _python_for(requirements: tuple[str, ...]) -> str:
+    """This Python; for Colab's packages, of which some have no wheel for a newer one, Colab's if this is newer."""
+    found = re.search(r"Python (\d+)\.(\d+)", FREEZE.read_text(encoding="utf-8"))
+    assert found
+    newer = sys.version_info[:2] > (int(found[1]), int(found[2]))
+    return f"{found[1]}.{found[2]}" if newer and any("ipython" in one for one in requirements) else sys.executable

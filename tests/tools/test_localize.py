@@ -344,7 +344,9 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         r"the links differ: .* has besides en/01_redis.ipynb",
     ),
     "an image": translated(f"{R}/cleanup", "`clear`", "![](a.png) `clear`", "the images differ: .* has besides a.png"),
-    "inline code": translated(f"{M}/connection", "`connect`", "`conect`", "the inline code differ: .* lacks connect"),
+    "inline code": translated(
+        f"{M}/connection", "`connect`", "`connecting`", "the inline code differ: .* lacks connect"
+    ),
     "a placeholder": translated(
         f"{M}/next", "{{repository}}", "https://example.org", "the placeholders differ: .* lacks {{repository}}"
     ),

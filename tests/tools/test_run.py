@@ -74,6 +74,24 @@ def test_a_run_leaves_notebooks_and_pages(tree: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("language", ["", "fr"])
+def test_a_run_takes_away_its_own_results_and_nothing_else(tree: Path, language: str) -> None:
+    for notebook in (tree / "notebooks").glob("*/*.ipynb"):
+        read = nbformat.read(notebook, as_version=4)
+        read.cells = read.cells[:1]  # a heading: nothing to wait for
+        nbformat.write(read, notebook)
+    kept = ["build/screenshots/chat_panel-en.png", "build/official/environment/complete"]
+    kept += ["build/es/01_redis.html"] if language else []
+    gone = ["build/fr/01_redis.ipynb", "build/fr/of_a_tutorial_that_is_no_more.html"]
+    for name in kept + gone:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("from before")
+    done = run(tree, "--language", language)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [name for name in kept if not (tree / name).exists()] == []
+    assert "from before" not in {path.read_text(encoding="utf-8") for path in (tree / "build/fr").iterdir()}
+
+
 def test_a_failing_cell_is_shown(tree: Path) -> None:
     edit_notebook("fr", "02_memorystore", lambda nb: cell(nb, "open").update(source="assert 1 == 2, 'spoiled'"))(tree)
     done = run(tree, "--language", "fr", "--tutorial", "02_memorystore")

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -179,8 +178,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     display = Display(console)
     signal.signal(signal.SIGTERM, _terminated)
-    if not options.language and not options.tutorial:
-        shutil.rmtree(BUILD, ignore_errors=True)
+    # Only what this run is about to make anew: the tests keep their screenshots and environments beside it.
+    for language in languages:
+        for old in (BUILD / language).glob(f"{options.tutorial or '*'}.*"):
+            old.unlink()
     try:
         with ExitStack() as cleanup:
             # No form can be filled in here, so on a project of the reader's nothing could be created.
