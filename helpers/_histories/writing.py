@@ -135,7 +135,8 @@ class Write:
         self._arguments = arguments
         self._call = (task, key, arguments)
         earlier = _take_unsettled(client, self._call)
-        self._id = earlier or secrets.token_hex(8)
+        # Its first letter says at which end the records are pushed: by it a list's order is found out.
+        self._id = earlier or "".join(arguments[:1])[:1] + secrets.token_hex(8)[1:]
         self._again = self._sent = earlier is not None
         self._started = time.monotonic()
         self._pause = _FIRST_PAUSE

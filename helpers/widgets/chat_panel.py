@@ -9,7 +9,7 @@ import ipywidgets
 from langchain_core.runnables import Runnable
 
 from helpers._localization.messages import say
-from helpers.sessions import Record, StoredList, find_sessions, look_into
+from helpers.sessions import Record, StoredList, find_sessions, look_into, readable
 from helpers.widgets import pages
 from helpers.widgets.conversing import Conversing, History, HistoryFactory
 from helpers.widgets.live import Live, button, confirm_button, on_enter, settled
@@ -35,6 +35,8 @@ class ChatPanel(Live):
         history_factory: Makes the `RedisChatMessageHistory` or `MemorystoreChatMessageHistory` of a session ID.
         input_key: The name under which the runnable takes the message; ``None`` finds it out.
         history_key: The name under which it takes the messages before; ``None`` finds it out.
+        output_key: The name of the answer in a dict that it gives; ``None`` tries ``answer``, ``output``, ``messages``.
+        newest_first: Whether the newest record is at the head of the list; ``None``: as the history has it.
 
     Raises:
         TypeError: The factory makes something else than one of this package's histories.
@@ -49,13 +51,15 @@ class ChatPanel(Live):
         *,
         input_key: str | None = None,
         history_key: str | None = None,
+        output_key: str | None = None,
+        newest_first: bool | None = None,
     ) -> None:
         super().__init__()
-        self._conversing = Conversing(runnable, history_factory, input_key, history_key)
+        self._conversing = Conversing(runnable, history_factory, input_key, history_key, output_key)
+        self._order = newest_first
         self._history_factory = history_factory
         self._history = _checked(history_factory(session_id))
         self._stored: StoredList | None = None
-        self._error = ""
         self._busy = self._watching = False
 
     def __repr__(self) -> str:
@@ -86,8 +90,7 @@ class ChatPanel(Live):
         said, drawn = "", 0.0
         try:
             self._show_pending(text, "")
-            async for piece in self._conversing.pieces(text, self.session_id):
-                said += piece
+            async for said in self._conversing.answers(text, self.session_id):
                 if time.monotonic() - drawn > _REDRAWN_SECONDS:
                     self._show_pending(text, said)
                     drawn = time.monotonic()
@@ -107,11 +110,11 @@ class ChatPanel(Live):
             session_id: The session's ID, which `history_factory` makes a history of.
         """
         self._history = _checked(self._history_factory(session_id))
-        self._error, self._stored = "", None
+        self._stored = None
+        self._show_error("")
         self._read()
         if self._root is not None:
-            self._show_error("")
-            self._session.value = session_id
+            self._session.value = readable(session_id)
             self._draw()
 
     def clear(self) -> None:
@@ -121,7 +124,9 @@ class ChatPanel(Live):
         self._draw()
 
     def _build(self) -> ipywidgets.DOMWidget:
-        self._session = ipywidgets.Combobox(description=say("Session"), value=self.session_id, options=self._offered())
+        self._session = ipywidgets.Combobox(
+            description=say("Session"), value=readable(self.session_id), options=self._offered()
+        )
         on_enter(self._session, self._switch_clicked)
         top = ipywidgets.HBox(
             [
@@ -152,13 +157,7 @@ class ChatPanel(Live):
             ),
             ipywidgets.VBox(
                 [self._list, self._facts],
-                layout={
-                    "flex": "1 1 340px",
-                    "min_width": "300px",
-                    "max_height": "350px",
-                    "overflow": "auto",
-                    "margin": "0 0 0 12px",
-                },
+                layout={**_COLUMN, "max_height": "350px", "overflow": "auto", "margin": "0 0 0 12px"},
             ),
         ]
         root = ipywidgets.VBox([top, ipywidgets.HBox(columns, layout={"flex_flow": "row wrap"})])
@@ -215,13 +214,17 @@ class ChatPanel(Live):
     def _read(self) -> None:
         """Read the list now. A server that can't be reached is told in the panel."""
         try:
-            self._stored = _stored(self._history)
+            self._stored = self._look(self._history)
         except Exception as error:
-            self._error = str(error)
+            self._failed(error)
+
+    def _look(self, history: History) -> StoredList:
+        order = history.newest_first if self._order is None else self._order
+        return look_into(history.redis_client, history.key, newest_first=order, latest=SHOWN, since=self._stored)
 
     async def _refresh(self) -> None:
         history = self._history
-        stored = await asyncio.to_thread(_stored, history)
+        stored = await asyncio.to_thread(self._look, history)
         if history is self._history:
             self._stored = stored
             self._draw()
@@ -262,7 +265,7 @@ class ChatPanel(Live):
         length = self._stored.length if self._stored else 0
         return pages.render(
             "conversation.html",
-            records=records[::-1] if self._history.newest_first else records,
+            records=records[::-1] if self._stored and self._stored.newest_first else records,
             earlier=length > len(records),
             earlier_label=say("Earlier messages: {count}", count=length - len(records)),
             empty_label=say("No messages yet."),
@@ -308,7 +311,7 @@ class ChatPanel(Live):
         found: list[str] = []
         try:
             for some in find_sessions(self._history.redis_client, prefix):
-                found += [one.key.removeprefix(prefix) for one in some]
+                found += [one.key.removeprefix(prefix) for one in some if readable(one.key) == one.key]
                 if len(found) >= _OFFERED or time.monotonic() > deadline:
                     break
         except Exception:
@@ -329,14 +332,6 @@ class ChatPanel(Live):
             self._send.disabled = busy
             self._send.description = say("Answering …") if busy else say("Send")
 
-    def _failed(self, error: Exception) -> None:
-        self._show_error(str(error) or type(error).__name__)
-
-    def _show_error(self, text: str) -> None:
-        self._error = text
-        if self._root is not None:
-            self._problem.value = pages.render("error.html", error=text)
-
 
 class _Row(NamedTuple):
     record: Record | None = None
@@ -346,7 +341,7 @@ class _Row(NamedTuple):
 
 def _rows(stored: StoredList, history: History) -> Iterator[_Row]:
     """The list from its head to its end, with the edges of window and cap where they are."""
-    newest_first, window = history.newest_first, history.window
+    newest_first, window = stored.newest_first, history.window
     more = stored.length > len(stored.records)
     full = history.max_messages is not None and stored.length >= history.max_messages
     if not newest_first:
@@ -360,10 +355,6 @@ def _rows(stored: StoredList, history: History) -> Iterator[_Row]:
             yield _Row(edge="window")
     if newest_first:
         yield from [_Row(edge="more")] * more + [_Row(edge="cap")] * full
-
-
-def _stored(history: History) -> StoredList:
-    return look_into(history.redis_client, history.key, newest_first=history.newest_first, latest=SHOWN)
 
 
 def _checked(history: Any) -> History:

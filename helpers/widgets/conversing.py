@@ -1,37 +1,38 @@
 """One turn of a conversation with any LangChain runnable, and where its messages are kept."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
-from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, message_chunk_to_message
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.history import RunnableWithMessageHistory
 
 from helpers._histories.histories import MemorystoreChatMessageHistory, RedisChatMessageHistory
 from helpers._localization.messages import say
+from helpers.errors import NotWrittenError
+from helpers.sessions import look_into
 
 History = RedisChatMessageHistory | MemorystoreChatMessageHistory
 HistoryFactory = Callable[[str], History]
 
 _END = object()
+_ANSWERS = ("answer", "output", "messages")
+"""Under which names chains and agents give their answers."""
+_KEEPER = "RunnableWithMessageHistory"
 
 
 class Conversing:
     """Sends one message at a time to a runnable, with the session's history, and stores what was said.
 
     A `RunnableWithMessageHistory` reads and stores the history itself. Any other runnable is given the messages, and
-    question and answer are stored when the answer is whole.
+    the question and what the model made of it, tool calls and all, are stored when the answer is whole.
 
-    Args:
-        runnable: A chat model, a chain or a `RunnableWithMessageHistory`.
-        history_factory: Makes the history of a session ID.
-        input_key: The name under which the runnable takes the message; None finds it out.
-        history_key: The name under which it takes the messages before; None finds it out.
-
-    Raises:
-        ValueError: How the runnable takes a message can't be found out.
+    The arguments are those of `ChatPanel`. Without an `input_key`, the message is the last of the history.
     """
 
     def __init__(
@@ -40,27 +41,27 @@ class Conversing:
         history_factory: HistoryFactory,
         input_key: str | None = None,
         history_key: str | None = None,
+        output_key: str | None = None,
     ) -> None:
         self._runnable, self._history_factory = runnable, history_factory
-        self._output_key: str | None = None
         self._session_field: str | None = None
         kept = _unbound(runnable)
         if isinstance(kept, RunnableWithMessageHistory):
             if len(kept.history_factory_config) != 1:
                 raise ValueError("The runnable names a session by several fields; ChatPanel has one session ID.")
             self._session_field = kept.history_factory_config[0].id
-            self._output_key = kept.output_messages_key
+            output_key = output_key or kept.output_messages_key
             input_key = input_key or kept.input_messages_key
         elif input_key is None and history_key is None:
             input_key, history_key = _keys(runnable)
-        self._input_key, self._history_key = input_key, history_key
+        self._input_key, self._history_key, self._output_key = input_key, history_key, output_key
 
-    async def pieces(self, text: str, session_id: str) -> AsyncIterator[str]:
-        """The answer as it comes, piece by piece. At the end it is stored.
+    async def answers(self, text: str, session_id: str) -> AsyncIterator[str]:
+        """The answer to a text as far as it has come, again and again. At the end it is stored.
 
-        Args:
-            text: The human's message.
-            session_id: The session that it belongs to.
+        Raises:
+            ValueError: Where the answer is in what the runnable gives can't be found out.
+            NotWrittenError: The runnable has a history, nothing was stored in it, and why is not known.
         """
         question = HumanMessage(text)
         history = self._history_factory(session_id)
@@ -68,46 +69,88 @@ class Conversing:
         before: list[BaseMessage] = []
         if self._session_field is not None:
             config = {"configurable": {self._session_field: session_id}}
+            stored = await asyncio.to_thread(_version, history)
         else:
             before = await history.aget_messages()
         answer: Any = None
-        async for piece in _stream(self._runnable, self._input(question, before), config):
-            answer = piece if answer is None else answer + piece
-            yield self._said(piece)
+        with _errors_of_callbacks() as errors:
+            async for piece in _stream(self._runnable, self._input(question, before), config):
+                try:
+                    answer = piece if answer is None else answer + piece
+                except TypeError:  # such as dicts, of which each has all that came before
+                    answer = piece
+                yield "".join(message.text for message in self._new(answer, text)[-1:])
         if self._session_field is None:
-            await history.aadd_messages([question, AIMessage(self._said(answer))])
+            await history.aadd_messages([question, *(self._new(answer, text) or self._fail(answer))])
+        elif await asyncio.to_thread(_version, history) == stored:
+            if isinstance(answer, dict) and not self._output_key:
+                self._fail(answer)
+            raise errors[-1] if errors else NotWrittenError(history.key, "")
 
     def _input(self, question: HumanMessage, before: list[BaseMessage]) -> Any:
         if self._input_key is None:
-            return [*before, question]
+            messages = [*before, question]
+            return messages if self._history_key is None else {self._history_key: messages}
         values: dict[str, Any] = {self._input_key: question.content}
         if self._history_key is not None:
             values[self._history_key] = before
         return values
 
-    def _said(self, piece: Any) -> str:
-        """The text of an answer or of a piece of one."""
-        if isinstance(piece, dict):
-            piece = piece.get(self._output_key or "output", "")
-        if isinstance(piece, list):
-            piece = piece[-1] if piece else ""
-        if isinstance(piece, (BaseMessage, BaseMessageChunk)):
-            return str(piece.text)
-        return "" if piece is None else str(piece)
+    def _new(self, answer: Any, asked: str) -> list[BaseMessage]:
+        """The messages of an answer, as the model made them; none where they can't be found."""
+        if isinstance(answer, dict):
+            names = [self._output_key] if self._output_key else _ANSWERS
+            answer = next((answer[name] for name in names if name in answer), None)
+        if isinstance(answer, BaseMessage):
+            answer = [answer]
+        if not isinstance(answer, list) or not all(isinstance(one, BaseMessage) for one in answer):
+            return [] if answer is None else [AIMessage(str(answer))]
+        # An agent gives the whole conversation.
+        questions = [place for place, one in enumerate(answer, 1) if one.type == "human" and one.content == asked]
+        return [message_chunk_to_message(one) for one in answer[max(questions, default=0) :]]
+
+    def _fail(self, answer: Any) -> NoReturn:
+        names = list(answer) if isinstance(answer, dict) else []
+        call = ("ChatPanel", "output_key") if self._session_field is None else (_KEEPER, "output_messages_key")
+        example = "{}(…, {}={!r})".format(*call, names[-1] if names else "…")
+        raise ValueError(f"The answer can't be told among {names}.\n" + say("Name it: {argument}.", argument=example))
+
+
+@contextmanager
+def _errors_of_callbacks() -> Iterator[list[BaseException]]:
+    """What callbacks raise meanwhile. LangChain logs it and goes on, even where a history could not be written."""
+    errors: list[BaseException] = []
+
+    def hear(_: logging.LogRecord) -> bool:
+        errors.extend(filter(None, [sys.exception()]))
+        return True
+
+    logger = logging.getLogger("langchain_core.callbacks.manager")
+    logger.addFilter(hear)
+    try:
+        yield errors
+    finally:
+        logger.removeFilter(hear)
+
+
+def _version(history: History) -> bytes:
+    return look_into(history.redis_client, history.key, newest_first=history.newest_first, latest=1).version
 
 
 async def _stream(runnable: Runnable[Any, Any], value: Any, config: RunnableConfig) -> AsyncIterator[Any]:
     """What a runnable streams, without blocking the event loop, whether it is async or not."""
     begun = False
+    # Of its ways to stream, an agent of LangGraph has this one that gives messages as its invoke does.
+    options: dict[str, Any] = {"stream_mode": "values"} if hasattr(_unbound(runnable), "stream_mode") else {}
     try:
-        async for piece in runnable.astream(value, config):
+        async for piece in runnable.astream(value, config, **options):
             begun = True
             yield piece
         return
     except NotImplementedError:  # a generator that has no async form
         if begun:
             raise
-    pieces = runnable.stream(value, config)
+    pieces = runnable.stream(value, config, **options)
     while (piece := await asyncio.to_thread(next, pieces, _END)) is not _END:
         yield piece
 
@@ -122,11 +165,14 @@ def _unbound(runnable: Any) -> Any:
 def _keys(runnable: Runnable[Any, Any]) -> tuple[str | None, str | None]:
     """The names under which a chain takes the message and the messages before it."""
     schema = runnable.get_input_jsonschema()
+    schema = schema.get("$defs", {}).get(schema.get("$ref", "").rpartition("/")[2], schema)
     names = schema.get("properties", {})
     if schema.get("type") != "object" or not names:
         return None, None
     lists = [name for name, kind in names.items() if kind.get("type") == "array"]
     texts = [name for name in names if name not in lists]
+    if not texts and len(lists) == 1:
+        return None, lists[0]
     if len(texts) != 1 or len(lists) > 1:
         raise ValueError(
             f"The runnable takes {', '.join(map(repr, names))}; which of them is the message can't be told.\n"

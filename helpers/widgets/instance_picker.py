@@ -3,7 +3,8 @@
 import asyncio
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -48,7 +49,6 @@ class InstancePicker(Live):
         self.instance: Instance | None = None
         self.client: Client | None = None
         self._project, self._region, self._tunnel, self._on_pick = project, region, tunnel, on_pick
-        self._error = ""
         self._working = False
 
     def __repr__(self) -> str:
@@ -102,7 +102,6 @@ class InstancePicker(Live):
             self._error = str(error)
         shown = super()._repr_mimebundle_(include, exclude)
         self._draw()
-        self._show_error(self._error)
         return shown
 
     def _picture(self) -> str:
@@ -138,7 +137,7 @@ class InstancePicker(Live):
     def _build(self) -> ipywidgets.DOMWidget:
         self._listed, self._problem, self._note = (ipywidgets.HTML() for _ in range(3))
         self._choice = ipywidgets.Dropdown(description=say("Instance"))
-        self._connect = button(say("Connect"), self._connect_clicked, button_style="primary")
+        self._connect = button(say("Connect"), self._on_click(self._pick_chosen), button_style="primary")
         region = "" if self._region == "-" else self._region
         self._new_region = ipywidgets.Text(description=say("Region"), value=region, placeholder="us-central1")
         self._new_id = ipywidgets.Text(description=say("ID"), placeholder="chat-history")
@@ -146,13 +145,14 @@ class InstancePicker(Live):
         self._price = ipywidgets.HTML()
         for field in (self._new_region, self._new_id, self._tier):
             field.observe(lambda _: self._show_price(), "value")
-        self._create = button(say("Create"), self._create_clicked, disabled=True)
+        self._create = button(say("Create"), self._on_click(self._creation), disabled=True)
         self._confirm = ipywidgets.Text(
             description=say("Delete"), placeholder=say("the ID of the instance once more"), layout={"width": "22em"}
         )
-        self._delete = button(say("Delete"), self._delete_clicked, button_style="danger", disabled=True)
+        self._delete = button(say("Delete"), self._on_click(self._deletion), button_style="danger", disabled=True)
         self._confirm.observe(lambda _: self._confirming(), "value")
         self._choice.observe(lambda _: self._confirming(), "value")
+        again = button(say("List again"), self._on_click(partial(asyncio.to_thread, self.refresh)))
         creating = ipywidgets.VBox(
             [ipywidgets.HBox([self._new_region, self._new_id, self._tier, self._create], layout=_WRAP), self._price]
         )
@@ -163,9 +163,7 @@ class InstancePicker(Live):
         return ipywidgets.VBox(
             [
                 self._listed,
-                ipywidgets.HBox(
-                    [self._choice, self._connect, button(say("List again"), self._refresh_clicked)], layout=_WRAP
-                ),
+                ipywidgets.HBox([self._choice, self._connect, again], layout=_WRAP),
                 self._problem,
                 self._note,
                 more,
@@ -185,17 +183,8 @@ class InstancePicker(Live):
 
     # What the buttons do.
 
-    def _connect_clicked(self) -> None:
-        self._start(self._work(self._pick_chosen()))
-
-    def _refresh_clicked(self) -> None:
-        self._start(self._work(self._list()))
-
-    def _create_clicked(self) -> None:
-        self._start(self._work(self._creation()))
-
-    def _delete_clicked(self) -> None:
-        self._start(self._work(self._deletion()))
+    def _on_click(self, action: Callable[[], Coroutine[Any, Any, Any]]) -> Callable[[], None]:
+        return lambda: self._start(self._work(action()))
 
     async def _work(self, work: Any) -> None:
         """Do one thing at a time."""
@@ -211,9 +200,6 @@ class InstancePicker(Live):
             self._working = False
             self._draw()
             self._show_price()
-
-    async def _list(self) -> None:
-        await asyncio.to_thread(self.refresh)
 
     async def _pick_chosen(self) -> None:
         name = self._choice.value
@@ -272,13 +258,6 @@ class InstancePicker(Live):
 
     def _say(self, text: str) -> None:
         self._note.value = pages.render("note.html", text=text, href="")
-
-    def _failed(self, error: Exception) -> None:
-        self._show_error(str(error) or type(error).__name__)
-
-    def _show_error(self, text: str) -> None:
-        if self._root is not None:
-            self._problem.value = pages.render("error.html", error=text)
 
 
 _WRAP = {"flex_flow": "row wrap"}

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 
 from helpers._localization.messages import say
+from helpers.widgets import pages
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CONFIRM_SECONDS = 5.0
@@ -22,17 +23,22 @@ class Live:
     finds the picture, which is plain HTML and as accessible as a table is.
     """
 
+    _problem: ipywidgets.HTML
+
     def __init__(self) -> None:
         self._loop = _running_loop()
         self._tasks: set[asyncio.Task[None] | Future[None]] = set()
         self._root: ipywidgets.DOMWidget | None = None
+        self._error = ""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if self._root is None:
             self._root = self._build()
+        picture = str(self._picture())
+        self._show_error(self._error)
         return {
             "text/plain": repr(self),
-            "text/html": str(self._picture()),
+            "text/html": picture,
             WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": self._root.model_id},
         }
 
@@ -45,7 +51,7 @@ class Live:
             self._root = None
 
     def _build(self) -> ipywidgets.DOMWidget:
-        """The widget, made when it is first shown."""
+        """The widget, made when it is first shown, `_problem` in it."""
         raise NotImplementedError
 
     def _picture(self) -> str:
@@ -54,7 +60,12 @@ class Live:
 
     def _failed(self, error: Exception) -> None:
         """Show an error that came up in the background."""
-        raise NotImplementedError
+        self._show_error(str(error) or type(error).__name__)
+
+    def _show_error(self, text: str) -> None:
+        self._error = text
+        if self._root is not None:
+            self._problem.value = pages.render("error.html", error=text)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         """Have something done on the kernel's event loop, without waiting for it.

@@ -20,9 +20,11 @@ _SHOWN_SIZES = ((1 << 20, "MB"), (1 << 10, "kB"))
 def render(template: str, **values: Any) -> Markup:
     """A template of ``templates/`` as HTML in the reader's language.
 
-    Texts among the values are escaped; what another template made is not escaped again.
+    Texts among the values are escaped; what another template made is not escaped again. Half of a surrogate pair,
+    which no page can hold, becomes U+FFFD.
     """
-    return Markup(_templates().get_template(template).render(lang=language(), **values).strip())  # noqa: S704
+    page = _templates().get_template(template).render(lang=language(), **values).strip()
+    return Markup(page.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))  # noqa: S704
 
 
 def clock(seconds: float | None) -> str:
@@ -78,5 +80,5 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(size=size, role=role, quoted=quoted)
+    templates.globals.update(role=role)
     return templates

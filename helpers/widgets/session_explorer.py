@@ -20,8 +20,8 @@ from helpers.sessions import (
     export_sessions,
     find_sessions,
     import_sessions,
-    is_newest_first,
     look_into,
+    readable,
 )
 from helpers.widgets import pages
 from helpers.widgets.live import Live, button, confirm_button
@@ -47,17 +47,18 @@ class SessionExplorer(Live):
     Args:
         client: A redis-py client, such as `connect` returns.
         prefix: What the keys begin with; ``""`` finds all sessions, those of `MemorystoreChatMessageHistory` too.
+        newest_first: Whether the newest record is at the head of their lists; ``None`` finds it out for each.
 
     Attributes:
         sessions: The sessions that were found.
     """
 
-    def __init__(self, client: Client, prefix: str = DEFAULT_PREFIX) -> None:
+    def __init__(self, client: Client, prefix: str = DEFAULT_PREFIX, *, newest_first: bool | None = None) -> None:
         super().__init__()
         self.sessions: list[Session] = []
-        self._client, self._prefix = client, prefix
+        self._client, self._prefix, self._newest_first = client, prefix, newest_first
         self._column, self._descending, self._page = "session", False, 0
-        self._filter = self._error = ""
+        self._filter = ""
         self._search: Iterator[list[Session]] | None = None
         self._opened: Session | None = None
 
@@ -83,22 +84,27 @@ class SessionExplorer(Live):
 
         Args:
             path: The file; it must not be there yet.
-            keys: The Redis keys of the sessions; ``None``: all in `sessions`.
+            keys: The Redis keys of the sessions; ``None``: all that are found and still there.
 
         Returns:
             How many lines were written.
 
         Raises:
+            SessionNotFoundError: There is no such session. No file is left.
             OSError: The file can't be made; `FileExistsError` where it is there.
             redis.RedisError: The server can't be reached, or refuses.
         """
+        if keys is None and (self._search is not None or not self.sessions):
+            self.refresh()
         wanted = [one.key for one in self.sessions] if keys is None else keys
-        count = 0
-        with Path(path).open("x", encoding="utf-8") as file:
-            for line in export_sessions(self._client, wanted):
-                file.write(line)
-                count += 1
-        return count
+        lines = export_sessions(self._client, wanted, missing_ok=keys is None)
+        file = Path(path).open("x", encoding="utf-8")  # noqa: SIM115
+        try:
+            with file:
+                return sum(1 for line in lines if file.write(line))
+        except BaseException:
+            Path(path).unlink()
+            raise
 
     def load(self, path: str | Path) -> list[str]:
         """Store the sessions of an exported file again, all or none; `sessions` shows them after `refresh`.
@@ -127,7 +133,6 @@ class SessionExplorer(Live):
             self._error = str(error)
         shown = super()._repr_mimebundle_(include, exclude)
         self._draw()
-        self._show_error(self._error)
         if self._search is not None:
             self._start(self._search_on(self._search))
         return shown
@@ -136,7 +141,7 @@ class SessionExplorer(Live):
 
     def _begin(self) -> None:
         self.sessions, self._error = [], ""
-        self._search = find_sessions(self._client, self._prefix)
+        self._search = find_sessions(self._client, self._prefix, newest_first=self._newest_first)
 
     def _go_on(self, seconds: float) -> None:
         """Search for some time."""
@@ -175,12 +180,12 @@ class SessionExplorer(Live):
 
     def _name(self, session: Session) -> str:
         """The session's ID: its key without the part of the prefix that ends in a colon."""
-        return session.key.removeprefix(self._prefix[: self._prefix.rfind(":") + 1])
+        return readable(session.key.removeprefix(self._prefix[: self._prefix.rfind(":") + 1]))
 
     def _shown(self) -> list[Session]:
         """The sessions that pass the filter, in the chosen order."""
         wanted = self._filter.casefold()
-        found = [one for one in self.sessions if wanted in one.key.casefold() or wanted in one.last.casefold()]
+        found = [one for one in self.sessions if wanted in f"{readable(one.key)}\n{one.last}".casefold()]
         found.sort()  # by key, which stays the order among equals
         found.sort(key=_ORDERS[self._column], reverse=self._descending)
         return found
@@ -192,14 +197,18 @@ class SessionExplorer(Live):
     def _chart(self, shown: list[Session]) -> Any:
         largest = sorted(shown, key=lambda one: one.bytes, reverse=True)[:_BARS]
         bars = [
-            {"name": self._name(one), "bytes": one.bytes, "percent": round(100 * one.bytes / largest[0].bytes)}
+            {
+                "name": self._name(one),
+                "size": _about(one) + pages.size(one.bytes),
+                "percent": round(100 * one.bytes / largest[0].bytes),
+            }
             for one in largest
         ]
         return pages.render("chart.html", title=say("The largest sessions"), bars=bars)
 
     def _picture(self) -> str:
         shown = self._shown()
-        rows = [{"name": self._name(one), "session": one, "ttl": pages.minutes(one.ttl)} for one in shown[:ROWS]]
+        rows = [{"name": self._name(one), "cells": _cells(one)} for one in shown[:ROWS]]
         return pages.render(
             "sessions.html",
             title=say("Sessions"),
@@ -236,9 +245,7 @@ class SessionExplorer(Live):
         self._before = button("◀", lambda: self._turn(-1), tooltip=say("Previous page"))
         self._after = button("▶", lambda: self._turn(1), tooltip=say("Next page"))
         self._bars, self._problem = ipywidgets.HTML(), ipywidgets.HTML()
-        self._upload = ipywidgets.FileUpload(accept=".jsonl", multiple=False, description=say("Import"))
-        self._upload.observe(self._uploaded, "value")
-        self._uploads = 0
+        self._upload = self._new_upload()
         self._detail = ipywidgets.VBox()
         return ipywidgets.VBox(
             [
@@ -297,6 +304,9 @@ class SessionExplorer(Live):
     def _refresh_clicked(self) -> None:
         self._show_error("")
         self._say("")
+        self._search_anew()
+
+    def _search_anew(self) -> None:
         self._begin()
         assert self._search is not None
         self._start(self._search_on(self._search))
@@ -310,16 +320,18 @@ class SessionExplorer(Live):
             self._start(self._open(shown[index]))
 
     async def _open(self, session: Session) -> None:
-        newest_first = is_newest_first(session.key, self._prefix)
-        stored = await asyncio.to_thread(look_into, self._client, session.key, newest_first=newest_first, latest=READ)
+        stored = await asyncio.to_thread(
+            look_into, self._client, session.key, newest_first=self._newest_first, latest=READ
+        )
         self._opened = session
         name = self._name(session)
         self._detail.children = (
             ipywidgets.HTML(pages.render("heading.html", text=name)),
+            ipywidgets.HTML(pages.render("error.html", error=_unordered(stored.newest_first, stored.length))),
             ipywidgets.HTML(
                 pages.render(
                     "conversation.html",
-                    records=stored.records[::-1] if newest_first else stored.records,
+                    records=stored.records[::-1] if stored.newest_first else stored.records,
                     earlier=stored.length > len(stored.records),
                     earlier_label=say("Earlier messages: {count}", count=stored.length - len(stored.records)),
                     empty_label=say("The session is gone."),
@@ -348,26 +360,26 @@ class SessionExplorer(Live):
     # Export and import.
 
     def _export_clicked(self) -> None:
-        self._start(self._export_link([one.key for one in self._shown()], "sessions"))
+        self._start(self._export_link([one.key for one in self._shown()], "sessions", missing_ok=True))
 
-    async def _export_link(self, keys: list[str], name: str) -> None:
+    async def _export_link(self, keys: list[str], name: str, *, missing_ok: bool = False) -> None:
         self._show_error("")
-        text = await asyncio.to_thread(self._exported, keys)
+        text = await asyncio.to_thread(self._exported, keys, missing_ok)
         if text is None:
             self._say(say("Too large for a link on the page: use {call}.", call='export("sessions.jsonl")'))
             return
         content = base64.b64encode(text.encode()).decode()
         file = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in name) + ".jsonl"
         self._say(
-            say("Sessions: {count}", count=len(keys)),
+            say("Sessions: {count}", count=text.count('"session": ')),
             href=f"data:application/jsonl;base64,{content}",
             file=file,
             link=say("Save {file}", file=file),
         )
 
-    def _exported(self, keys: list[str]) -> str | None:
+    def _exported(self, keys: list[str], missing_ok: bool) -> str | None:
         lines, length = [], 0
-        for line in export_sessions(self._client, keys):
+        for line in export_sessions(self._client, keys, missing_ok=missing_ok):
             length += len(line)
             if length > LINK_BYTES:
                 return None
@@ -384,38 +396,28 @@ class SessionExplorer(Live):
     async def _import(self, content: bytes) -> None:
         self._show_error("")
         try:
-            lines = content.decode("utf-8", "replace").splitlines()
-            keys = await asyncio.to_thread(import_sessions, self._client, lines, self._prefix)
+            text = content.decode("utf-8", "replace")
+            keys = await asyncio.to_thread(import_sessions, self._client, text, self._prefix)
             self._say(say("Imported sessions: {count}", count=len(keys)))
         finally:
             self._replace_upload()
-        self._refresh_quietly()
+        self._search_anew()
 
     def _replace_upload(self) -> None:
         """Have the button take the same file again. How to empty it differs between ipywidgets 7 and 8."""
         assert self._root is not None
         bar = self._root.children[0]
-        fresh = ipywidgets.FileUpload(accept=".jsonl", multiple=False, description=say("Import"))
-        fresh.observe(self._uploaded, "value")
-        bar.children = (*bar.children[:-1], fresh)
         self._upload.close()
-        self._upload = fresh
+        self._upload = self._new_upload()
+        bar.children = (*bar.children[:-1], self._upload)
 
-    def _refresh_quietly(self) -> None:
-        self._begin()
-        assert self._search is not None
-        self._start(self._search_on(self._search))
+    def _new_upload(self) -> Any:
+        made = ipywidgets.FileUpload(accept=".jsonl", multiple=False, description=say("Import"))
+        made.observe(self._uploaded, "value")
+        return made
 
     def _say(self, text: str, href: str = "", file: str = "", link: str = "") -> None:
         self._note.value = pages.render("note.html", text=text, href=href, file=file, link=link)
-
-    def _failed(self, error: Exception) -> None:
-        self._show_error(str(error) or type(error).__name__)
-
-    def _show_error(self, text: str) -> None:
-        self._error = text
-        if self._root is not None:
-            self._problem.value = pages.render("error.html", error=text)
 
 
 class _Row(NamedTuple):
@@ -439,10 +441,8 @@ class _Row(NamedTuple):
         if session is None:
             return
         self.name.description = name
-        self.messages.value = _cell(str(session.messages), right=True)
-        self.bytes.value = _cell(str(session.bytes), right=True)
-        self.ttl.value = _cell(pages.minutes(session.ttl))
-        self.last.value = _cell(pages.quoted(session.role, session.last))
+        for widget, text in zip(self[1:], _cells(session), strict=True):
+            widget.value = pages.render("cell.html", text=text, right=widget in (self.messages, self.bytes))
 
 
 _ORDERS: dict[str, Callable[[Session], Any]] = {
@@ -465,5 +465,15 @@ def _labels() -> dict[str, str]:
     }
 
 
-def _cell(text: str, right: bool = False) -> Any:
-    return pages.render("cell.html", text=text, right=right)
+def _cells(one: Session) -> tuple[str, str, str, str]:
+    """What a row says of a session, beside its name."""
+    last = _unordered(one.newest_first, one.messages) or pages.quoted(one.role, one.last)
+    return str(one.messages), _about(one) + str(one.bytes), pages.minutes(one.ttl), last
+
+
+def _about(one: Session) -> str:
+    return "≈ " if one.estimated else ""
+
+
+def _unordered(newest_first: bool | None, messages: int) -> str:
+    return say("Order unknown: give newest_first=True or False.") if newest_first is None and messages > 1 else ""

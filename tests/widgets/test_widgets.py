@@ -6,6 +6,7 @@ import json
 import re
 import threading
 import time
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,22 @@ from typing import Any
 import ipywidgets
 import pytest
 import redis
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, GenericFakeChatModel
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    ToolMessage,
+    UsageMetadata,
+    message_to_dict,
+)
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
-from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda, RunnablePassthrough
 from langchain_core.runnables.history import RunnableWithMessageHistory
+from typing_extensions import TypedDict
 
 from helpers._connecting.connection import connect
 from helpers._histories.histories import MemorystoreChatMessageHistory, RedisChatMessageHistory
@@ -26,9 +39,10 @@ from helpers._models.choice import chat_model
 from helpers.emulator import Emulator
 from helpers.emulator.servers.instances import EmulatedInstance
 from helpers.memorystore import create_instance
-from helpers.sessions import export_sessions
+from helpers.sessions import SessionNotFoundError, export_sessions
 from helpers.widgets import ChatPanel, InstancePicker, SessionExplorer, live
 from helpers.widgets.live import WIDGET_VIEW
+from tests.support.watching import watching
 
 SEVEN = ipywidgets.__version__.startswith("7.")
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -49,8 +63,15 @@ def factory(client: Any, **options: Any) -> Any:
 def show(widget: Any) -> dict[str, Any]:
     """Show a widget as a cell does; returns what the notebook gets."""
     shown: dict[str, Any] = widget._repr_mimebundle_()
-    json.dumps(shown)
+    sendable(shown)
     return shown
+
+
+def sendable(what: Any) -> None:
+    """What a kernel sends to the page is JSON in UTF-8."""
+    if isinstance(what, live.Live):
+        what = [one.get_state() for one in children(what._root)]
+    json.dumps(what, ensure_ascii=False, default=repr).encode()
 
 
 def children(widget: Any) -> Iterator[Any]:
@@ -246,7 +267,7 @@ def with_history(client: redis.Redis) -> Any:
 
 @pytest.mark.parametrize("kind", ["model", "chain", "with history", "bound", "named"])
 async def test_whatever_a_runnable_takes(client: redis.Redis, kind: str) -> None:
-    names: dict[str, str] = {}
+    names: dict[str, Any] = {}
     if kind == "model":
         runnable: Any = chat_model()
     elif kind == "chain":
@@ -261,6 +282,151 @@ async def test_whatever_a_runnable_takes(client: redis.Redis, kind: str) -> None
     await panel.send("Hi! I'm Bob.")
     assert "Bob" in await panel.send("What's my name?")
     assert client.llen("message_store:bob") == 4
+
+
+# Where an answer is, and what is stored of it.
+
+
+def rag(value: Any) -> Any:
+    return {**value, "context": ["page 3"], "answer": "In the attic."}
+
+
+def agent(messages: list[BaseMessage]) -> dict[str, Any]:
+    call = AIMessage("", tool_calls=[{"name": "look", "args": {"in": "attic"}, "id": "1"}])
+    return {"messages": [*messages, call, ToolMessage("a key", tool_call_id="1"), AIMessage("In the attic.")]}
+
+
+def pieces(*some: Any) -> Runnable[Any, Any]:
+    def generate(_: Iterator[Any]) -> Iterator[Any]:
+        yield from some
+
+    async def generate_async(_: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        for one in some:
+            yield one
+
+    return RunnableGenerator(generate, generate_async)
+
+
+class Messages(TypedDict):
+    messages: list[AnyMessage]
+
+
+QUESTION = "Where is the key?"
+
+
+@pytest.mark.parametrize(
+    ("runnable", "names"),
+    [
+        (RunnableLambda(rag), {"input_key": "question", "history_key": "history"}),
+        (RunnablePassthrough.assign(answer=pieces("In the ", "attic.")), {"input_key": "question"}),
+        (RunnableLambda(lambda _: {"output": AIMessage("In the attic.")}), {}),
+        (RunnableLambda(lambda _: {"place": "In the attic.", "floor": 2}), {"output_key": "place"}),
+        (pieces({}, {"answer": "In the"}, {"answer": "In the attic."}), {}),
+        (RunnableLambda(lambda _: [AIMessage("In the attic.")]), {}),
+    ],
+    ids=["RAG", "RAG in pieces", "message in a dict", "named", "more and more", "list"],
+)
+async def test_an_answer_is_found_in_what_a_chain_gives(
+    client: redis.Redis, runnable: Runnable[Any, Any], names: dict[str, Any]
+) -> None:
+    panel = ChatPanel(runnable, "bob", factory(client), **names)
+    assert await panel.send(QUESTION) == "In the attic."
+    stored = RedisChatMessageHistory("bob", client=client).messages
+    assert [(one.type, one.content) for one in stored] == [("human", QUESTION), ("ai", "In the attic.")]
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+async def test_all_that_an_agent_said_is_stored(client: redis.Redis, by_name: bool) -> None:
+    runnable: Runnable[Any, Any] = RunnableLambda(agent)
+    if by_name:
+        runnable = RunnableLambda(lambda value: agent(value["messages"]))
+        runnable = runnable.with_types(input_type=Messages)
+    panel = ChatPanel(runnable, "bob", factory(client))
+    for _ in range(2):
+        assert await panel.send(QUESTION) == "In the attic."
+    stored = RedisChatMessageHistory("bob", client=client).messages
+    assert [one.type for one in stored] == ["human", "ai", "tool", "ai"] * 2
+    assert isinstance(stored[1], AIMessage)
+    assert stored[1].tool_calls[0]["args"] == {"in": "attic"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        ({"place": "attic", "floor": 2}, r"among \['place', 'floor'\].\nName it: ChatPanel\(…, output_key='floor'\)"),
+        ({"answer": None}, r"among \['answer'\]"),
+        ({"messages": []}, r"among \['messages'\]"),
+        ([], r"among \[\]"),
+    ],
+)
+async def test_an_answer_that_is_not_found_is_not_stored_but_said(
+    client: redis.Redis, answer: Any, advice: str
+) -> None:
+    panel = ChatPanel(RunnableLambda(lambda _: answer), "bob", factory(client))
+    show(panel)
+    with pytest.raises(ValueError, match=f"^The answer can't be told {advice}"):
+        await panel.send(QUESTION)
+    assert "output_key=" in live_text(panel)
+    assert not client.exists("message_store:bob")
+
+
+class Thinking(GenericFakeChatModel):
+    """A model that streams reasoning, a text, a tool call in two pieces and what it used."""
+
+    def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
+        usage = UsageMetadata(input_tokens=3, output_tokens=4, total_tokens=7)
+        calls: list[Any] = [{"name": "look", "args": '{"in": ', "id": "1", "index": 0}]
+        goes_on: list[Any] = [{"name": None, "args": '"attic"}', "id": None, "index": 0}]
+        for chunk in (
+            AIMessageChunk(content=[{"type": "reasoning", "reasoning": "Hm.", "index": 0}]),
+            AIMessageChunk(content=[{"type": "text", "text": "I ", "index": 1}]),
+            AIMessageChunk(content=[{"type": "text", "text": "look.", "index": 1}], tool_call_chunks=calls),
+            AIMessageChunk(content="", tool_call_chunks=goes_on),
+            AIMessageChunk(content="", usage_metadata=usage, response_metadata={"model_name": "m"}),
+            AIMessageChunk(content="", chunk_position="last"),
+        ):
+            yield ChatGenerationChunk(message=chunk)
+
+
+async def test_what_the_model_made_is_stored_whole(client: redis.Redis) -> None:
+    panel = ChatPanel(Thinking(messages=iter([])), "bob", factory(client))
+    assert await panel.send("Hi") == "I look."
+    answer = RedisChatMessageHistory("bob", client=client).messages[1]
+    assert type(answer) is AIMessage
+    assert [(one["name"], one["args"]) for one in answer.tool_calls] == [("look", {"in": "attic"})]
+    assert answer.usage_metadata is not None
+    assert answer.usage_metadata["total_tokens"] == 7
+    assert answer.content_blocks[0] == {"type": "reasoning", "reasoning": "Hm.", "index": 0}
+    assert answer.response_metadata["model_name"] == "m"
+
+
+async def test_a_history_that_can_not_be_written_is_said(client: redis.Redis) -> None:
+    panel = ChatPanel(with_history(client), "bob", factory(client))
+    show(panel)
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(redis.RedisError, match=r"maxmemory"):
+            await panel.send("Hi! I'm Bob.")
+    finally:
+        client.config_set("maxmemory", 0)
+    assert "used memory" in live_text(panel)
+    await panel.send("Hi! I'm Bob.")
+    assert client.llen("message_store:bob") == 2
+    assert 'role="alert"' not in live_text(panel)
+
+
+async def test_a_chain_with_history_that_lacks_a_name_is_told_which(client: redis.Redis) -> None:
+    keeping = RunnableWithMessageHistory(RunnableLambda(rag), factory(client), input_messages_key="question")
+    with pytest.raises(ValueError, match=r"RunnableWithMessageHistory\(…, output_messages_key='answer'\)"):
+        await ChatPanel(keeping, "bob", factory(client)).send(QUESTION)
+    keeping = RunnableWithMessageHistory(
+        RunnableLambda(rag),
+        factory(client),
+        input_messages_key="question",
+        output_messages_key="answer",
+    )
+    assert await ChatPanel(keeping, "bob", factory(client)).send(QUESTION) == "In the attic."
+    assert client.llen("message_store:bob") == 2
 
 
 def test_what_can_not_be_told_is_said(client: redis.Redis) -> None:
@@ -345,6 +511,26 @@ async def test_a_panel_that_is_seen_outlives_a_fault(
     RedisChatMessageHistory("bob", client=client).add_user_message("back again")
     await eventually(lambda: "back again" in live_text(panel))
     await eventually(lambda: 'role="alert"' not in live_text(panel))
+
+
+async def test_a_list_that_stays_is_not_read_again(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpers.widgets.chat_panel._EVERY_SECONDS", 0.01)
+    history = RedisChatMessageHistory("bob", client=client)
+    history.add_messages([HumanMessage("x" * 100_000)] * 20)
+    history.add_ai_message("Short.")
+    panel = ChatPanel(chat_model(), "bob", factory(client))
+    show(panel)
+    assert panel._root is not None
+    looks = 0
+    with watching(client) as seen:
+        panel._root._view_count = 1
+        await asyncio.sleep(0.5)
+        panel._root._view_count = 0
+        await eventually(lambda: not panel._watching)
+    looks = sum(words[0] == "LLEN" for words in seen.commands)
+    assert looks > 2
+    assert seen.records_read == looks
+    panel.close()
 
 
 async def test_offering_sessions_takes_no_time_on_a_large_server(client: redis.Redis) -> None:
@@ -472,6 +658,100 @@ async def test_one_is_read_and_deleted(explorer: SessionExplorer, many: redis.Re
     assert many.get("message_store:other") == b"no chat"
 
 
+HALF = "\ud83d"
+
+
+@pytest.mark.filterwarnings("ignore:1 record")
+async def test_half_an_emoji_and_any_byte_are_shown(client: redis.Redis) -> None:
+    history = RedisChatMessageHistory("cut", client=client)
+    history.add_messages([HumanMessage(f"see you {HALF}"), AIMessage(f"bye {HALF}")])
+    client.rpush(b"message_store:\xff\xfe", *client.lrange(history.key, 0, -1))
+    client.rpush("message_store:raw", client.lindex(history.key, 0) or b"", b"\xff\xfe")
+    explorer = SessionExplorer(client)
+    shown = show(explorer)["text/html"]
+    assert "bye \ufffd" in shown
+    assert r"\udcff\udcfe" in shown
+    sendable(explorer)
+    named(explorer, "Filter", ipywidgets.Text).value = r"\udcff"
+    assert row_names(explorer) == [r"\udcff\udcfe"]
+    named(explorer, r"\udcff\udcfe").click()
+    await eventually(lambda: "see you \ufffd" in live_text(explorer))
+    named(explorer, "Export this session").click()
+    await eventually(lambda: "download=" in live_text(explorer))
+    named(explorer, "Delete").click()
+    named(explorer, "Delete: click again").click()
+    await eventually(lambda: not client.exists(b"message_store:\xff\xfe"))
+    sendable(explorer)
+    client.rpush(b"message_store:\xff\xfe", *client.lrange(history.key, 0, -1))
+    for session in ("cut", "raw"):
+        panel = ChatPanel(RunnableLambda(lambda _: f"{HALF} answers"), session, factory(client, on_corrupt="skip"))
+        show(panel)
+        await panel.send(HALF)
+        sendable(panel)
+        assert "\ufffd answers" in live_text(panel)
+        assert set(named(panel, "Session", ipywidgets.Combobox).options) == {"cut", "raw"}
+        panel.close()
+    explorer.close()
+
+
+async def test_half_an_emoji_in_a_name_or_an_error_is_shown(client: redis.Redis) -> None:
+    def failing(_: Any) -> str:
+        raise ValueError(f"{HALF} failed")
+
+    for widget in (
+        ChatPanel(chat_model(), HALF, factory(client)),
+        ChatPanel(RunnableLambda(failing), "bob", factory(client)),
+        SessionExplorer(client, prefix=HALF),
+    ):
+        show(widget)
+        if isinstance(widget, ChatPanel):
+            with pytest.raises(ValueError, match=r"surrogates|failed"):
+                await widget.send("Hi")
+        assert 'role="alert"' in live_text(widget)
+        sendable(widget)
+        widget.close()
+
+
+def raw(message: BaseMessage) -> str:
+    return json.dumps(message_to_dict(message))
+
+
+async def test_an_order_that_is_not_known_is_said_and_can_be_given(client: redis.Redis) -> None:
+    client.rpush("x:1", raw(HumanMessage("at the head")), raw(HumanMessage("at the end")))
+    unknown = SessionExplorer(client, "x:")
+    assert "Order unknown: give newest_first=True or False." in show(unknown)["text/html"]
+    named(unknown, "1").click()
+    await eventually(lambda: bool(unknown._detail.children))
+    assert live_text(unknown).count("Order unknown") == 2
+    page = visible(live_text(unknown))
+    assert page.index("at the head") < page.index("at the end")
+    for given, last in ((True, "at the head"), (False, "at the end")):
+        explorer = SessionExplorer(client, "x:", newest_first=given)
+        assert f"You: {last}" in visible(show(explorer)["text/html"])
+        named(explorer, "1").click()
+        await eventually(lambda shown=explorer: bool(shown._detail.children))
+        assert visible(live_text(explorer)).rindex(last) == visible(live_text(explorer)).rindex("at the")
+        assert "Order unknown" not in live_text(explorer)
+        explorer.close()
+    panel = ChatPanel(chat_model(), "x:1", factory(client, key_prefix=""), newest_first=False)
+    page = visible(show(panel)["text/html"])
+    assert page.index("at the head") < page.index("at the end")
+    unknown.close()
+    panel.close()
+
+
+async def test_sizes_that_are_estimated_say_so(client: redis.Redis) -> None:
+    RedisChatMessageHistory("large", client=client).add_messages([HumanMessage("x" * 500)] * 1000)
+    RedisChatMessageHistory("small", client=client).add_messages([HumanMessage("x" * 500)])
+    explorer = SessionExplorer(client)
+    page = visible(show(explorer)["text/html"])
+    large, small = sorted(explorer.sessions)
+    assert f"large 1000 ≈ {large.bytes} " in page
+    assert f"small 1 {small.bytes} " in page
+    assert f"≈ {large.bytes}" in visible(live_text(explorer))
+    explorer.close()
+
+
 def upload(explorer: SessionExplorer, content: bytes) -> None:
     """What the page sets when a file was chosen."""
     details = {"name": "sessions.jsonl", "type": "", "size": len(content), "lastModified": 0}
@@ -498,6 +778,7 @@ async def test_export_and_import_through_the_page(explorer: SessionExplorer, man
     named(explorer, "Filter", ipywidgets.Text).value = "student-0"
     named(explorer, "Export").click()
     await eventually(lambda: "download=" in live_text(explorer))
+    assert "Sessions: 10 <" in live_text(explorer)
     file, content = link(explorer)
     assert file == "sessions.jsonl"
     keys = [f"message_store:student-{number:02}" for number in range(10)]
@@ -508,6 +789,12 @@ async def test_export_and_import_through_the_page(explorer: SessionExplorer, man
     assert {key: many.lrange(key, 0, -1) for key in keys} == before
     upload(explorer, content)  # the same file once more
     await eventually(lambda: "already has" in live_text(explorer))
+    many.delete(*keys)
+    lines = content.decode().replace("line 0", r"line\u2028", 1).splitlines()
+    record = json.loads(lines[2])["record"]
+    lines[2] = json.dumps({"crc32": zlib.crc32(record.encode()), "record": record}, ensure_ascii=False)
+    upload(explorer, ("\ufeff" + "\r\n".join(lines) + "\r\n\r\n").encode())  # as another editor saves it
+    await eventually(lambda: many.exists(*keys) == 10)
     many.delete(*keys)
     upload(explorer, content.replace(b"line 0", b"line X", 1))
     await eventually(lambda: "Line 3 of the export is damaged" in live_text(explorer))
@@ -522,16 +809,29 @@ async def test_one_session_is_exported(explorer: SessionExplorer, many: redis.Re
     file, content = link(explorer)
     assert file == "student-07.jsonl"
     assert len(content.splitlines()) == 2 + 3
+    many.delete("message_store:student-07")
+    named(explorer, "Export").click()
+    await eventually(lambda: "Sessions: 24 <" in live_text(explorer))
+    named(explorer, "Export this session").click()
+    await eventually(lambda: "no session under the key" in html.unescape(live_text(explorer)))
 
 
 async def test_export_and_import_through_files(many: redis.Redis, tmp_path: Path) -> None:
     explorer = SessionExplorer(many)
-    assert len(explorer.refresh()) == 25
     file = tmp_path / "all.jsonl"
     lines = explorer.export(file)
-    assert lines == len(file.read_text().splitlines())
+    assert lines == len(file.read_text().splitlines()) == 1 + 25 + 75
+    assert len(explorer.refresh()) == 25
     with pytest.raises(FileExistsError):
         explorer.export(file)
+    for keys in (["student-00"], ["message_store:student-00", "message_store:student-99"]):
+        with pytest.raises(SessionNotFoundError):
+            explorer.export(tmp_path / "some.jsonl", keys)
+    with pytest.raises(TypeError):
+        explorer.export(tmp_path / "some.jsonl", "message_store:student-00")  # type: ignore[arg-type]
+    assert not (tmp_path / "some.jsonl").exists()
+    many.delete("message_store:student-24")  # as if it had expired since it was found
+    assert explorer.export(tmp_path / "rest.jsonl") == lines - 6
     many.delete(*(one.key for one in explorer.sessions))
     assert len(explorer.load(file)) == 25
     assert len(explorer.refresh()) == 25
@@ -571,6 +871,8 @@ async def test_a_server_that_is_gone_is_told_and_not_raised() -> None:
     server.stop()
     assert "refused" in show(explorer)["text/html"]
     assert "refused" in show(panel)["text/html"]
+    assert "refused" in live_text(explorer)
+    assert "refused" in live_text(panel)
     explorer.close()
     panel.close()
 
@@ -579,8 +881,8 @@ async def test_a_server_that_is_gone_is_told_and_not_raised() -> None:
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    with Emulator(operation_seconds=0.3) as running:
+def emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    with Emulator(operation_seconds=getattr(request, "param", 0.3)) as running:
         monkeypatch.setenv("MEMORYSTORE_EMULATOR_HOST", running.host)
         yield running
 
@@ -595,7 +897,7 @@ async def test_an_instance_is_picked(emulator: Emulator) -> None:
     assert "plain us-central1 BASIC 1 GB REDIS_7_2 — off — off READY" in page
     named(picker, "Instance", ipywidgets.Dropdown).value = f"{PROJECT}/chat"
     named(picker, "Connect").click()
-    await eventually(lambda: picker.client is not None)
+    await eventually(lambda: bool(picked))
     assert picker.client is connect(f"{PROJECT}/chat") is connect(f"{PROJECT}/chat", tunnel="")
     assert picked == [picker.client]
     assert picker.instance is not None
