@@ -1,6 +1,7 @@
 """What `doctor` sees, and that it tells no secret."""
 
 import json
+import os
 import shutil
 import socket
 import socketserver
