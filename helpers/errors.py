@@ -130,10 +130,13 @@ class WriteError(ConnectionFailedError):
     _said = "The write to {key!r} did not end: {reason}."
     _advice = words("Call it again once the server answers.")
 
-    def __init__(self, key: str, reason: str) -> None:
+    def __init__(self, key: str, reason: str, advice: str | None = None) -> None:
         self.key = key
-        first_line = reason.strip().splitlines()[0].rstrip(".") if reason.strip() else "no reason was given"
-        super().__init__(self._said.format(key=key, reason=first_line) + "\n" + say(self._advice))
+        # Redis goes on to quote arguments, or to say where in a script it stopped.
+        first_line = (
+            re.split(r"\n|, with args| script: (\w+, )?on @", reason.strip())[0].rstrip(".") or "no reason was given"
+        )
+        super().__init__(self._said.format(key=key, reason=first_line) + "\n" + (advice or say(self._advice)))
 
 
 class WriteOutcomeUnknownError(WriteError, ConnectionTimeoutError):
@@ -145,11 +148,76 @@ class WriteOutcomeUnknownError(WriteError, ConnectionTimeoutError):
     )
 
 
+class FurtherAttemptRefusedError(WriteOutcomeUnknownError, redis_errors.ResponseError):
+    """A write was sent, its reply was lost, and a further attempt was refused."""
+
+
 class NotWrittenError(WriteError):
-    """A write was never sent, because no connection could be had."""
+    """Nothing was written: the write could not be sent whole, or the server refused it each time."""
 
     _said = "Nothing was written to {key!r}: {reason}."
     _advice = words("Check that the server is running and can be reached, then call again.")
+
+
+class WriteRefusedError(NotWrittenError, redis_errors.ResponseError):
+    """The server refused a write. The classes below tell the usual reasons."""
+
+
+class ReadReplicaError(WriteRefusedError, redis_errors.ReadOnlyError):
+    """The server is a replica, and stayed one while the write was tried."""
+
+    _advice = words("This is a read replica: use the primary endpoint, which takes writes.")
+
+
+class ServerFullError(WriteRefusedError, redis_errors.OutOfMemoryError):
+    """The server's memory is full, and it may delete nothing by itself."""
+
+    _advice = words(
+        "The server's memory is full: delete sessions, have histories use ttl or max_messages, or give it more memory."
+    )
+
+
+class MissingRightsError(WriteRefusedError, redis_errors.NoPermissionError):
+    """The user may not do all that a write takes."""
+
+    _advice = words("Histories need them: give this user {rights}.")
+
+
+def write_error(key: str, error: Exception, *, unknown: bool, size: int) -> HelpersError | redis_errors.RedisError:
+    """Turn what ended a write into an error that says what is known of it, and what to do.
+
+    Args:
+        key: The Redis key of the history.
+        error: What the last attempt ended with.
+        unknown: Whether an attempt may have been carried out.
+        size: Of the records, in bytes.
+    """
+    reason, refused = str(error), isinstance(error, redis_errors.ResponseError)
+    if unknown:
+        advice = None if size else say(WriteError._advice)  # to clear takes no messages
+        return (FurtherAttemptRefusedError if refused else WriteOutcomeUnknownError)(key, reason, advice)
+    if isinstance(error, redis_errors.AuthenticationError):
+        return connection_error(error, f"the server of {key!r}")
+    if isinstance(
+        error, (CertificateRefusedError, BlockedCommandError, redis_errors.DataError, redis_errors.MaxConnectionsError)
+    ):
+        return error
+    if "WRONGTYPE" in reason:
+        return NotAHistoryError(key)
+    if "writing to socket" in reason:
+        reason = f"{size / 1e6:.1f} MB could not be sent within socket_timeout ({reason})"
+    if not refused:
+        return NotWrittenError(key, reason, _advice(reason, NotWrittenError._advice))
+    from helpers._doctor.checks import RIGHTS
+
+    # By the words: in a script's error they are all that there is up to Redis 6, and of rights up to 7.
+    for said, kind in (
+        ("read only ", ReadReplicaError), ("maxmemory", ServerFullError), ("permission", MissingRightsError),
+        ("can't run this command", MissingRightsError),
+    ):  # fmt: skip
+        if said in reason:
+            return kind(key, reason, say(kind._advice, rights=RIGHTS))
+    return WriteRefusedError(key, reason, _advice(reason, WriteRefusedError._advice))
 
 
 class NotAHistoryError(HelpersError, redis_errors.ResponseError):
@@ -191,6 +259,22 @@ _BLOCKED = words(
 
 # The server's or the socket's own words, and what helps. The first row that matches counts.
 _ADVICE = [
+    (
+        r"MISCONF",
+        words("The server can't save to its disk, so it takes no writes: make room there, or mend the folder."),
+    ),
+    (
+        r"loading the dataset",
+        words("The server is loading its data: call again in a minute."),
+    ),
+    (
+        r"NOREPLICAS",
+        words("The server takes writes only while enough replicas follow it: call again once they do."),
+    ),
+    (
+        r"writing to socket",
+        words("Give a slow line more time: pass socket_timeout=60, in seconds, to connect or to your client."),
+    ),
     (
         r"without any password configured",
         words("The server has no password (AUTH is off): leave the password out."),
@@ -264,8 +348,8 @@ _ADVICE = [
 _FALLBACK_ADVICE = words("Check the endpoint, or leave it blank to practise on the embedded server.")
 
 
-def _advice(reason: str) -> str:
-    return say(next((text for pattern, text in _ADVICE if re.search(pattern, reason)), _FALLBACK_ADVICE))
+def _advice(reason: str, fallback: str = _FALLBACK_ADVICE) -> str:
+    return say(next((text for pattern, text in _ADVICE if re.search(pattern, reason)), fallback))
 
 
 def connection_error(error: BaseException, where: str, advice: str | None = None) -> ConnectionFailedError:

@@ -257,6 +257,16 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
     advice = say("Each turn of a chat takes two round trips: run nearer to the server.") if slow else ""
     yield "warning" if slow else "good", found, advice
     yield from _commands(client)
+    yield from _role(client)
+
+
+def _role(client: Any) -> Iterator[Finding]:
+    try:
+        role = client.info("replication").get("role")  # of a cluster, something for each node, and no role
+    except Exception:
+        return
+    if role == "slave":
+        yield "bad", "READONLY", say("This is a read replica: use the primary endpoint, which takes writes.")
 
 
 def _version(client: Any) -> str:

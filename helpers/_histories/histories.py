@@ -1,22 +1,32 @@
 """Chat message histories: one Redis list a conversation, one JSON record a message."""
 
+import inspect
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Literal, NoReturn
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, ClassVar, Literal, NoReturn, Self
 
 import redis
 from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from helpers._connecting.asynchronous import AsyncClient, async_twin
 from helpers._connecting.clients import Client
 from helpers._connecting.connection import connect
 from helpers._histories.records import DamagedRecordError, decode, encode_all
 from helpers._histories.writing import APPEND, CLEAR, Write, carry_out, carry_out_async
+from helpers._localization.messages import say
 from helpers.errors import CorruptMessageError, NotAHistoryError
 
 OnCorrupt = Literal["raise", "skip"]
+StartOn = Literal["human"]
+_HIGHEST = 9 * 10**15
+"""More seconds than Redis takes for an expiry, and more than a script can count."""
+
+# The history whose add_messages is going through a subclass's add_message, and what it has been given there.
+_gathering: ContextVar[tuple[object, list[BaseMessage]]] = ContextVar("gathering", default=(None, []))
 
 
 class _ListHistory(BaseChatMessageHistory):
@@ -28,6 +38,15 @@ class _ListHistory(BaseChatMessageHistory):
     redis_client: Client
     """The redis-py client that the history goes through."""
 
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        """Refuse in words an argument that there is not; those of other packages' classes have other names."""
+        if (names := _arguments(cls)) and (unknown := options.keys() - set(names)):
+            raise TypeError(
+                f"{cls.__name__} has no argument {', '.join(sorted(unknown))}.\n"
+                + say("Its arguments are {names}.", names=", ".join(names))
+            )
+        return super().__new__(cls)
+
     def __init__(
         self,
         session_id: str,
@@ -36,19 +55,25 @@ class _ListHistory(BaseChatMessageHistory):
         window: int | None,
         max_messages: int | None,
         on_corrupt: OnCorrupt,
+        start_on: StartOn | None,
     ) -> None:
         # BaseChatMessageHistory.__init__ only warns of its deprecation, which is the tutorials' to explain.
-        if not isinstance(session_id, str) or not session_id:
+        if not isinstance(session_id, str) or not key_prefix + session_id:
             raise ValueError(f"session_id must be a string of at least one character, not {session_id!r}.")
         if on_corrupt not in ("raise", "skip"):
             raise ValueError(f'on_corrupt must be "raise" or "skip", not {on_corrupt!r}.')
+        if start_on not in (None, "human"):
+            raise ValueError(f'start_on must be "human" or None, not {start_on!r}.')
         self.session_id = session_id
         self.key_prefix = key_prefix
         """What the key begins with; blank for `MemorystoreChatMessageHistory`."""
-        self.ttl = _positive("ttl", ttl, "seconds")
+        # The official classes take what an environment variable holds, and 0 for never.
+        ttl = int(ttl) if isinstance(ttl, str) and ttl.isdecimal() else ttl
+        self.ttl = _positive("ttl", ttl or None, "seconds")
         self.window = _positive("window", window, "messages")
         self.max_messages = _positive("max_messages", max_messages, "messages")
         self.on_corrupt = on_corrupt
+        self.start_on = start_on
 
     @property
     def key(self) -> str:
@@ -67,7 +92,10 @@ class _ListHistory(BaseChatMessageHistory):
         """
         with self._list_expected():
             records = self.redis_client.lrange(self.key, *self._range)
-        return self._decoded(records)
+            try:
+                return self._decoded(records)
+            except CorruptMessageError:  # once more, with what lies before the window counted
+                return self._decoded(records, self.redis_client.llen(self.key) - len(records))
 
     @messages.setter
     def messages(self, messages: list[BaseMessage]) -> NoReturn:
@@ -79,10 +107,30 @@ class _ListHistory(BaseChatMessageHistory):
         Returns:
             The stored messages, oldest first; with `window`, only the latest ones.
         """
+        if self._overridden("messages"):
+            return await super().aget_messages()
         client = await self._async_client()
         with self._list_expected():
             records = await client.lrange(self.key, *self._range)
-        return self._decoded(records)
+            try:
+                return self._decoded(records)
+            except CorruptMessageError:
+                return self._decoded(records, await client.llen(self.key) - len(records))
+
+    def add_message(self, message: BaseMessage) -> None:
+        """Append a message, as `add_messages` does with several.
+
+        A subclass may override this, `add_messages`, `messages` or `clear` alone, as one of the official class may: all
+        ways to write, to read and to clear heed it, the async ones in a thread. Messages that are added together are
+        still stored in one request, once each of them has come through the override.
+        """
+        history, gathered = _gathering.get()
+        if not self._overridden("add_message"):
+            self.add_messages([message])
+        elif history is self:  # the override has called this one, and add_messages the override
+            gathered.append(message)
+        else:
+            self._append([message])
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Append messages in one atomic request, which also applies `max_messages` and restarts `ttl`.
@@ -94,13 +142,26 @@ class _ListHistory(BaseChatMessageHistory):
 
         Raises:
             WriteOutcomeUnknownError: Whether they were stored can't be known; the same call again is safe.
-            NotWrittenError: The server can't be reached; nothing was stored.
+            NotWrittenError: The server can't be reached, or refuses; nothing was stored.
             NotAHistoryError: The key holds something else than a list, which stays.
-            redis.RedisError: The server refuses.
+            UnstorableMessageError: One of them is no message, or holds what JSON can't.
+            ValueError: It is not a list of messages.
         """
+        messages = _listed(messages)
+        if self._overridden("add_message"):
+            gathered: list[BaseMessage] = []
+            token = _gathering.set((self, gathered))
+            try:
+                for message in messages:
+                    self.add_message(message)
+            finally:
+                _gathering.reset(token)
+            messages = gathered
+        self._append(messages)
+
+    def _append(self, messages: Sequence[BaseMessage]) -> None:
         if messages:
-            with self._list_expected():
-                carry_out(self.redis_client, self._appending(messages))
+            carry_out(self.redis_client, self._appending(messages))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Like `add_messages`, without blocking the event loop.
@@ -108,18 +169,20 @@ class _ListHistory(BaseChatMessageHistory):
         Args:
             messages: The messages, oldest first; where there are none, nothing is sent.
         """
-        if messages:
-            with self._list_expected():
-                await carry_out_async(await self._async_client(), self._appending(messages))
+        if self._overridden("add_message") or self._overridden("add_messages"):
+            await super().aadd_messages(messages)
+        elif _listed(messages):
+            await carry_out_async(await self._async_client(), self._appending(messages))
 
     def clear(self) -> None:
         """Delete this conversation, and nothing else. It raises what `add_messages` raises."""
-        with self._list_expected():
-            carry_out(self.redis_client, self._clearing())
+        carry_out(self.redis_client, self._clearing())
 
     async def aclear(self) -> None:
         """Like `clear`, without blocking the event loop."""
-        with self._list_expected():
+        if self._overridden("clear"):
+            await super().aclear()
+        else:
             await carry_out_async(await self._async_client(), self._clearing())
 
     def __len__(self) -> int:
@@ -133,6 +196,12 @@ class _ListHistory(BaseChatMessageHistory):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.key!r}>"
+
+    __str__ = __repr__
+
+    def _overridden(self, name: str) -> bool:
+        """Whether a subclass has a method of its own by this name."""
+        return getattr(type(self), name) is not getattr(_ListHistory, name)
 
     @contextmanager
     def _list_expected(self) -> Iterator[None]:
@@ -160,20 +229,17 @@ class _ListHistory(BaseChatMessageHistory):
     def _clearing(self) -> Write:
         return Write(self.redis_client, CLEAR, self.key, self.key_prefix, ())
 
-    def _decoded(self, records: list[bytes | str]) -> list[BaseMessage]:
-        """Messages in the order of the conversation, beginning with none whose beginning was cut off."""
+    def _decoded(self, records: list[bytes | str], before: int = 0) -> list[BaseMessage]:
+        """Messages in the order of the conversation, beginning with one that a chat model takes as the first."""
         if self.newest_first:
-            records.reverse()
-        messages = self._decoded_one_by_one(records)
-        if len(records) in (self.window, self.max_messages):
-            # Something was cut off. A tool's result without its call is refused by every chat model.
-            while messages and isinstance(messages[0], ToolMessage):
-                del messages[0]
-        return messages
+            records = records[::-1]  # a copy: where redis-py caches at the client's side, the list is its own
+        messages = self._decoded_one_by_one(records, before)
+        start = self._start(messages, cut=len(records) in (self.window, self.max_messages))
+        return messages[start:] if start else messages
 
-    def _decoded_one_by_one(self, records: list[bytes | str]) -> list[BaseMessage]:
+    def _decoded_one_by_one(self, records: list[bytes | str], before: int) -> list[BaseMessage]:
         messages: list[BaseMessage] = []
-        for index, record in enumerate(records):
+        for index, record in enumerate(records, before):
             try:
                 messages.append(decode(record))
             except DamagedRecordError as error:
@@ -183,6 +249,19 @@ class _ListHistory(BaseChatMessageHistory):
             text = f"{skipped} record(s) of {self.key!r} are not chat messages and were left out."
             warnings.warn(text, stacklevel=4)
         return messages
+
+    def _start(self, messages: list[BaseMessage], *, cut: bool) -> int:
+        """The place of the message to begin with."""
+        for place, message in enumerate(messages):
+            if self._begins(message, cut=cut):
+                return place
+        return self._start(messages, cut=False) if cut else len(messages)
+
+    def _begins(self, message: BaseMessage, *, cut: bool) -> bool:
+        if self.start_on == "human":
+            return isinstance(message, (HumanMessage, SystemMessage))
+        # Every chat model refuses a tool's result without its call, and some a call without the question.
+        return not (isinstance(message, ToolMessage) or (cut and getattr(message, "tool_calls", None)))
 
 
 class RedisChatMessageHistory(_ListHistory):
@@ -197,10 +276,11 @@ class RedisChatMessageHistory(_ListHistory):
         key_prefix: What the key begins with.
         ttl: Seconds after the latest write at which Redis forgets the conversation; ``None``: never.
         client: A redis-py client to use in place of `url`.
-        window: How many of the latest messages `messages` returns; ``None``: all. A window never
-            begins with a tool's result whose call lies before it, so it may hold fewer.
+        window: How many of the latest messages `messages` returns; ``None``: all. It never begins with a tool's
+            result, nor with a call of a tool whose question was cut off, so it may hold fewer.
         max_messages: How many of the latest messages Redis keeps; ``None``: all.
         on_corrupt: ``"raise"`` stops at a record that is not a message, ``"skip"`` leaves it out and warns.
+        start_on: ``"human"`` leaves out what comes before the first words of the person, but for system messages.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -220,11 +300,12 @@ class RedisChatMessageHistory(_ListHistory):
         window: int | None = None,
         max_messages: int | None = None,
         on_corrupt: OnCorrupt = "raise",
+        start_on: StartOn | None = None,
     ) -> None:
         if client is not None and url:
             raise ValueError("Give either url or client, not both.")
-        super().__init__(session_id, key_prefix, ttl, window, max_messages, on_corrupt)
-        self.redis_client = connect(url) if client is None else client
+        super().__init__(session_id, key_prefix, ttl, window, max_messages, on_corrupt, start_on)
+        self.redis_client = connect(url) if client is None else _checked(client)
 
 
 class MemorystoreChatMessageHistory(_ListHistory):
@@ -237,10 +318,11 @@ class MemorystoreChatMessageHistory(_ListHistory):
         client: A redis-py client connected to the instance, such as `helpers.connect` returns.
         session_id: Names the conversation, and is the Redis key as it stands.
         ttl: Seconds after the latest write at which Redis forgets the conversation; ``None``: never.
-        window: How many of the latest messages `messages` returns; ``None``: all. A window never
-            begins with a tool's result whose call lies before it, so it may hold fewer.
+        window: How many of the latest messages `messages` returns; ``None``: all. It never begins with a tool's
+            result, nor with a call of a tool whose question was cut off, so it may hold fewer.
         max_messages: How many of the latest messages Redis keeps; ``None``: all.
         on_corrupt: ``"raise"`` stops at a record that is not a message, ``"skip"`` leaves it out and warns.
+        start_on: ``"human"`` leaves out what comes before the first words of the person, but for system messages.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -257,16 +339,43 @@ class MemorystoreChatMessageHistory(_ListHistory):
         window: int | None = None,
         max_messages: int | None = None,
         on_corrupt: OnCorrupt = "raise",
+        start_on: StartOn | None = None,
     ) -> None:
-        if not isinstance(client, (redis.Redis, redis.RedisCluster)):
-            raise ValueError(f"client must be a redis-py client, not {type(client).__name__}.")
-        super().__init__(session_id, "", ttl, window, max_messages, on_corrupt)
-        self.redis_client = client
+        super().__init__(session_id, "", ttl, window, max_messages, on_corrupt, start_on)
+        self.redis_client = _checked(client)
+
+
+@cache
+def _arguments(kind: type) -> tuple[str, ...]:
+    """The names of a class's arguments; none where it takes any."""
+    parameters = inspect.signature(kind).parameters
+    return () if any(one.kind is one.VAR_KEYWORD for one in parameters.values()) else tuple(parameters)
+
+
+def _listed(messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
+    if isinstance(messages, (BaseMessage, str)):
+        raise ValueError(
+            f"add_messages takes a list of messages, not one {type(messages).__name__}.\n"
+            + say("Put it into a list, add_messages([message]), or call add_message(message).")
+        )
+    return messages
+
+
+def _checked(client: Client) -> Client:
+    if not isinstance(client, (redis.Redis, redis.RedisCluster)):
+        raise ValueError(
+            "client must be a client of redis-py, redis.Redis or redis.RedisCluster, "
+            f"not {type(client).__module__}.{type(client).__qualname__}.\n"
+            + say("Make it with helpers.connect(ADDRESS), for Valkey too; the async methods use it as well.")
+        )
+    return client
 
 
 def _positive(name: str, value: int | None, unit: str) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise ValueError(f"{name} must be a positive whole number of {unit} or None, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _HIGHEST:
+        raise ValueError(
+            f"{name} must be a positive whole number of {unit} below {_HIGHEST:.0e} or None, not {value!r}."
+        )
     return value

@@ -1,94 +1,124 @@
 """Writes to one Redis list that are carried out once, whatever the network does meanwhile.
 
-redis-py sends a command again when its reply was lost, and then the server carries it out twice. Here a
-write has an id, which the last record that it stores carries. The first attempt is one request and looks
-nothing up. A further attempt asks first whether the id is in the list already, and leaves a *fence*: a
-key that lives for `FENCE_SECONDS` and tells an earlier attempt that arrives late, out of some buffer,
-to do nothing. Each attempt is one script, which Redis runs from start to end before it serves anyone else.
+redis-py sends a command again when its reply was lost, and then the server carries it out twice. Here each attempt is
+one script, which Redis runs from start to end before it serves anyone else, and which tries whatever may be refused (a
+right that the user lacks, a bound) before it changes anything. All attempts of a write share an id.
 
-The fence is written only after a fault. It begins with the history's own prefix and shares the list's hash
-slot, so that a user limited to the chat keys may write it, and a cluster runs the script on one node.
+* Messages carry the id, in the last record that they are stored as. The first attempt is one request and looks nothing
+  up. A further one looks for the id in the list, and leaves a *fence*: a key that lives for `FENCE_SECONDS` and has an
+  attempt that arrives late, out of some buffer, do nothing.
+* `clear` leaves no record to be found by, so each of its attempts leaves the fence: a further one that finds it deletes
+  nothing, whoever has written meanwhile. A reply to the first takes the fence away.
+* A write of messages whose outcome stayed unknown is known again by an equal call through the same client, which takes
+  its id over, until a write to that session succeeds. Nothing else is remembered: not `clear`, not what was refused,
+  cancelled or interrupted.
+
+The fence begins with the history's own prefix and shares the list's hash slot, so that a user limited to the chat keys
+may write it, and a cluster runs the script on one node.
 """
 
 import asyncio
+import hashlib
+import re
 import secrets
 import threading
 import time
+import traceback
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from binascii import crc_hqx
+from contextlib import nullcontext, suppress
+from functools import cache
+from itertools import count
 from typing import Any, NamedTuple
 
 import redis
 import redis.asyncio
-from redis.crc import key_slot
-from redis.exceptions import (
-    ClusterError,
-    ReadOnlyError,
-    RedisClusterException,
-    SlotNotCoveredError,
-    TryAgainError,
-)
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+from redis.exceptions import ClusterError, ReadOnlyError, RedisClusterException, TryAgainError
+from redis.retry import Retry
 
 from helpers._connecting.asynchronous import AsyncClient
 from helpers._connecting.clients import Client
 from helpers._connecting.failover import FINAL
 from helpers._histories.records import signed
-from helpers.errors import NotWrittenError, WriteOutcomeUnknownError
+from helpers.errors import write_error
 
 FENCE_SECONDS = 3600
-"""How long a repeated write is recognised. Longer than TCP keeps trying to deliver what was sent (about 15
-minutes on Linux, `tcp_retries2`), so no first attempt arrives after its fence is gone."""
+"""How long an attempt that comes late is held off. Longer than TCP keeps trying to deliver what was sent (about 15
+minutes on Linux, `tcp_retries2`)."""
 
 GIVE_UP_SECONDS = 12.0
-"""How long a write is tried in all before its outcome is reported as unknown. An attempt that has begun
-is waited for, so the client's `socket_timeout` comes on top."""
+"""How long a write is tried in all. An attempt that has begun is waited for, so the client's `socket_timeout` comes on
+top."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+_REMEMBERED_SESSIONS = 1000
+_SLOW_LINE = 500_000  # bytes a second
 
-# Faults after which the same write may be tried again: the outcome is unknown, or it was refused for now.
-TRANSIENT = (
+_FAULTS = (redis.RedisError, RedisClusterException)
+_CUT_OFF = "_cut_off"
+_ONE_ATTEMPT, _ONE_ATTEMPT_ASYNC = Retry(NoBackoff(), 0), AsyncRetry(NoBackoff(), 0)
+# Another attempt may help: a connection broke, or the server refuses for now.
+_TRANSIENT = (
     redis.ConnectionError,
     redis.TimeoutError,
     ReadOnlyError,
-    ClusterError,  # the cluster is down, or sent the client from node to node: a slot is on its way
-    RedisClusterException,  # no node could be reached
-    SlotNotCoveredError,
+    ClusterError,
+    RedisClusterException,
     TryAgainError,
 )
-_NEVER_SENT = "_never_sent"
+_FOR_NOW = re.compile(
+    r"read only (replica|slave)|^BUSY "
+)  # up to version 6 a script's errors have no class of their own
+# Nothing was carried out: the server said no, the cluster sent the client round in circles, or redis-py refused.
+_REFUSED = (redis.ResponseError, redis.exceptions.BusyLoadingError, ClusterError, redis.DataError, *FINAL)
 
 # KEYS: the list, the fence. ARGV: the write's id, the fence's seconds, then the task's own arguments.
-# The first attempt does nothing where a later one has left its fence.
-_FIRST = "if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
+_UNLESS_FENCED = "if redis.call('EXISTS', KEYS[2]) == 1 then return end\n"
 _FENCE = "redis.call('SET', KEYS[2], '1', 'EX', ARGV[2])\n"
 
-# ARGV[3]: LPUSH or RPUSH. ARGV[4]: seconds to live. ARGV[5]: how many to keep. Then the records. A script may
-# unpack some thousands of values at once, not more.
-_PUSH = """\
+# ARGV[3]: LPUSH or RPUSH. ARGV[4]: seconds to live. ARGV[5]: how many to keep. Then the records.
+# All that may be refused after the push is tried on the fence, which is not there. SET comes first: a server whose
+# memory is full refuses it, and nothing that comes after a script's first command that may write.
+_TRY = """\
 local list, push, ttl, keep = KEYS[1], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-for first = 6, #ARGV, 1000 do
-  redis.call(push, list, unpack(ARGV, first, math.min(first + 999, #ARGV)))
+local function bound(key)
+  if keep > 0 then
+    if push == 'LPUSH' then redis.call('LTRIM', key, 0, keep - 1) else redis.call('LTRIM', key, -keep, -1) end
+  end
+  if ttl > 0 then redis.call('EXPIRE', key, ttl) end
 end
-if keep > 0 then
-  if push == 'LPUSH' then redis.call('LTRIM', list, 0, keep - 1) else redis.call('LTRIM', list, -keep, -1) end
-end
-if ttl > 0 then redis.call('EXPIRE', list, ttl) end
+redis.call('SET', KEYS[2], '1', 'XX')
+bound(KEYS[2])
 """
 # The newest records are looked at first, a hundred at a time: that is where a lost reply's write is.
 _FIND = """\
-for first = 0, redis.call('LLEN', KEYS[1]) - 1, 100 do
-  local records
-  if ARGV[3] == 'LPUSH' then
-    records = redis.call('LRANGE', KEYS[1], first, first + 99)
-  else
-    records = redis.call('LRANGE', KEYS[1], -first - 100, -first - 1)
-  end
-  for _, record in ipairs(records) do
-    if string.find(record, ARGV[1], 1, true) then return 0 end
+local function stored()
+  for first = 0, redis.call('LLEN', list) - 1, 100 do
+    local records
+    if push == 'LPUSH' then
+      records = redis.call('LRANGE', list, first, first + 99)
+    else
+      records = redis.call('LRANGE', list, -first - 100, -first - 1)
+    end
+    for _, record in ipairs(records) do
+      if string.find(record, ARGV[1], 1, true) then return true end
+    end
   end
 end
 """
+# A script may unpack some thousands of values at once, not more.
+_PUSH = """\
+for first = 6, #ARGV, 1000 do
+  redis.call(push, list, unpack(ARGV, first, math.min(first + 999, #ARGV)))
+end
+bound(list)
+"""
+# Asking for the length fails where the key holds something else than a list, which must stay. DEL comes before SET, so
+# that it is possible where memory is full.
+_DELETE = "redis.call('LLEN', KEYS[1])\nredis.call('DEL', KEYS[2])\n" + _FENCE + "redis.call('DEL', KEYS[1])\n"
 
 
 class Task(NamedTuple):
@@ -98,32 +128,34 @@ class Task(NamedTuple):
     again: str
 
 
-APPEND = Task(_FIRST + _PUSH, _FIRST + _FIND + _PUSH + _FENCE)
-# Asking for the length fails where the key holds something else than a list, which must stay.
-_DELETE = "redis.call('LLEN', KEYS[1])\nredis.call('DEL', KEYS[1])\n"
-CLEAR = Task(_FIRST + _DELETE, _FIRST + _DELETE + _FENCE)
+APPEND = Task(
+    _UNLESS_FENCED + _TRY + _PUSH,
+    _UNLESS_FENCED + _TRY + _FIND + "if not stored() then\n" + _PUSH + "end\n" + _FENCE,
+)
+CLEAR = Task(_UNLESS_FENCED + _DELETE, _UNLESS_FENCED + _DELETE)
 
 
 def fence_key(key: str, prefix: str, write_id: str) -> str:
     """The name of a write's fence: in the hash slot of `key`, and under `prefix` where that is possible."""
     end = f":write:{write_id}"
     opened = key.find("{")
-    closed = key.find("}", opened + 1)
-    if 0 <= opened < closed - 1:  # the key has a hash tag of its own
+    if 0 <= opened < key.find("}", opened + 1) - 1:  # the key has a hash tag of its own
         return key + end
-    if "}" not in key:
-        return f"{prefix if '{' not in prefix else ''}{{{key}}}{end}"
-    # A brace that closes without having opened: no tag can hold this key, but any tag of its slot will do.
-    slot = key_slot(key.encode())
-    tag = next(number for number in range(1_000_000) if key_slot(b"%d" % number) == slot)
-    return f"{{{tag}}}{end}"
+    # A brace that closes without having opened is in no tag, but any tag of the key's slot will do.
+    tag = _tag_of(key_slot(key.encode())) if "}" in key else key
+    return f"{prefix if '{' not in prefix else ''}{{{tag}}}{end}"
+
+
+@cache
+def _tag_of(slot: int) -> int:
+    return next(number for number in count() if crc_hqx(b"%d" % number, 0) % REDIS_CLUSTER_HASH_SLOTS == slot)
 
 
 class Write:
     """One write on its way: its command for each attempt, and what to do when an attempt fails.
 
     Args:
-        client: The redis-py client that it goes through; an unsettled call is remembered with it.
+        client: The history's redis-py client; what stays unknown is remembered with it.
         task: `APPEND` or `CLEAR`.
         key: The Redis key of the list.
         prefix: What the fence's name begins with where it can.
@@ -131,52 +163,73 @@ class Write:
     """
 
     def __init__(self, client: Any, task: Task, key: str, prefix: str, arguments: tuple[Any, ...]) -> None:
-        self._client, self._task, self._key, self._prefix = client, task, key, prefix
-        self._arguments = arguments
-        self._call = (task, key, arguments)
-        earlier = _take_unsettled(client, self._call)
+        self.key, self.size = key, sum(map(len, arguments[3:]))
+        self._client, self._task, self._arguments = client, task, arguments
+        earlier = self._remembered()
         # Its first letter says at which end the records are pushed: by it a list's order is found out.
         self._id = earlier or "".join(arguments[:1])[:1] + secrets.token_hex(8)[1:]
-        self._again = self._sent = earlier is not None
-        self._started = time.monotonic()
-        self._pause = _FIRST_PAUSE
+        self._fence = fence_key(key, prefix, self._id)
+        # Whether an attempt may have been carried out already, and whether the next must reckon with that.
+        self._unknown = self._again = earlier is not None
+        self._started, self._pause = time.monotonic(), _FIRST_PAUSE
 
-    def command(self) -> tuple[Any, ...]:
-        """The command of the next attempt."""
+    def command(self, client: Any) -> tuple[Any, ...]:
+        """The command of the next attempt, to be sent through a client."""
+        self._again = self._again or _resends(client)
         arguments = self._arguments
         if self._task is APPEND:
             arguments = (*arguments[:-1], signed(arguments[-1], self._id))
         script = self._task.again if self._again else self._task.first
-        fence = fence_key(self._key, self._prefix, self._id)
-        return ("EVAL", script, 2, self._key, fence, self._id, FENCE_SECONDS, *arguments)
+        return ("EVAL", script, 2, self.key, self._fence, self._id, FENCE_SECONDS, *arguments)
 
-    def pause_after(self, error: Exception) -> float:
+    def pause_after(self, error: Exception, *, sent: bool) -> float:
         """Seconds to wait before the next attempt.
 
+        Args:
+            error: What the last one ended with.
+            sent: Whether that one may have been carried out.
+
         Raises:
-            WriteOutcomeUnknownError: There is no time for another.
-            NotWrittenError: Likewise, and no attempt ever left this machine.
+            WriteOutcomeUnknownError: Another attempt has no use or no time, and one may have been carried out.
+            NotWrittenError, redis.RedisError: Likewise, and none was.
         """
-        if isinstance(error, FINAL):
-            raise error
-        if not getattr(error, _NEVER_SENT, False):
-            self._again = self._sent = True
-        if time.monotonic() - self._started + self._pause > GIVE_UP_SECONDS:
-            kind = WriteOutcomeUnknownError if self._sent else NotWrittenError
-            raise kind(self._key, str(error)) from error
+        self._unknown, self._again = self._unknown or sent, self._again or sent
+        transient = (isinstance(error, _TRANSIENT) and not isinstance(error, FINAL)) or _FOR_NOW.search(str(error))
+        if not transient or time.monotonic() - self._started + self._pause > GIVE_UP_SECONDS:
+            if self._unknown and self._task is APPEND:
+                self._remember()
+            told = write_error(self.key, error, unknown=self._unknown, size=self.size)
+            raise told from (error.__cause__ if told is error else error)
         pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
         return pause
 
-    def end(self, error: BaseException) -> None:
-        """Leave the write with an error. Where its outcome is unknown, an equal call will be taken for its retry."""
-        if isinstance(error, redis.ResponseError) and not self._sent:
-            return  # refused at the first attempt: nothing was carried out
-        now = time.monotonic()
+    def succeeded(self) -> str | None:
+        """Note that the write was carried out. Returns the fence where it is of no use any more."""
+        if _unknown_calls:
+            with _lock:
+                _unknown_calls.get(self._client, {}).pop(self.key, None)
+        return self._fence if self._task is CLEAR and not self._again else None
+
+    def _remembered(self) -> str | None:
+        """The id of an earlier, equal call whose outcome is unknown."""
+        calls = _unknown_calls.get(self._client, {}).get(self.key) if _unknown_calls else None
+        return calls.get(self._digest()) if calls else None
+
+    def _remember(self) -> None:
         with _lock:
-            calls = _unsettled.setdefault(self._client, {})
-            for other in [known for known, entry in calls.items() if entry.until <= now]:
-                del calls[other]
-            calls[self._call] = _Unsettled(self._id, now + FENCE_SECONDS)
+            sessions = _unknown_calls.setdefault(self._client, {})
+            sessions[self.key] = sessions.pop(self.key, {}) | {self._digest(): self._id}
+            if len(sessions) > _REMEMBERED_SESSIONS:
+                del sessions[next(iter(sessions))]
+
+    def _digest(self) -> bytes:
+        parts = (part if isinstance(part, bytes) else str(part).encode() for part in self._arguments)
+        return hashlib.sha256(b"\0".join(parts)).digest()
+
+
+# By client and key: the digests of calls whose outcome is unknown, each with its write's id.
+_unknown_calls: "weakref.WeakKeyDictionary[Any, dict[str, dict[bytes, str]]]" = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
 
 
 def carry_out(client: Client, write: Write) -> None:
@@ -184,100 +237,134 @@ def carry_out(client: Client, write: Write) -> None:
 
     Raises:
         WriteOutcomeUnknownError: It was sent and never confirmed.
-        NotWrittenError: It could not be sent.
-        redis.ResponseError: The server refused it.
+        NotWrittenError: It could not be sent, or the server refused it each time.
+        NotAHistoryError: The key holds something else than a list.
     """
-    try:
-        while True:
-            try:
-                return _send_once(client, write.command())
-            except TRANSIENT as error:
-                pause = write.pause_after(error)
-            time.sleep(pause)
-    except BaseException as error:
-        write.end(error)
-        raise
+    while True:
+        try:
+            _send_once(client, write.command(client))
+            break
+        except _FAULTS as error:
+            pause = write.pause_after(error, sent=_reached(error) == "reading")
+        time.sleep(pause)
+    if fence := write.succeeded():
+        with suppress(*_FAULTS):
+            client.delete(fence)
 
 
 async def carry_out_async(client: AsyncClient, write: Write) -> None:
     """Like `carry_out`, through the asyncio client."""
-    try:
-        while True:
-            try:
-                return await _send_once_async(client, write.command())
-            except TRANSIENT as error:
-                pause = write.pause_after(error)
-            await asyncio.sleep(pause)
-    except BaseException as error:  # a cancelled task's write may have been carried out too
-        write.end(error)
-        raise
+    while True:
+        try:
+            await _send_once_async(client, write.command(client))
+            break
+        except _FAULTS as error:
+            # What asyncio has not written when a connection is closed it writes after that, unless it was cut off.
+            sent = _reached(error) in ("writing", "reading") and not hasattr(error, _CUT_OFF)
+            pause = write.pause_after(error, sent=sent)
+        await asyncio.sleep(pause)
+    if fence := write.succeeded():
+        with suppress(*_FAULTS):
+            await client.delete(fence)
+
+
+def _resends(client: Any) -> bool:
+    """Whether redis-py's own resending can't be kept from a client: somebody has put another `execute_command` upon it,
+    or its tasks share one connection."""
+    return "execute_command" in vars(client) or getattr(client, "single_connection_client", False)
 
 
 def _send_once(client: Any, command: tuple[Any, ...]) -> None:
-    """Send a command without redis-py's own resending."""
+    """Send a command as the client does, but once."""
     if isinstance(client, redis.RedisCluster):
         # With a node named, redis-py follows redirections, which carry nothing out, and resends nothing.
         client.execute_command(*command, target_nodes=client.get_node_from_key(command[3]))
-        return
-    with _marked_as_never_sent():
-        connection = client.connection or client.connection_pool.get_connection()
-    try:
-        connection.send_command(*command)
-        client.parse_response(connection, command[0])
-    except BaseException as error:
-        if _spoils_connection(error):
-            connection.disconnect()
-        raise
-    finally:
-        if not client.connection:
-            client.connection_pool.release(connection)
+    elif _resends(client):
+        client.execute_command(*command)
+    else:
+        with client.single_connection_lock if client.connection else nullcontext():
+            connection = client.connection or client.connection_pool.get_connection()
+            retry, patience = connection.retry, _patience(command)
+            _set(connection, _ONE_ATTEMPT, patience)
+            tied = _tied(client, connection)
+            try:
+                tied.execute_command(*command)
+            except redis.ResponseError as error:
+                if _FOR_NOW.search(str(error)):
+                    connection.mark_for_reconnect()  # the address may lead to the new primary by now
+                raise
+            finally:
+                tied.connection = None
+                _set(connection, retry, -patience)
+                if not client.connection:
+                    client.connection_pool.release(connection)
 
 
 async def _send_once_async(client: Any, command: tuple[Any, ...]) -> None:
     if isinstance(client, redis.asyncio.RedisCluster):
         await client.initialize()
         await client.execute_command(*command, target_nodes=client.get_node_from_key(command[3]))
-        return
-    with _marked_as_never_sent():
+    elif _resends(client):
+        await client.execute_command(*command)
+    else:
         connection = await client.connection_pool.get_connection()
-    try:
-        await connection.send_command(*command)
-        await client.parse_response(connection, command[0])
-    except BaseException as error:
-        if _spoils_connection(error):
-            await connection.disconnect(nowait=True)
-        raise
-    finally:
-        await client.connection_pool.release(connection)
+        transport = getattr(getattr(connection, "_writer", None), "transport", None)
+        retry, patience = connection.retry, _patience(command)
+        _set(connection, _ONE_ATTEMPT_ASYNC, patience)
+        tied = _tied(client, connection)
+        try:
+            await tied.execute_command(*command)
+        except BaseException as error:
+            if _FOR_NOW.search(str(error)):
+                connection.mark_for_reconnect()
+            elif transport is not None and transport.get_write_buffer_size():
+                transport.abort()
+                setattr(error, _CUT_OFF, True)
+            raise
+        finally:
+            tied.connection = None
+            _set(connection, retry, -patience)
+            await client.connection_pool.release(connection)
 
 
-def _spoils_connection(error: BaseException) -> bool:
-    """Whether a reply may still come, which nobody must take for theirs, or the server is no longer the primary."""
-    return isinstance(error, ReadOnlyError) or not isinstance(error, redis.ResponseError)
+def _tied(client: Any, connection: Any) -> Any:
+    """The client, as whoever watches or changes its commands made it, with one connection."""
+    tied: Any = object.__new__(_without_end(client.__class__))
+    vars(tied).update(vars(client), connection=connection)
+    return tied
 
 
-@contextmanager
-def _marked_as_never_sent() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        setattr(error, _NEVER_SENT, True)
-        raise
+@cache
+def _without_end(kind: Any) -> Any:
+    """A class of clients that close nothing when they are collected: the pool is not theirs."""
+    return type(kind.__name__, (kind,), {"__module__": kind.__module__, "__del__": lambda _: None})
 
 
-class _Unsettled(NamedTuple):
-    write_id: str
-    until: float
+def _patience(command: tuple[Any, ...]) -> int:
+    """Seconds that the command's records take on a slow line, which a client's `socket_timeout` does not allow for."""
+    return sum(map(len, command[10:])) // _SLOW_LINE
 
 
-_unsettled: "weakref.WeakKeyDictionary[Any, dict[Any, _Unsettled]]" = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
+def _set(connection: Any, retry: Any, patience: int) -> None:
+    connection.retry = retry
+    if patience and connection.socket_timeout:
+        connection.socket_timeout += patience
+        with suppress(AttributeError):  # fakeredis's sockets know no time-outs
+            connection.update_current_socket_timeout(-1)  # has it count from now on
 
 
-def _take_unsettled(client: Any, call: tuple[Any, ...]) -> str | None:
-    """The id of an earlier, equal call whose outcome is unknown, so that the caller's retry is one too."""
-    if not _unsettled:
-        return None
-    with _lock:
-        found = _unsettled.get(client, {}).pop(call, None)
-    return found.write_id if found and found.until > time.monotonic() else None
+def _reached(error: BaseException | None) -> str:
+    """How far an attempt came: "connecting", "writing", "reading", or "refused" where nothing was carried out."""
+    # A cluster's client tells how its search for another node ended. The command's own error came before that.
+    if error is not None and error.__context__ is not None and error.__context__.__cause__ is error:
+        error = error.__context__
+    if isinstance(error, RedisClusterException):
+        error = error.__context__
+    if error is None or isinstance(error, _REFUSED):
+        return "refused"
+    # redis-py's errors don't tell, but the functions that they have passed through do.
+    passed = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+    step = next((name for name in passed if name in ("get_connection", "connect", "send_packed_command")), None)
+    if step == "send_packed_command":
+        return "writing" if {"connect_check_health", "check_health"}.isdisjoint(passed) else "connecting"
+    return "connecting" if step == "get_connection" else "reading"

@@ -12,7 +12,7 @@ from langchain_core.messages import HumanMessage
 from redis.crc import key_slot
 
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
-from helpers._histories import writing as exactly_once
+from helpers._histories import writing
 from tests.histories.test_exactly_once import BOTH, TIMEOUT, Classes, open_history, pair, pairs
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.fault_proxy import FaultProxy
@@ -147,7 +147,7 @@ def test_a_loop_that_ends_after_a_fault_leaves_nothing_open(cluster: Cluster, mo
             await history.aadd_messages(pair(0))
             for proxy in proxies:
                 proxy.calm, proxy._rate = False, 1
-            monkeypatch.setattr(exactly_once, "GIVE_UP_SECONDS", 0.1)
+            monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.1)
             with pytest.raises(redis.ConnectionError):
                 await history.aadd_messages(pair(1))
 

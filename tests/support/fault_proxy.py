@@ -38,6 +38,10 @@ class FaultProxy:
         self.faults: Counter[str] = Counter()
         self.calm = False
 
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
