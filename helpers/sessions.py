@@ -327,11 +327,11 @@ def export_sessions(client: Client, keys: Iterable[str], *, missing_ok: bool = F
         keys: The sessions' Redis keys, such as `history.key`.
         missing_ok: Whether to leave out a session that is not there, as one that has expired since it was found.
 
-    Returns:
+    Yields:
         Lines, each ending in a line feed.
 
     Raises:
-        TypeError: `keys` is one key.
+        TypeError: `keys` is one key. Told at once, and not with the first line.
         SessionNotFoundError: There is no such session, when its turn comes.
         NotAHistoryError: A key holds something else.
     """

@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 
 from helpers._localization.messages import say, words
 from helpers.environment import environment
+from helpers.errors import RIGHTS
 
 Status = Literal["good", "warning", "bad"]
 
@@ -35,9 +36,6 @@ _PINGS, _PING_SECONDS = 20, 1.0
 _SLOW_MILLISECONDS = 50.0
 _MODEL_SECONDS = 4.0
 _SCARCE_BYTES, _TOO_FEW_BYTES = 1 << 30, 100 << 20
-
-RIGHTS = "+ping +eval +exists +set +lpush +rpush +ltrim +expire +llen +lrange +pttl +del"
-"""What an ACL user needs for histories."""
 
 # What histories need, and what one can do without: widgets, sessions, or an administrator's commands.
 _NEEDED = (

@@ -123,6 +123,9 @@ class _ListHistory(BaseChatMessageHistory):
         A subclass may override this, `add_messages`, `messages` or `clear` alone, as one of the official class may: all
         ways to write, to read and to clear heed it, the async ones in a thread. Messages that are added together are
         still stored in one request, once each of them has come through the override.
+
+        Args:
+            message: The message; it raises what `add_messages` raises.
         """
         history, gathered = _gathering.get()
         if not self._overridden("add_message"):

@@ -22,11 +22,11 @@ import redis.asyncio
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
-from helpers._doctor.checks import RIGHTS
 from helpers._histories import writing
 from helpers._histories.writing import Write
 from helpers.embedded import EmbeddedServer
 from helpers.errors import (
+    RIGHTS,
     HelpersError,
     MissingRightsError,
     NotWrittenError,
