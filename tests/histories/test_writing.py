@@ -507,7 +507,7 @@ def test_what_a_client_has_resent_by_itself_leaves_the_outcome_open(
     def resending(*command: Any, **options: Any) -> Any:
         send(*command, **options)
         with EmbeddedServer() as gone:  # the reply is lost, and then there is nobody to connect to
-            away = redis.Redis.from_url(gone.url, protocol=2)
+            away: Any = redis.Redis.from_url(gone.url, protocol=2)
         return away.execute_command(*command, **options)
 
     with monkeypatch.context() as patch:
