@@ -36,7 +36,7 @@ import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-from redis.exceptions import ClusterError, ReadOnlyError, RedisClusterException, TryAgainError
+from redis.exceptions import ClusterError, RedisClusterException, TryAgainError
 from redis.retry import Retry
 
 from helpers._connecting.asynchronous import AsyncClient
@@ -61,17 +61,8 @@ _FAULTS = (redis.RedisError, RedisClusterException)
 _CUT_OFF = "_cut_off"
 _ONE_ATTEMPT, _ONE_ATTEMPT_ASYNC = Retry(NoBackoff(), 0), AsyncRetry(NoBackoff(), 0)
 # Another attempt may help: a connection broke, or the server refuses for now.
-_TRANSIENT = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    ReadOnlyError,
-    ClusterError,
-    RedisClusterException,
-    TryAgainError,
-)
-_FOR_NOW = re.compile(
-    r"read only (replica|slave)|^BUSY "
-)  # up to version 6 a script's errors have no class of their own
+_TRANSIENT = (redis.ConnectionError, redis.TimeoutError, ClusterError, RedisClusterException, TryAgainError)
+_FOR_NOW = re.compile(r"read only (replica|slave)|^BUSY ")  # no class of their own, or none in scripts up to Redis 6
 # Nothing was carried out: the server said no, the cluster sent the client round in circles, or redis-py refused.
 _REFUSED = (redis.ResponseError, redis.exceptions.BusyLoadingError, ClusterError, redis.DataError, *FINAL)
 
@@ -245,7 +236,7 @@ def carry_out(client: Client, write: Write) -> None:
             _send_once(client, write.command(client))
             break
         except _FAULTS as error:
-            pause = write.pause_after(error, sent=_reached(error) == "reading")
+            pause = write.pause_after(error, sent=_sent(client, error))
         time.sleep(pause)
     if fence := write.succeeded():
         with suppress(*_FAULTS):
@@ -259,9 +250,7 @@ async def carry_out_async(client: AsyncClient, write: Write) -> None:
             await _send_once_async(client, write.command(client))
             break
         except _FAULTS as error:
-            # What asyncio has not written when a connection is closed it writes after that, unless it was cut off.
-            sent = _reached(error) in ("writing", "reading") and not hasattr(error, _CUT_OFF)
-            pause = write.pause_after(error, sent=sent)
+            pause = write.pause_after(error, sent=_sent(client, error))
         await asyncio.sleep(pause)
     if fence := write.succeeded():
         with suppress(*_FAULTS):
@@ -290,7 +279,7 @@ def _send_once(client: Any, command: tuple[Any, ...]) -> None:
             try:
                 tied.execute_command(*command)
             except redis.ResponseError as error:
-                if _FOR_NOW.search(str(error)):
+                if "read only" in str(error):
                     connection.mark_for_reconnect()  # the address may lead to the new primary by now
                 raise
             finally:
@@ -315,10 +304,10 @@ async def _send_once_async(client: Any, command: tuple[Any, ...]) -> None:
         try:
             await tied.execute_command(*command)
         except BaseException as error:
-            if _FOR_NOW.search(str(error)):
+            if "read only" in str(error):
                 connection.mark_for_reconnect()
             elif transport is not None and transport.get_write_buffer_size():
-                transport.abort()
+                transport.abort()  # closing it would still write the rest
                 setattr(error, _CUT_OFF, True)
             raise
         finally:
@@ -353,18 +342,22 @@ def _set(connection: Any, retry: Any, patience: int) -> None:
             connection.update_current_socket_timeout(-1)  # has it count from now on
 
 
-def _reached(error: BaseException | None) -> str:
-    """How far an attempt came: "connecting", "writing", "reading", or "refused" where nothing was carried out."""
+def _sent(client: Any, error: BaseException | None) -> bool:
+    """Whether an attempt that ended with an error may have been carried out."""
     # A cluster's client tells how its search for another node ended. The command's own error came before that.
     if error is not None and error.__context__ is not None and error.__context__.__cause__ is error:
         error = error.__context__
     if isinstance(error, RedisClusterException):
         error = error.__context__
-    if error is None or isinstance(error, _REFUSED):
-        return "refused"
-    # redis-py's errors don't tell, but the functions that they have passed through do.
+    if error is None or isinstance(error, _REFUSED) or hasattr(error, _CUT_OFF):
+        return False
+    # redis-py's errors don't tell how far it came, but the functions that they have passed through do. A "connect" of
+    # its own comes after the reply.
     passed = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
     step = next((name for name in passed if name in ("get_connection", "connect", "send_packed_command")), None)
-    if step == "send_packed_command":
-        return "writing" if {"connect_check_health", "check_health"}.isdisjoint(passed) else "connecting"
-    return "connecting" if step == "get_connection" else "reading"
+    if step is None or step == "connect" or _resends(client):
+        return True
+    if step == "get_connection" or not {"connect_check_health", "check_health"}.isdisjoint(passed):
+        return False
+    # It broke off in the middle, and what asyncio has not written yet it writes after the connection is closed.
+    return isinstance(client, (redis.asyncio.Redis, redis.asyncio.RedisCluster))

