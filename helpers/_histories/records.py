@@ -20,7 +20,7 @@ from langchain_core.messages import (
     ToolMessage,
     messages_from_dict,
 )
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json, to_jsonable_python
 
 from helpers._localization.messages import say
@@ -37,6 +37,12 @@ _KINDS: dict[str, type[BaseMessage]] = {
 }
 _NAMES: dict[type, str] = {kind: name for name, kind in _KINDS.items()}
 _VALIDATORS = {name: (kind, kind.__pydantic_validator__.validate_python) for name, kind in _KINDS.items()}
+# A text and nothing else has nothing to validate: its fields go into the slots of a pydantic model as they are.
+_BARE = {name: vars(_KINDS[name]("")) for name in ("human", "ai", "system")}
+_lay_fields, _lay_names, _lay_extra, _lay_private = (
+    vars(BaseModel)[slot].__set__
+    for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -133,7 +139,14 @@ def decode(record: str | bytes) -> BaseMessage:
             return messages_from_dict([{"type": name, "data": data}])[0]
         # What `kind(**data)` comes to, after three constructors that have nothing to do.
         kind, validate = found
-        message: BaseMessage = validate(data, self_instance=object.__new__(kind))
+        message: BaseMessage = object.__new__(kind)
+        if _BARE.get(name) == {**data, "content": ""} and type(data["content"]) is str:
+            _lay_fields(message, data)
+            _lay_names(message, set(data))
+            _lay_extra(message, {})
+            _lay_private(message, None)
+        else:
+            validate(data, self_instance=message)
         return message
     except KeyError as error:
         reason = f"field {error.args[0]!r} is missing"
