@@ -221,6 +221,16 @@ def test_looking_into_a_session(chats: redis.Redis) -> None:
     assert look_into(chats, "message_store:none", newest_first=True).records == ()
 
 
+@pytest.mark.parametrize("latest", [None, 0, 1, 10, 11, 34, 35, 99])
+def test_looking_into_a_long_session(client: redis.Redis, latest: int | None) -> None:
+    places = list(range(35))
+    client.rpush("message_store:x", *(unsigned(HumanMessage(f"line {place}")) for place in places))
+    for newest_first in (True, False):
+        stored = look_into(client, "message_store:x", newest_first=newest_first, latest=latest)
+        wanted = places if latest is None else places[:latest] if newest_first else places[max(0, 35 - latest) :]
+        assert [(one.index, one.text) for one in stored.records] == [(place, f"line {place}") for place in wanted]
+
+
 def test_the_last_millisecond_is_a_time_to_live(chats: redis.Redis) -> None:
     seen = set()
 
