@@ -10,7 +10,7 @@ from tests.support.official import official_python
 ROOT = Path(__file__).parents[2]
 COLAB = (
     *("ipywidgets==7.7.1", "ipykernel==6.17.1", "ipython==7.34.0", "traitlets==5.7.1", "langchain-core==1.5.5"),
-    *("-r", str(ROOT / "pyproject.toml"), "psutil", "pytest", "pytest-asyncio"),
+    *("-r", str(ROOT / "pyproject.toml"), "--extra", "tutorials", "psutil", "pytest", "pytest-asyncio"),
 )
 
 
