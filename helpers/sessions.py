@@ -385,7 +385,7 @@ def import_sessions(client: Client, lines: Iterable[str], prefix: str = DEFAULT_
             ours += [key] * (stored == 1 or key in again)
     except BaseException as error:
         if isinstance(error, redis.RedisError) and not isinstance(error, redis.ResponseError):
-            unsettled.update(ours, again, [key])
+            unsettled.update(ours, [key])
             raise WriteOutcomeUnknownError(key, str(error)) from error
         for one in ours:
             _run(client, _TAKE_BACK, one, -1, *sessions[one][1])
@@ -396,8 +396,10 @@ def import_sessions(client: Client, lines: Iterable[str], prefix: str = DEFAULT_
 
 def _summaries(client: Client, keys: Sequence[str], newest_first: bool | None) -> list[Session]:
     pipeline: Any = client.pipeline(transaction=False)
-    for key in keys:
-        pipeline.execute_command("EVAL", _SUMMARY, 1, _bytes(key), _LINE_BYTES, **{NEVER_DECODE: True})
+    for name in map(_bytes, keys):
+        # Without the node, redis-py asks the cluster, of each command, which its keys are.
+        node = {"target_nodes": client.get_node_from_key(name)} if isinstance(client, redis.RedisCluster) else {}
+        pipeline.execute_command("EVAL", _SUMMARY, 1, name, _LINE_BYTES, **{NEVER_DECODE: True}, **node)
     found = []
     for key, summary in zip(keys, pipeline.execute(raise_on_error=False), strict=True):
         if isinstance(summary, redis.exceptions.NoPermissionError) and " access " in str(summary):

@@ -210,6 +210,14 @@ def _on_a_cluster(cluster: Cluster) -> None:
     assert found(client) == []
     assert len(import_sessions(client, lines)) == 30
     assert found(client) == sessions
+    client.lpush(b"message_store:\xff", unsigned(HumanMessage("Hi")))
+    decoding = connect(cluster.url, decode_responses=True)
+    (odd,) = found(decoding, "message_store:\udcff")
+    assert look_into(decoding, odd.key).records[0].text == "Hi"
+    lines = list(export_sessions(decoding, [odd.key]))
+    delete_session(decoding, odd.key)
+    assert found(decoding) == sessions
+    assert import_sessions(decoding, lines) == [odd.key]
 
 
 def test_looking_into_a_session(chats: redis.Redis) -> None:
@@ -222,6 +230,16 @@ def test_looking_into_a_session(chats: redis.Redis) -> None:
     latest = look_into(chats, "carla", newest_first=False, latest=1)
     assert [(one.index, one.text) for one in latest.records] == [(1, "two")]
     assert look_into(chats, "message_store:none", newest_first=True).records == ()
+
+
+@pytest.mark.parametrize("latest", [None, 0, 1, 10, 11, 34, 35, 99])
+def test_looking_into_a_long_session(client: redis.Redis, latest: int | None) -> None:
+    places = list(range(35))
+    client.rpush("message_store:x", *(unsigned(HumanMessage(f"line {place}")) for place in places))
+    for newest_first in (True, False):
+        stored = look_into(client, "message_store:x", newest_first=newest_first, latest=latest)
+        wanted = places if latest is None else places[:latest] if newest_first else places[max(0, 35 - latest) :]
+        assert [(one.index, one.text) for one in stored.records] == [(place, f"line {place}") for place in wanted]
 
 
 def test_the_last_millisecond_is_a_time_to_live(chats: redis.Redis) -> None:
@@ -262,6 +280,8 @@ def test_a_newest_record_of_nothing_but_brackets_is_damaged(client: redis.Redis,
     deep, other = found(client)
     assert (deep.messages, deep.role, deep.last[:200], other.last) == (2, "", "[" * 200, "Hi")
     assert [one.role for one in look_into(client, deep.key).records] == ["", "human"]
+    client.rpush("message_store:other", "[" * depth)
+    assert found(client)[1].last == "Hi"
 
 
 def test_of_long_records_the_beginning_travels(client: redis.Redis) -> None:
@@ -284,7 +304,7 @@ def test_of_long_records_the_beginning_travels(client: redis.Redis) -> None:
 def test_what_has_not_changed_is_not_read_again(client: redis.Redis) -> None:
     history = RedisChatMessageHistory("photos", client=client, ttl=100, max_messages=10)
     history.add_messages([photo(100)] * 9)
-    history.add_ai_message("Nine cats.")
+    history.add_ai_message("Nine cats. " * 100)
 
     def look(since: Any, **options: Any) -> Any:
         return look_into(client, history.key, newest_first=True, latest=5, since=since, **options)
@@ -296,11 +316,12 @@ def test_what_has_not_changed_is_not_read_again(client: redis.Redis) -> None:
     assert seen.records_read == 1
     assert second.records is first.records
     assert second.ttl == pytest.approx(50, abs=1)
-    history.add_ai_message("Nine cats.")  # as long as before, and so is the list
+    history.add_ai_message("Nine cats. " * 100)  # as long as before, and so is the list
     third = look(second)
-    assert [one.text for one in third.records[:2]] == ["Nine cats.", "Nine cats."]
-    RedisChatMessageHistory("other", client=client).add_user_message("Hi")
-    assert look_into(client, "message_store:other", newest_first=True, since=third).records[0].text == "Hi"
+    assert [one.text for one in third.records[:2]] == ["Nine cats. " * 100] * 2
+    assert look_into(client, history.key, newest_first=False, latest=1, since=third).records[0].index == 9
+    client.copy(history.key, "message_store:copy")
+    assert look_into(client, "message_store:copy", newest_first=True, since=third).key == "message_store:copy"
     history.clear()
     assert (look(third).length, look(third).records) == (0, ())
 
@@ -330,6 +351,7 @@ def of_langchainjs(message: BaseMessage) -> str:
         ("x", unsigned, ASKED),
         ("x", unsigned, [SystemMessage("Be kind."), *ASKED, HumanMessage("two")]),
         ("x", unsigned, [*ASKED, AIMessage("", tool_calls=[]), ToolMessage("green", tool_call_id="1")]),
+        ("x", unsigned, [AIMessage("Hello!"), *ASKED, ToolMessage("green", tool_call_id="1")]),
         ("x", unsigned, [HumanMessage("x" * 30_000), AIMessage("y" * 30_000)]),
     ],
 )
@@ -367,6 +389,8 @@ def test_an_order_that_can_not_be_known_is_not_guessed_and_can_be_given(client: 
     for end in ("first", "last"):
         client.rpush(f"x:{end}", unsigned(HumanMessage("head")), unsigned(HumanMessage("tail")))
     client.rpush("x:single", unsigned(HumanMessage("alone")))
+    client.rpush("bare", *['{"type": "human", "data": {"content": "by hand"}}'] * 2)
+    assert [one.newest_first for one in found(client, "bare")] == [None]
     assert [(one.newest_first, one.role, one.last) for one in found(client, "x:")] == [
         (None, "", ""),
         (None, "", ""),
@@ -578,6 +602,14 @@ def test_a_session_that_appears_meanwhile_is_kept_and_the_rest_taken_back(
     assert chats.llen("message_store:anna") == 0
 
 
+def test_the_beginning_of_a_session_is_not_that_session(chats: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = list(export_sessions(chats, ["message_store:anna"]))
+    chats.ltrim("message_store:anna", 0, 0)
+    monkeypatch.setattr(chats, "exists", lambda key: 0)
+    with pytest.raises(SessionExistsError):
+        import_sessions(chats, lines)
+
+
 def test_only_what_the_import_stored_is_taken_back(chats: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = ["message_store:anna", "message_store:bob", "carla"]
     lines = list(export_sessions(chats, keys))
@@ -663,12 +695,32 @@ def test_an_import_that_lost_its_reply_is_repeated(
             except WriteOutcomeUnknownError:
                 unknown += 1
         proxy.settle()
+        proxy.calm = True
+        # It has succeeded, so the same file once more is no repetition.
+        with pytest.raises(SessionExistsError):
+            import_sessions(user, lines, prefix="")
     assert proxy.faults
     assert unknown or kind != "no retries"
     assert {key: chats.lrange(key, 0, -1) for key in keys} == before
-    # It has succeeded, so the same file once more is no repetition.
-    with pytest.raises(SessionExistsError):
-        import_sessions(chats, lines, prefix="")
+
+
+def test_a_repeated_import_takes_back_what_it_stored_before(
+    chats: redis.Redis, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.fault_proxy.FAULTS", ["no reply"])
+    lines = list(export_sessions(chats, ["message_store:bob", "carla"]))
+    chats.delete("message_store:bob", "carla")
+    with FaultProxy(int(server.url.rpartition(":")[2]), seed=0, rate=1) as proxy:
+        user = behind(proxy, "no retries")
+        with pytest.raises(WriteOutcomeUnknownError, match="message_store:bob"):
+            import_sessions(user, lines, prefix="")
+        assert chats.exists("message_store:bob")
+        proxy.calm = True
+        monkeypatch.setattr(user, "exists", lambda key: 0)  # as it was when it was asked
+        chats.rpush("carla", "somebody else's")
+        with pytest.raises(SessionExistsError, match="carla"):
+            import_sessions(user, lines, prefix="")
+    assert not chats.exists("message_store:bob")
 
 
 def test_a_repeated_import_does_not_take_other_words_for_its_own(chats: redis.Redis, server: EmbeddedServer) -> None:

@@ -23,7 +23,6 @@ HistoryFactory = Callable[[str], History]
 _END = object()
 _ANSWERS = ("answer", "output", "messages")
 """Under which names chains and agents give their answers."""
-_KEEPER = "RunnableWithMessageHistory"
 
 
 class Conversing:
@@ -111,8 +110,8 @@ class Conversing:
 
     def _fail(self, answer: Any) -> NoReturn:
         names = list(answer) if isinstance(answer, dict) else []
-        call = ("ChatPanel", "output_key") if self._session_field is None else (_KEEPER, "output_messages_key")
-        example = "{}(…, {}={!r})".format(*call, names[-1] if names else "…")
+        call = "RunnableWithMessageHistory(…, output_messages_key" if self._session_field else "ChatPanel(…, output_key"
+        example = f"{call}={names[-1] if names else '…'!r})"
         raise ValueError(f"The answer can't be told among {names}.\n" + say("Name it: {argument}.", argument=example))
 
 
