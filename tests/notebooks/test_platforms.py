@@ -37,7 +37,7 @@ COLAB = ("ipykernel", "ipython", *AS_ON_COLAB, *KIT)
 # What Colab has of the kit's dependencies; the install cell has to bring the rest.
 COLAB_HAS = (
     *("ipykernel", "ipython", "ipywidgets", "langchain-core", "google-auth", "google-api-core", "grpcio"),
-    *("grpcio-status", "protobuf", "cryptography", "pydantic", "jinja2", "orjson", "packaging", "pip", "setuptools"),
+    *("grpcio-status", "protobuf", "cryptography", "pydantic", "jinja2", "packaging", "pip", "setuptools"),
     *AS_ON_COLAB,
 )
 OLDEST = ("ipykernel>=6.17", "--resolution", "lowest-direct", *KIT)
