@@ -9,6 +9,9 @@ from redis import exceptions as redis_errors
 
 from helpers._localization.messages import say, words
 
+RIGHTS = "+ping +eval +exists +set +lpush +rpush +ltrim +expire +llen +lrange +pttl +del"
+"""What an ACL user needs for histories."""
+
 
 class HelpersError(Exception):
     """Base of the errors raised by this package.
@@ -174,8 +177,6 @@ def write_error(key: str, error: Exception, *, unknown: bool, size: int) -> Help
         reason = f"{size / 1e6:.1f} MB could not be sent within socket_timeout ({reason})"
     if not refused:
         return NotWrittenError(key, reason, _advice(reason, NotWrittenError._advice))
-    from helpers._doctor.checks import RIGHTS
-
     # By the words: in a script's error they are all that there is up to Redis 6, and of rights up to 7.
     for said, kind in (
         ("read only ", ReadReplicaError), ("maxmemory", ServerFullError), ("permission", MissingRightsError),

@@ -33,9 +33,6 @@ _SLOW_MILLISECONDS = 50.0
 _MODEL_SECONDS = 4.0
 _SCARCE_BYTES, _TOO_FEW_BYTES = 1 << 30, 100 << 20
 
-RIGHTS = "+ping +eval +exists +set +lpush +rpush +ltrim +expire +llen +lrange +pttl +del"
-"""What an ACL user needs for histories."""
-
 # What histories need, and what one can do without: widgets, sessions, or an administrator's commands.
 _NEEDED = (
     ("EVAL", "EVAL", "return 1", 0),
@@ -249,6 +246,8 @@ def _version(client: Any) -> str:
 def _commands(client: Any) -> Iterator[Finding]:
     """What the server refuses to this user, tried with commands that change nothing."""
     import redis
+
+    from helpers.errors import RIGHTS
 
     def refused(commands: tuple[tuple[Any, ...], ...]) -> list[str]:
         names = []

@@ -88,7 +88,7 @@ def user_url(server: EmbeddedServer, rights: str) -> str:
 
 
 def test_what_is_blocked_is_named(server: EmbeddedServer) -> None:
-    from helpers._doctor.checks import RIGHTS
+    from helpers.errors import RIGHTS
 
     report = doctor(user_url(server, f"-@all {RIGHTS}"))
     assert report.ok
@@ -104,7 +104,7 @@ def test_what_is_blocked_is_named(server: EmbeddedServer) -> None:
 
 @pytest.mark.parametrize("engine", ["valkey", "redis"])
 def test_a_user_with_keys_of_their_own_is_ready(engine: Engine) -> None:
-    from helpers._doctor.checks import RIGHTS
+    from helpers.errors import RIGHTS
 
     if engine == "redis":
         assert shutil.which("redis-server"), "install redis-server"
@@ -118,7 +118,7 @@ def test_a_user_with_keys_of_their_own_is_ready(engine: Engine) -> None:
 
 
 def test_the_rights_that_it_names_are_enough(server: EmbeddedServer) -> None:
-    from helpers._doctor.checks import RIGHTS
+    from helpers.errors import RIGHTS
 
     client = connect(user_url(server, f"-@all {RIGHTS}"))
     history = RedisChatMessageHistory("rights", client=client, ttl=60, max_messages=3)
