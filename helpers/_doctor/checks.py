@@ -283,6 +283,8 @@ def _commands(client: Any) -> Iterator[Finding]:
     """What the server refuses to this user, tried with commands that change nothing."""
     import redis
 
+    from helpers.errors import RIGHTS
+
     def refused(commands: tuple[tuple[Any, ...], ...]) -> list[str]:
         names = []
         for name, *command in commands:

@@ -95,7 +95,7 @@ local function stored()
       records = redis.call('LRANGE', list, -first - 100, -first - 1)
     end
     for _, record in ipairs(records) do
-      if string.find(record, ARGV[1], 1, true) then return true end
+      if string.find(record, ARGV[1]) then return true end
     end
   end
 end

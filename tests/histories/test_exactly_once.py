@@ -211,6 +211,26 @@ def test_an_unknown_outcome_says_so_and_the_same_call_again_does_not_double(
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_write_that_was_tried_once_and_is_called_again(
+    asynchronous: bool, port: int, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0)
+    monkeypatch.setattr("tests.support.fault_proxy.FAULTS", ("no reply",))
+    with FaultProxy(port, 1, rate=1) as proxy, asyncio.Runner() as runner:
+        history = RedisChatMessageHistory("bob", client=connect(proxy.url, socket_timeout=TIMEOUT))
+
+        def add() -> None:
+            runner.run(history.aadd_messages(pair(0))) if asynchronous else history.add_messages(pair(0))
+
+        with pytest.raises(WriteOutcomeUnknownError):
+            add()
+        assert proxy.faults["no reply"] == 1
+        proxy.calm = True
+        add()
+    assert stored(RedisChatMessageHistory, client) == pair(0)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("between", ["append", "clear", "nothing"])
 def test_a_write_that_succeeds_ends_it(
     between: str, asynchronous: bool, port: int, client: redis.Redis, impatient: None, monkeypatch: pytest.MonkeyPatch

@@ -412,6 +412,14 @@ def test_a_password_that_has_changed_is_told_at_once(asynchronous: bool, client:
     assert time.monotonic() - started < 5
 
 
+@SYNC_AND_ASYNC
+def test_a_server_that_wants_a_password_by_now(asynchronous: bool) -> None:
+    with answering("-NOAUTH Authentication required.\r\n") as client:
+        with pytest.raises(redis.AuthenticationError, match=r"message_store:bob[\s\S]*wants a password") as caught:
+            add(RedisChatMessageHistory("bob", client=client), pair(0), asynchronous)
+        assert not isinstance(caught.value, WriteOutcomeUnknownError)
+
+
 # --- how they are sent --------------------------------------------------------------------------
 
 
@@ -502,7 +510,7 @@ def test_what_a_client_has_resent_by_itself_leaves_the_outcome_open(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.3)
-    send = client.execute_command
+    send: Any = client.execute_command
 
     def resending(*command: Any, **options: Any) -> Any:
         send(*command, **options)
