@@ -3,8 +3,10 @@
 The first line says what happened and where, the last one what to do. No message holds a password.
 """
 
+import copyreg
 import re
 from importlib.util import find_spec
+from typing import Any
 
 from redis import exceptions as redis_errors
 
@@ -23,6 +25,10 @@ class HelpersError(Exception):
 
     def _render_traceback_(self) -> list[str]:  # IPython's hook for an exception's own rendering
         return [f"{type(self).__name__}: {self}"]
+
+    def __reduce__(self) -> Any:
+        # An exception is pickled and copied by calling its class with its text, which is not what these take.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class MissingExtraError(HelpersError, ImportError):
@@ -121,6 +127,16 @@ class BlockedCommandError(HelpersError, redis_errors.ResponseError):
         # The server goes on to quote the arguments, which may hold a secret.
         reason = reason.partition(", with args")[0].strip().rstrip(".")
         super().__init__(f"The server refused a command: {reason}.\n{_advice(reason)}")
+
+
+class NoAsyncClientError(HelpersError, ValueError):
+    """No asyncio client is sure to reach the server just as the given client does. Nothing was sent."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"There is no asyncio client that is sure to go where this client goes: {reason}.\n"
+            + say("Give one of your own, async_client=redis.asyncio.Redis(…), or call the methods that are not async.")
+        )
 
 
 class WriteError(ConnectionFailedError):
@@ -278,6 +294,10 @@ _ADVICE = [
     (
         r"writing to socket",
         words("Give a slow line more time: pass socket_timeout=60, in seconds, to connect or to your client."),
+    ),
+    (
+        r"No master found",
+        words("Check the service's name at the address's end, and that its Sentinels see a primary."),
     ),
     (
         r"without any password configured",

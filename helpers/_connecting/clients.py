@@ -1,9 +1,14 @@
 """What all clients of redis-py that are made here have in common."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import redis
+import redis.asyncio
+from redis.asyncio.sentinel import SentinelManagedSSLConnection
+from redis.credentials import CredentialProvider
+from redis.sentinel import SentinelManagedConnection
 
 Client = redis.Redis | redis.RedisCluster
 
@@ -38,3 +43,42 @@ def read_session_tickets(connection: Any) -> None:
     """
     connection.send_command("PING", check_health=False)
     connection.read_response()
+
+
+class TlsConnection(redis.SSLConnection):
+    """redis-py's TLS connection, with the session tickets read."""
+
+    asynchronous: ClassVar[type] = redis.asyncio.SSLConnection
+
+    def on_connect_check_health(self, *args: Any, **options: Any) -> None:
+        """Sign in."""
+        super().on_connect_check_health(*args, **options)
+        if not (self.credential_provider or self.username or self.password):
+            read_session_tickets(self)
+
+
+class TlsSentinelConnection(SentinelManagedConnection, TlsConnection):
+    """The same to the server that a Sentinel names."""
+
+    asynchronous = SentinelManagedSSLConnection
+
+
+class InThread(CredentialProvider):
+    """A source of credentials that was written without asyncio in mind: it is asked in a thread there."""
+
+    def __init__(self, provider: Any) -> None:
+        self._provider = provider
+
+    def get_credentials(self) -> Any:
+        """The credentials."""
+        return self._provider.get_credentials()
+
+    async def get_credentials_async(self) -> Any:
+        """The credentials; the event loop goes on meanwhile."""
+        return await asyncio.to_thread(self._provider.get_credentials)
+
+
+def without_blocking(provider: Any) -> Any:
+    """The source of credentials as an event loop may ask it."""
+    inherited = CredentialProvider.get_credentials_async
+    return InThread(provider) if getattr(type(provider), "get_credentials_async", inherited) is inherited else provider

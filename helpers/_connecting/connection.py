@@ -1,10 +1,11 @@
 """One way in: `connect` turns an endpoint into a client that is known to work."""
 
+import hashlib
 import os
 import pkgutil
 import re
 import threading
-from collections.abc import Callable
+import warnings
 from typing import Any
 
 import redis
@@ -12,9 +13,10 @@ from redis.exceptions import RedisClusterException
 
 from helpers._connecting.clients import Client, Connector
 from helpers._connecting.failover import without_retries
+from helpers._localization.messages import say, words
 from helpers.embedded import embedded_server
 from helpers.environment import EMULATOR_VARIABLE
-from helpers.errors import HelpersError, connection_error
+from helpers.errors import ConnectionFailedError, HelpersError, connection_error
 
 URL_VARIABLE = "REDIS_URL"
 CONNECT_SECONDS = 3.5
@@ -23,6 +25,7 @@ CONNECT_SECONDS = 3.5
 FORMS = (
     (r"(redis|rediss|unix)://", "helpers._connecting.addresses:server"),
     (r"(redis|rediss)\+cluster://", "helpers._connecting.addresses:cluster"),
+    (r"(redis|rediss)\+sentinel://", "helpers._connecting.addresses:sentinel"),
     (r"projects/[^/\s]+/locations/[^/\s]+/clusters/", "helpers.memorystore.access.cluster:connector"),
     # Whatever else begins like a name: the instance's connector says what is wrong with it.
     (r"projects/", "helpers.memorystore.access.instance:connector"),
@@ -31,16 +34,33 @@ FORMS = (
 """What an endpoint begins with, and its connector, which is loaded when the first such endpoint is asked for: it
 takes the endpoint and the options, and returns a `Connector`. The first row that matches counts."""
 
-_clients: dict[Any, Client] = {}
-_lock = threading.Lock()
+# What a server that answers a PING may answer to other commands, and why.
+_MOVED = "MOVED", words("This is a node of a cluster: use redis+cluster://, or rediss+cluster:// with TLS.")
+_READONLY = "READONLY", words("This is a read replica: use the primary endpoint, which takes writes.")
+_MISCONF = (
+    "MISCONF",
+    words("The server can't save to its disk, so it takes no writes: make room there, or mend the folder."),
+)
+
+
+class _Slot:
+    """The place of one client. Who wants another one does not wait for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.client: Client | None = None
+
+
+_slots: dict[Any, _Slot] = {}
+_SALT = os.urandom(16)
 
 
 def connect(endpoint: str | None = None, **options: Any) -> Client:
     """Connect to Redis, or Memorystore, by an address or a name.
 
     Args:
-        endpoint: ``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://`` or
-            ``rediss+cluster://`` and the rest of the address. ``None`` or blank means the
+        endpoint: ``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://``, ``redis+sentinel://`` (or
+            ``rediss+…``) and the rest of the address. ``None`` or blank means the
             environment variable ``REDIS_URL`` and, where that is not set, the embedded server.
             Also the full name of a Memorystore instance,
             ``projects/PROJECT/locations/REGION/instances/INSTANCE`` (or ``…/clusters/CLUSTER``): address,
@@ -64,24 +84,54 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
         SignInError: The Memorystore API needs credentials, and there are none.
         EmbeddedServerError: The embedded server can't be started here.
     """
-    url = (endpoint or "").strip() or os.environ.get(URL_VARIABLE, "").strip() or embedded_server().url
+    url = _address(endpoint) or embedded_server().url
     given = {name: value for name, value in options.items() if value is not None and (name, value) != ("tunnel", "")}
-    known = tuple(sorted((name, _hashable(value)) for name, value in given.items())) if given else ()
-    key = (os.getpid(), url, os.environ.get(EMULATOR_VARIABLE) if url.startswith("projects/") else None, known)
-    client = _clients.get(key)
-    if client is None:
-        with _lock:
-            client = _clients.get(key)
-            if client is None:
-                client = _clients[key] = _within_time_limit(*_connector(url, given))
-    return client
+    emulator = os.environ.get(EMULATOR_VARIABLE) if url.startswith("projects/") else None
+    key = (os.getpid(), _hidden(url), emulator, _hidden(given))
+    slot = _slots.get(key) or _slots.setdefault(key, _Slot())
+    with slot.lock:
+        if slot.client is None or _is_closed(slot.client):
+            connector = _connector(url, given)
+            slot.client, peculiar = _within_time_limit(connector)
+            if peculiar:
+                warnings.warn(_said(connector.where, *peculiar), stacklevel=2)
+        return slot.client
+
+
+def is_embedded(endpoint: str | None) -> bool:
+    """Whether an endpoint means the embedded server, which ends with this process."""
+    return not _address(endpoint)
 
 
 def forget(endpoint: str) -> None:
     """Drop the clients of an endpoint, so that the next `connect` makes a new one."""
-    with _lock:
-        for key in [key for key in _clients if key[1] == endpoint]:
-            _clients.pop(key).close()
+    for key in [key for key in list(_slots) if key[1] == _hidden(endpoint)]:
+        if (slot := _slots.pop(key, None)) and slot.client:
+            slot.client.close()
+
+
+def peculiarity(client: Any) -> tuple[str, str] | None:
+    """What a server answers to some commands, though it answers a PING, and why; ``None``: nothing that is known."""
+    if isinstance(client, redis.RedisCluster):
+        return None
+    try:
+        found = client.info()
+    except redis.RedisError:  # a user without the right to ask, or a service that blocks the question
+        return None
+    if found.get("cluster_enabled"):
+        return _MOVED
+    if found.get("role") == "slave":
+        return _READONLY
+    return _MISCONF if "err" in (found.get("rdb_last_bgsave_status"), found.get("aof_last_write_status")) else None
+
+
+def _address(endpoint: str | None) -> str:
+    return (endpoint or "").strip() or os.environ.get(URL_VARIABLE, "").strip()
+
+
+def _is_closed(client: Client) -> bool:
+    # redis-py's ordinary client opens again; a cluster's has no node any more, for good.
+    return isinstance(client, redis.RedisCluster) and client.nodes_manager.default_node is None
 
 
 def _connector(endpoint: str, options: dict[str, Any]) -> Connector:
@@ -91,16 +141,16 @@ def _connector(endpoint: str, options: dict[str, Any]) -> Connector:
     return found
 
 
-def _within_time_limit(make: Callable[[], Client], where: str) -> Client:
+def _within_time_limit(connector: Connector) -> tuple[Client, tuple[str, str] | None]:
     """Make a client and have it answer, in a thread: name resolution knows no time limit of its own."""
-    outcome: list[Client | BaseException] = []
+    outcome: list[tuple[Client, tuple[str, str] | None] | BaseException] = []
 
     def attempt() -> None:
         try:
             with without_retries():
-                client = make()
+                client = connector.make()
                 client.ping()
-            outcome.append(client)
+                outcome.append((client, peculiarity(client)))
         except Exception as error:
             outcome.append(error)
 
@@ -108,16 +158,33 @@ def _within_time_limit(make: Callable[[], Client], where: str) -> Client:
     thread.start()
     thread.join(CONNECT_SECONDS)
     result = outcome[0] if outcome else TimeoutError(f"it did not answer within {CONNECT_SECONDS} seconds")
+    if isinstance(result, RedisClusterException) and isinstance(result.__cause__, (redis.RedisError, OSError)):
+        result = result.__cause__  # what happened at the last node that was tried
     if isinstance(result, HelpersError):
         raise result
     if isinstance(result, (redis.RedisError, RedisClusterException, OSError)):
-        raise connection_error(result, where) from result
+        raise connection_error(result, connector.where) from result
     if isinstance(result, BaseException):  # a wrong option, say: not the server's doing
         raise result
+    if result[1] is _MOVED:
+        result[0].close()
+        raise ConnectionFailedError(_said(connector.where, *_MOVED))
     return result
 
 
-def _hashable(value: Any) -> Any:
+def _said(where: str, answer: str, advice: str) -> str:
+    return f"{where} answers, and commands for histories it answers with {answer}.\n{say(advice)}"
+
+
+def _hidden(value: Any) -> Any:
+    """A value as part of a key: a text, which may be a password, by its digest, and whatever can be hashed as it is."""
+    if isinstance(value, (str, bytes)):
+        data = value.encode(errors="surrogatepass") if isinstance(value, str) else value
+        return hashlib.blake2b(data, key=_SALT, digest_size=16).digest()
+    if isinstance(value, dict):
+        return frozenset((name, _hidden(each)) for name, each in value.items())
+    if isinstance(value, (list, tuple, set)):
+        return tuple(map(_hidden, value))
     try:
         hash(value)
     except TypeError:

@@ -239,17 +239,20 @@ def _shadows() -> Iterator[Finding]:
 
 
 def _redis(endpoint: str | None) -> Iterator[Finding]:
-    from helpers._connecting.connection import URL_VARIABLE, connect
+    from helpers._connecting.connection import connect, is_embedded, peculiarity
 
-    client: Any = connect(endpoint)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is said below
+        client: Any = connect(endpoint)
+    if peculiar := peculiarity(client):
+        yield "warning", peculiar[0], say(peculiar[1])
     times: list[float] = []
     while len(times) < _PINGS and sum(times) < _PING_SECONDS * 1000:
         started = time.perf_counter()
         client.ping()
         times.append((time.perf_counter() - started) * 1000)
     latency = statistics.median(times)
-    embedded = not (endpoint or "").strip() and not os.environ.get(URL_VARIABLE, "").strip()
-    found = say("embedded server") if embedded else say("reachable")
+    found = say("embedded server") if is_embedded(endpoint) else say("reachable")
     found += f", {_version(client)}, {latency:.1f} ms"
     slow = latency > _SLOW_MILLISECONDS
     advice = say("Each turn of a chat takes two round trips: run nearer to the server.") if slow else ""
@@ -282,8 +285,6 @@ def _version(client: Any) -> str:
 def _commands(client: Any) -> Iterator[Finding]:
     """What the server refuses to this user, tried with commands that change nothing."""
     import redis
-
-    from helpers.errors import RIGHTS
 
     def refused(commands: tuple[tuple[Any, ...], ...]) -> list[str]:
         names = []

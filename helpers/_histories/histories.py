@@ -14,10 +14,11 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, To
 
 from helpers._connecting.asynchronous import AsyncClient, async_twin
 from helpers._connecting.clients import Client
-from helpers._connecting.connection import connect
+from helpers._connecting.connection import connect, is_embedded
 from helpers._histories.records import DamagedRecordError, decode, encode_all
 from helpers._histories.writing import APPEND, CLEAR, Write, carry_out, carry_out_async
 from helpers._localization.messages import say
+from helpers.environment import in_notebook
 from helpers.errors import CorruptMessageError, NotAHistoryError
 
 OnCorrupt = Literal["raise", "skip"]
@@ -37,6 +38,7 @@ class _ListHistory(BaseChatMessageHistory):
 
     redis_client: Client
     """The redis-py client that the history goes through."""
+    _own_async_client: AsyncClient | None
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         """Refuse in words an argument that there is not; those of other packages' classes have other names."""
@@ -216,7 +218,7 @@ class _ListHistory(BaseChatMessageHistory):
             raise
 
     async def _async_client(self) -> AsyncClient:
-        return await async_twin(self.redis_client)
+        return self._own_async_client or await async_twin(self.redis_client)
 
     @property
     def _range(self) -> tuple[int, int]:
@@ -284,6 +286,8 @@ class RedisChatMessageHistory(_ListHistory):
         max_messages: How many of the latest messages Redis keeps; ``None``: all.
         on_corrupt: ``"raise"`` stops at a record that is not a message, ``"skip"`` leaves it out and warns.
         start_on: ``"human"`` leaves out what comes before the first words of the person, but for system messages.
+        async_client: An asyncio client of redis-py for the methods that are asynchronous; ``None`` makes one that
+            reaches the server in the same way.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -304,11 +308,15 @@ class RedisChatMessageHistory(_ListHistory):
         max_messages: int | None = None,
         on_corrupt: OnCorrupt = "raise",
         start_on: StartOn | None = None,
+        async_client: AsyncClient | None = None,
     ) -> None:
         if client is not None and url:
             raise ValueError("Give either url or client, not both.")
         super().__init__(session_id, key_prefix, ttl, window, max_messages, on_corrupt, start_on)
+        if client is None and is_embedded(url) and not in_notebook():
+            _warn_that_it_forgets()
         self.redis_client = connect(url) if client is None else _checked(client)
+        self._own_async_client = _asyncio(async_client)
 
 
 class MemorystoreChatMessageHistory(_ListHistory):
@@ -326,6 +334,8 @@ class MemorystoreChatMessageHistory(_ListHistory):
         max_messages: How many of the latest messages Redis keeps; ``None``: all.
         on_corrupt: ``"raise"`` stops at a record that is not a message, ``"skip"`` leaves it out and warns.
         start_on: ``"human"`` leaves out what comes before the first words of the person, but for system messages.
+        async_client: An asyncio client of redis-py for the methods that are asynchronous; ``None`` makes one that
+            reaches the server in the same way.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -343,9 +353,11 @@ class MemorystoreChatMessageHistory(_ListHistory):
         max_messages: int | None = None,
         on_corrupt: OnCorrupt = "raise",
         start_on: StartOn | None = None,
+        async_client: AsyncClient | None = None,
     ) -> None:
         super().__init__(session_id, "", ttl, window, max_messages, on_corrupt, start_on)
         self.redis_client = _checked(client)
+        self._own_async_client = _asyncio(async_client)
 
 
 @cache
@@ -371,6 +383,19 @@ def _checked(client: Client) -> Client:
             f"not {type(client).__module__}.{type(client).__qualname__}.\n"
             + say("Make it with helpers.connect(ADDRESS), for Valkey too; the async methods use it as well.")
         )
+    return client
+
+
+@cache
+def _warn_that_it_forgets() -> None:
+    """Say, once, what a program without an address does not see."""
+    text = "No address was given, so that this history is kept by an embedded server, which ends with this program."
+    warnings.warn(f"{text}\n{say('Set REDIS_URL, or pass url=redis://HOST:PORT, to keep it.')}", stacklevel=3)
+
+
+def _asyncio(client: AsyncClient | None) -> AsyncClient | None:
+    if client is not None and not isinstance(client, AsyncClient):
+        raise ValueError(f"async_client must be an asyncio client of redis-py, not {type(client).__name__}.")
     return client
 
 

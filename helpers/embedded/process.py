@@ -2,9 +2,9 @@
 
 It reads one line of JSON, the server's configuration (``{directive: [value, …]}``), starts the named
 engine, prints one line of JSON (``{"url": …}`` or ``{"error": …}``), then waits for its standard input
-to close. The other end of that pipe belongs to the process that asked for the server, so however that
-process ends, by exit, kernel restart or SIGKILL, the server ends too: on every system alike, and
-without a signal that someone has to remember to send.
+to close, or for another line. The other end of that pipe belongs to the process that asked for the server,
+so however that process ends, by exit, kernel restart or SIGKILL, the server ends too: on every system alike,
+and without a signal that someone has to remember to send.
 
 Stands alone: it imports nothing of `helpers`, so it starts fast and from any folder.
 """
@@ -154,7 +154,7 @@ def _teach_fakeredis(renamed: list[str]) -> None:
 
 def _serve_until_closed(port: int) -> None:
     print(json.dumps({"url": f"redis://127.0.0.1:{port}"}), flush=True)
-    sys.stdin.buffer.read()
+    sys.stdin.buffer.readline()
 
 
 def _terminate(*_: object) -> NoReturn:

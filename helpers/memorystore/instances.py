@@ -197,7 +197,8 @@ def connection_options(
         SignInError: There are no credentials.
     """
     resource = ResourceName.of_instance(name)
-    pool_options = connection_pool_options(resource, tunnel, options, asynchronous=asynchronous)
+    made = connection_pool_options(resource, tunnel, options)
     if asynchronous:
-        return {"connection_pool": redis.asyncio.ConnectionPool(**pool_options)}
-    return {"connection_pool": redis.ConnectionPool(**pool_options)}
+        made["connection_class"] = made["connection_class"].asynchronous
+        return {"connection_pool": redis.asyncio.ConnectionPool(**made)}
+    return {"connection_pool": redis.ConnectionPool(**made)}

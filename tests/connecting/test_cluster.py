@@ -55,6 +55,16 @@ def test_sessions_on_all_nodes(kind: Classes, cluster: Cluster) -> None:
         assert history.messages == []
 
 
+def test_a_client_that_was_closed_is_made_anew(cluster: Cluster) -> None:
+    with connect(cluster.url) as client:
+        assert client.ping()
+    history = RedisChatMessageHistory("bob", url=cluster.url)
+    history.add_messages(pair(0))
+    asyncio.run(history.aadd_messages(pair(1)))
+    assert history.messages == pairs(2)
+    assert connect(cluster.url) is history.redis_client is not client
+
+
 def proxied(cluster: Cluster, seed: int, stack: ExitStack) -> tuple[redis.RedisCluster, list[FaultProxy]]:
     """A client that reaches each node through a proxy of its own."""
     proxies = {server.port: stack.enter_context(FaultProxy(server.port, seed)) for server in cluster.servers}

@@ -110,6 +110,103 @@ def test_ends_with_a_killed_process(owner: "subprocess.Popen[str]", number: sign
     assert not answers(url)
 
 
+def test_is_gone_when_the_process_has_ended(owner: "subprocess.Popen[str]") -> None:
+    url = url_of(owner)
+    servers = family(owner.pid)
+    owner.communicate("\n")
+    assert not any(psutil.pid_exists(server.pid) and server.status() != psutil.STATUS_ZOMBIE for server in servers)
+    assert not answers(url)
+
+
+# A process that forks, and what its child does at its end.
+FORKING = """
+import os, sys, time
+from helpers.embedded import EmbeddedServer, embedded_server
+server = embedded_server()
+with EmbeddedServer() as other:
+    child = os.fork()
+    if not child:
+        assert not server.running and not other.running
+        exec(sys.argv[1])
+    if sys.argv[2] == "wait":
+        os.waitpid(child, 0)
+    else:
+        os.kill(os.getpid(), 9)  # the child goes on
+    import redis
+    for url in (server.url, other.url):
+        assert redis.Redis.from_url(url, protocol=2).ping()
+    if child := os.fork():
+        started = time.monotonic()
+        server.stop()
+        print(time.monotonic() - started < 3)
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+    else:
+        time.sleep(60)
+"""
+ENDS = {
+    "exit": "sys.exit()",
+    "os._exit": "os._exit(0)",
+    "an error": "raise SystemExit('an error')",
+    "stop": "server.stop(); other.stop(); os._exit(0)",
+    "a server of its own": (
+        "mine = embedded_server(); assert mine.running and mine.url != server.url; mine.stop(); os._exit(0)"
+    ),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("end", ENDS)
+def test_a_forked_child_leaves_its_parents_server_alone(end: str) -> None:
+    """And stopping it does not wait for a child that lives on."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKING, ENDS[end], "wait"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (run.stdout.strip(), run.returncode) == ("True", 0), run.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_ends_with_a_killed_process_whose_child_lives_on() -> None:
+    program = FORKING.replace(
+        "with EmbeddedServer() as other:", "with server as other:\n    print(server.url, flush=True)"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program, "time.sleep(60)", "go on"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        url = url_of(process)
+        process.wait()
+        assert eventually(lambda: not answers(url))
+        os.killpg(process.pid, signal.SIGKILL)  # the child
+
+
+FORKING_WHILE_ANOTHER_STARTS = """
+import os, sys, threading
+from helpers.embedded import server as module
+from helpers.embedded import embedded_server
+
+begun, go_on = threading.Event(), threading.Event()
+start = module.EmbeddedServer.start
+def slow(self):
+    begun.set()
+    go_on.wait()
+    return start(self)
+module.EmbeddedServer.start = slow
+threading.Thread(target=embedded_server, daemon=True).start()
+begun.wait()
+child = os.fork()
+if child:
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+module.EmbeddedServer.start = start
+assert embedded_server().running
+embedded_server().stop()
+os._exit(7)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_while_another_thread_starts_the_server() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKING_WHILE_ANOTHER_STARTS]
+    assert subprocess.run(command, timeout=60).returncode == 7
+
+
 def test_leaves_no_folder_behind(owner: "subprocess.Popen[str]") -> None:
     url = url_of(owner)
     with redis.Redis.from_url(url, protocol=2) as client:

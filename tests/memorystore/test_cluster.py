@@ -35,7 +35,8 @@ from helpers.errors import (
     InstanceNotReadyError,
     SignInError,
 )
-from helpers.memorystore.access.cluster import NodeConnection, TokenUnavailableError
+from helpers.memorystore.access.cluster import TokenUnavailableError
+from helpers.memorystore.access.connections import MemorystoreConnection
 from helpers.memorystore.api.errors import InstanceNotFoundError, PermissionMissingError
 from tests.conftest import eventually
 from tests.histories.test_exactly_once import pair
@@ -351,7 +352,7 @@ def test_a_loop_goes_on_while_a_token_is_fetched(service: Api, metadata: Metadat
         await (await async_twin(client)).get("key")
 
     metadata.on_token = slow
-    client.nodes_manager.connection_kwargs["credential_provider"]._credentials.token = None
+    client.nodes_manager.connection_kwargs["credential_provider"]._credentials._provider._credentials.token = None
     asyncio.run(both())
     assert len(metadata.tokens) == 2
 
@@ -392,13 +393,13 @@ def test_a_token_that_is_refused(
 
 def test_a_permission_that_is_missing(service: Api, metadata: MetadataServer, monkeypatch: pytest.MonkeyPatch) -> None:
     # Whatever words the service has for it: an answer to AUTH that redis-py does not know.
-    def send(self: NodeConnection, *args: Any, **options: Any) -> None:
+    def send(self: MemorystoreConnection, *args: Any, **options: Any) -> None:
         refusal = ("EVAL", "return redis.error_reply('IAM permission denied')", 0)
         original(self, *(refusal if args[0] == "AUTH" else args), **options)
 
-    original: Any = NodeConnection.send_command
+    original: Any = MemorystoreConnection.send_command
     metadata.on_token = lambda token: None
-    monkeypatch.setattr(NodeConnection, "send_command", send)
+    monkeypatch.setattr(MemorystoreConnection, "send_command", send)
     with pytest.raises(AuthenticationFailedError, match=f"IAM permission denied.*\n.*{ROLE}"):
         connect(NAME)
 

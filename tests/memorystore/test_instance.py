@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import socket
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import psutil
 import pytest
 import redis
 import redis.asyncio
@@ -21,6 +24,7 @@ from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, conn
 from helpers.embedded import EmbeddedServer
 from helpers.emulator import Emulator
 from helpers.emulator.servers.certificates import Authority
+from helpers.environment import EMULATOR_VARIABLE
 from helpers.errors import (
     AuthenticationFailedError,
     BlockedCommandError,
@@ -40,6 +44,7 @@ from helpers.memorystore import (
 )
 from helpers.memorystore.access.instance import InstanceAccess
 from helpers.memorystore.api.clients import cloud_redis_client
+from helpers.memorystore.api.errors import MemorystoreError
 from tests.conftest import eventually
 from tests.connecting.test_connection import failure, silent  # noqa: F401 - a fixture
 
@@ -66,6 +71,11 @@ def emulator(memorystore_emulator: Emulator) -> Emulator:
 def single(client: redis.Redis | redis.RedisCluster) -> redis.Redis:
     assert isinstance(client, redis.Redis)
     return client
+
+
+def access_of(client: Any) -> InstanceAccess:
+    access: InstanceAccess = client.connection_pool.connection_kwargs["credential_provider"]
+    return access
 
 
 def auth_string() -> str:
@@ -285,10 +295,8 @@ def test_an_auth_string_that_is_rotated(emulator: Emulator) -> None:
     assert asyncio.run(read()) == 0
 
 
-def test_many_connections_that_find_a_rotated_auth_string_at_once(emulator: Emulator) -> None:
-    client = connect(NAME)
-    rotate_auth_string(NAME)
-    emulator.drop_connections(NAME)
+def ping_at_once(client: Any) -> None:
+    """Ping from eight connections that were made by what was known before."""
     answers: list[Any] = []
     threads = [threading.Thread(target=lambda: answers.append(client.ping())) for _ in range(8)]
     for thread in threads:
@@ -296,6 +304,177 @@ def test_many_connections_that_find_a_rotated_auth_string_at_once(emulator: Emul
     for thread in threads:
         thread.join()
     assert answers == [True] * 8
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[InstanceAccess]:
+    """Who asked the API about its instance, each time that it did."""
+    counted: list[InstanceAccess] = []
+    look_up = InstanceAccess.look_up
+
+    def looked_up(access: InstanceAccess) -> Any:
+        counted.append(access)
+        return look_up(access)
+
+    monkeypatch.setattr(InstanceAccess, "look_up", looked_up)
+    return counted
+
+
+def test_many_connections_that_find_a_rotated_auth_string_at_once(
+    emulator: Emulator, looks: list[InstanceAccess]
+) -> None:
+    client = connect(NAME)
+    rotate_auth_string(NAME)
+    emulator.drop_connections(NAME)
+    looks.clear()
+    ping_at_once(client)
+    assert len(looks) == 1
+
+
+def test_many_connections_that_find_a_new_authority_at_once(emulator: Emulator, looks: list[InstanceAccess]) -> None:
+    client = connect(NAME)
+    emulator.add_certificate_authority(NAME)
+    emulator.rotate_server_certificate(NAME)
+    emulator.drop_connections(NAME)
+    looks.clear()
+    ping_at_once(client)
+    assert len(looks) == 1
+
+
+def test_an_instance_is_not_asked_about_at_each_fault(
+    emulator: Emulator, looks: list[InstanceAccess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect(NAME)
+    monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
+    emulator._call(lambda service: service.instance(NAME).refuse_connections())
+    looks.clear()
+    for expected in (0, 1, 1):  # nothing is older than a moment; a minute later; a moment after that
+        with pytest.raises(redis.ConnectionError):
+            client.ping()
+        assert len(looks) == expected
+        if not expected:
+            access_of(client)._looked_up -= 60
+
+
+def test_a_wrong_certificate_is_not_asked_about_each_time(emulator: Emulator, looks: list[InstanceAccess]) -> None:
+    client = connect(NAME)
+    impersonate(emulator, Authority().server_context(get_instance(NAME).host, common_name_only=False))
+    looks.clear()
+    for _ in range(3):
+        with pytest.raises(ConnectionFailedError, match="CERTIFICATE_VERIFY_FAILED"):
+            client.ping()
+    assert len(looks) == 1
+
+
+def test_a_refused_server_leaves_no_socket_open(emulator: Emulator) -> None:
+    client = connect(NAME)
+    found = get_instance(NAME)
+    impersonate(emulator, Authority().server_context(found.host, common_name_only=False))
+    for asynchronous in (False, True):
+        with pytest.raises(ConnectionFailedError):
+            if asynchronous:
+                asyncio.run(MemorystoreChatMessageHistory(client, "a session").aget_messages())
+            else:
+                client.ping()
+        mine = [each.raddr for each in psutil.Process().net_connections() if each.status == psutil.CONN_ESTABLISHED]
+        assert (found.host, found.port) not in mine
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_an_auth_string_that_is_rotated_while_the_api_is_away(
+    emulator: Emulator, asynchronous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect(NAME)
+    history = MemorystoreChatMessageHistory(client, "a session")
+    rotate_auth_string(NAME)
+    emulator.drop_connections(NAME)
+    monkeypatch.setenv(EMULATOR_VARIABLE, "127.0.0.1:1")
+    with pytest.raises(redis.RedisError) as caught:
+        asyncio.run(history.aget_messages()) if asynchronous else history.messages
+    assert isinstance(caught.value, (redis.AuthenticationError, HelpersError))
+    assert isinstance(caught.value, MemorystoreError)
+    assert str(caught.value).startswith("The AUTH string is refused. Could not look up")
+    assert "check that the emulator runs" in last_line(caught.value) or "Check your network" in last_line(caught.value)
+    monkeypatch.setenv(EMULATOR_VARIABLE, emulator.host)
+    assert client.ping()
+
+
+def test_an_instance_that_is_away_while_the_api_is_too(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is reported is why the connection could not be made."""
+    client = connect(NAME)
+    monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
+    emulator._call(lambda service: service.instance(NAME).refuse_connections())
+    access_of(client)._looked_up -= 60
+    monkeypatch.setenv(EMULATOR_VARIABLE, "127.0.0.1:1")
+    with pytest.raises(ConnectionFailedError, match="refused") as caught:
+        client.ping()
+    assert not isinstance(caught.value, MemorystoreError)
+
+
+def test_a_loop_goes_on_while_another_thread_asks_the_api(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that has found a fault asks for seconds; tasks connect meanwhile by what is known."""
+    client = connect(NAME)
+    begun, go_on = threading.Event(), threading.Event()
+    look_up = InstanceAccess.look_up
+
+    def slow(access: InstanceAccess) -> Any:
+        begun.set()
+        assert go_on.wait(30)
+        return look_up(access)
+
+    monkeypatch.setattr(InstanceAccess, "look_up", slow)
+    access = access_of(client)
+    access._looked_up -= 60
+    renewing = threading.Thread(target=access.renew, args=(access.found, redis.ConnectionError("a fault")))
+    renewing.start()
+    assert begun.wait(10)
+    assert asyncio.run(MemorystoreChatMessageHistory(client, "a session").aget_messages()) == []
+    assert renewing.is_alive()
+    go_on.set()
+    renewing.join()
+
+
+FORKED = """
+import os, sys, threading
+import redis
+from helpers import connect
+client = connect(sys.argv[1])
+access = client.connection_pool.connection_kwargs["credential_provider"]
+begun, go_on = threading.Event(), threading.Event()
+look_up = type(access).look_up
+def slow(access):
+    begun.set()
+    go_on.wait()
+type(access).look_up = slow
+access._looked_up -= 60
+threading.Thread(target=access.renew, args=(access.found, redis.ConnectionError("a fault")), daemon=True).start()
+begun.wait()
+child = os.fork()
+if child:
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+type(access).look_up = lambda access: access.found
+assert not access.renew(access.found, redis.ConnectionError("a fault"))
+assert client.ping()
+os._exit(7)
+"""
+
+
+def test_a_fork_while_another_thread_asks_the_api(emulator: Emulator) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, NAME]
+    assert subprocess.run(command, timeout=60).returncode == 7
+
+
+def test_encryption_that_is_gone_all_of_a_sudden(
+    emulator: Emulator, looks: list[InstanceAccess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who shows a wrong certificate is not spoken to in clear, whatever the API says of encryption now."""
+    client = connect(NAME)
+    without = access_of(client).found._replace(certificates=())
+    impersonate(emulator, Authority().server_context(get_instance(NAME).host, common_name_only=False))
+    monkeypatch.setattr(InstanceAccess, "look_up", lambda access: without)
+    for _ in range(2):
+        with pytest.raises(ConnectionFailedError, match="CERTIFICATE_VERIFY_FAILED"):
+            client.ping()
 
 
 @pytest.mark.parametrize("auth", [False, True], ids=["switched off", "switched on"])
@@ -409,7 +588,9 @@ def test_an_instance_that_was_created_anew_by_somebody_else_is_found(emulator: E
     parent, _, identity = NAME.partition("/instances/")
     assert eventually(api.create_instance(parent=parent, instance_id=identity, instance=wanted).done)
     assert get_instance(NAME).host != address or address == "127.0.0.1"
-    single(client).connection_pool.connection_kwargs["access"]._looked_up -= 60  # as if it had been a minute ago
+    single(client).connection_pool.connection_kwargs[
+        "credential_provider"
+    ]._looked_up -= 60  # as if it had been a minute ago
     assert client.ping()
 
 
@@ -576,7 +757,7 @@ def test_no_repr_has_the_auth_string(emulator: Emulator) -> None:
     client = single(connect(NAME))
     history = MemorystoreChatMessageHistory(client, "a session")
     pool = client.connection_pool
-    access = pool.connection_kwargs["access"]
+    access = pool.connection_kwargs["credential_provider"]
     options = connection_options(NAME)
     seen = [client, pool, pool.connection_kwargs, access, vars(access), history, vars(history), options]
     assert auth_string() not in repr(seen)
@@ -616,7 +797,7 @@ def test_a_verbose_traceback_in_a_notebook_has_no_auth_string(
     shell.run_line_magic("xmode", "Verbose")
     try:
         shell.run_cell("client.ping()")
-        shell.run_cell("client.connection_pool.connection_kwargs['access'].no_such_attribute")
+        shell.run_cell("client.connection_pool.connection_kwargs['credential_provider'].no_such_attribute")
     finally:
         shell.run_line_magic("xmode", "Context")
     shown = capsys.readouterr().out

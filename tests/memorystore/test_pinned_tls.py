@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from helpers.emulator.servers.certificates import Authority
 from helpers.memorystore.access.pinned_tls import check_address, pinned_context
@@ -115,6 +117,32 @@ def test_an_address_that_is_not_named_at_all_is_refused(connection: Any) -> None
         pytest.raises((ssl.SSLCertVerificationError, ValueError)),
     ):
         connection(pinned_context(pem(authority), ADDRESS), port, "")
+
+
+def test_an_authority_that_another_one_signed_is_an_end_of_trust(connection: Any) -> None:
+    """The certificates of an instance need not reach up to one that signed itself."""
+    root = Authority()
+    between = Authority()
+    between.certificate = (
+        x509.CertificateBuilder()
+        .subject_name(between.certificate.subject)
+        .issuer_name(root.certificate.subject)
+        .public_key(between.certificate.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(between.certificate.not_valid_before_utc)
+        .not_valid_after(between.certificate.not_valid_after_utc)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(root._key, hashes.SHA256())
+    )
+    with serving(between.server_context(ADDRESS, common_name_only=False)) as port:
+        assert connection(pinned_context(pem(between), ADDRESS), port, ADDRESS) == b"hello"
+        with pytest.raises(ssl.SSLCertVerificationError):
+            connection(pinned_context(pem(Authority()), ADDRESS), port, ADDRESS)
+
+
+def test_no_older_tls_than_1_2() -> None:
+    # Python has this of itself, but for builds like Debian's, which leave it to OpenSSL's configuration.
+    assert pinned_context(pem(Authority()), ADDRESS).minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 def test_a_host_name_is_left_to_openssl() -> None:

@@ -56,7 +56,8 @@ class Cluster:
             self.nodes[place].execute_command("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that a node can have."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -73,7 +74,7 @@ def _started_node(announced_port: int | None) -> "Iterator[ValkeyServer]":
     if announced_port:
         options["cluster-announce-port"] = str(announced_port)
     for attempt in range(10):
-        server = ValkeyServer(port=_free_port(), config=options)
+        server = ValkeyServer(port=free_port(), config=options)
         try:
             server.start()
             break

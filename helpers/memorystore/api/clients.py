@@ -2,7 +2,6 @@
 
 import logging
 import os
-import threading
 from typing import Any
 
 import grpc
@@ -18,7 +17,6 @@ CALL_SECONDS = 10
 """How long one call may take. The library's own limit is 600 seconds."""
 
 _made: dict[tuple[Any, ...], Any] = {}
-_lock = threading.Lock()
 
 
 def emulator_host() -> str | None:
@@ -48,18 +46,22 @@ def cloud_redis_client(project: str) -> redis_v1.CloudRedisClient:
     Raises:
         SignInError: There are no credentials. The emulator asks for none.
     """
+    client: redis_v1.CloudRedisClient = _once(redis_v1.CloudRedisClient, CloudRedisGrpcTransport, project)
+    return client
+
+
+def _once(kind: Any, transport: Any, project: str) -> Any:
+    """A client of a kind, for the emulator or else for a project."""
     host = emulator_host()
-    # gRPC does not survive a fork.
-    key = (os.getpid(), host or "", "" if host else project)
-    with _lock:
-        if key not in _made:
-            if host:
-                transport = CloudRedisGrpcTransport(channel=grpc.insecure_channel(host))
-                _made[key] = redis_v1.CloudRedisClient(transport=transport)
-            else:
-                _made[key] = redis_v1.CloudRedisClient(credentials=application_default_credentials(project))
-        client: redis_v1.CloudRedisClient = _made[key]
-        return client
+    # gRPC does not survive a fork, and no thread waits for what another one is at: a child would, for ever.
+    key = (os.getpid(), kind, host or "", "" if host else project)
+    if key not in _made:
+        if host:
+            made = kind(transport=transport(channel=grpc.insecure_channel(host)))
+        else:
+            made = kind(credentials=application_default_credentials(project))
+        _made.setdefault(key, made)
+    return _made[key]
 
 
 def enum_name(instance: redis_v1.Instance, field: str) -> str:
@@ -92,17 +94,7 @@ def cloud_redis_cluster_client(project: str) -> Any:
     from google.cloud import redis_cluster_v1
     from google.cloud.redis_cluster_v1.services.cloud_redis_cluster.transports import CloudRedisClusterGrpcTransport
 
-    host = emulator_host()
-    key = ("cluster", os.getpid(), host or "", "" if host else project)
-    with _lock:
-        if key not in _made:
-            if host:
-                transport = CloudRedisClusterGrpcTransport(channel=grpc.insecure_channel(host))
-                _made[key] = redis_cluster_v1.CloudRedisClusterClient(transport=transport)
-            else:
-                credentials = application_default_credentials(project)
-                _made[key] = redis_cluster_v1.CloudRedisClusterClient(credentials=credentials)
-        return _made[key]
+    return _once(redis_cluster_v1.CloudRedisClusterClient, CloudRedisClusterGrpcTransport, project)
 
 
 class _WithoutAuthStrings(logging.Filter):

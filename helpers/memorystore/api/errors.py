@@ -162,9 +162,8 @@ def api_error(error: google.GoogleAPICallError, doing: str) -> MemorystoreError:
         advice = say(text)
     return kind(
         f"Could not {doing}: {said}.\n{advice}",
-        errors=error.errors,
         details=error.details,
-        response=error.response,
+        # The call itself, which can be neither copied nor pickled, stays with the cause.
         error_info={"reason": error.reason, "domain": error.domain, "metadata": dict(error.metadata or {})},
     )
 
