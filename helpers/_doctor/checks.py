@@ -21,7 +21,6 @@ from packaging.requirements import Requirement
 
 from helpers._localization.messages import say, words
 from helpers.environment import environment
-from helpers.errors import RIGHTS
 
 Status = Literal["good", "warning", "bad"]
 
@@ -245,7 +244,8 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
         warnings.simplefilter("ignore")  # it is said below
         client: Any = connect(endpoint)
     if peculiar := peculiarity(client):
-        yield "warning", peculiar[0], say(peculiar[1])
+        answer, advice = peculiar
+        yield "bad", answer, say(advice)
     times: list[float] = []
     while len(times) < _PINGS and sum(times) < _PING_SECONDS * 1000:
         started = time.perf_counter()
@@ -258,16 +258,6 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
     advice = say("Each turn of a chat takes two round trips: run nearer to the server.") if slow else ""
     yield "warning" if slow else "good", found, advice
     yield from _commands(client)
-    yield from _role(client)
-
-
-def _role(client: Any) -> Iterator[Finding]:
-    try:
-        role = client.info("replication").get("role")  # of a cluster, something for each node, and no role
-    except Exception:
-        return
-    if role == "slave":
-        yield "bad", "READONLY", say("This is a read replica: use the primary endpoint, which takes writes.")
 
 
 def _version(client: Any) -> str:

@@ -1,11 +1,14 @@
 """Chat message histories: one Redis list a conversation, one JSON record a message."""
 
 import inspect
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from itertools import takewhile
+from types import FrameType
 from typing import Any, ClassVar, Literal, NoReturn, Self
 
 import redis
@@ -21,6 +24,8 @@ from helpers._localization.messages import say
 from helpers.environment import in_notebook
 from helpers.errors import CorruptMessageError, NotAHistoryError
 
+# The methods of LangChain's chain with a history that read it for a second time.
+_AFTER_THE_ANSWER = ("_exit_history", "_aexit_history")
 OnCorrupt = Literal["raise", "skip"]
 StartOn = Literal["human"]
 _HIGHEST = 9 * 10**15
@@ -95,7 +100,7 @@ class _ListHistory(BaseChatMessageHistory):
         with self._list_expected():
             records = self.redis_client.lrange(self.key, *self._range)
             try:
-                return self._decoded(records)
+                return self._as_given(self._decoded(records), sys._getframe(1))
             except CorruptMessageError:  # once more, with what lies before the window counted
                 return self._decoded(records, self.redis_client.llen(self.key) - len(records))
 
@@ -115,7 +120,7 @@ class _ListHistory(BaseChatMessageHistory):
         with self._list_expected():
             records = await client.lrange(self.key, *self._range)
             try:
-                return self._decoded(records)
+                return self._as_given(self._decoded(records), sys._getframe(1))
             except CorruptMessageError:
                 return self._decoded(records, await client.llen(self.key) - len(records))
 
@@ -225,6 +230,18 @@ class _ListHistory(BaseChatMessageHistory):
         if self.window is None:
             return 0, -1
         return (0, self.window - 1) if self.newest_first else (-self.window, -1)
+
+    def _as_given(self, messages: list[BaseMessage], reader: FrameType) -> list[BaseMessage]:
+        """What a chain that takes all messages at once, without a history key, began its model's input with.
+
+        Once it has the answer, LangChain's `RunnableWithMessageHistory` reads the history again, and cuts as many
+        messages off the input as it finds. Where another request has written meanwhile, it would cut the question too.
+        """
+        given = reader.f_locals.get("input_messages") if reader.f_code.co_name in _AFTER_THE_ANSWER else None
+        if not given or self.window or self.max_messages:  # a window that has moved on is no beginning
+            return messages
+        pairs = takewhile(lambda pair: _said(pair[0]) == _said(pair[1]), zip(messages, given, strict=False))
+        return [stored for stored, _ in pairs]
 
     def _appending(self, messages: Sequence[BaseMessage]) -> Write:
         push = "LPUSH" if self.newest_first else "RPUSH"
@@ -358,6 +375,10 @@ class MemorystoreChatMessageHistory(_ListHistory):
         super().__init__(session_id, "", ttl, window, max_messages, on_corrupt, start_on)
         self.redis_client = _checked(client)
         self._own_async_client = _asyncio(async_client)
+
+
+def _said(message: BaseMessage) -> tuple[Any, ...]:
+    return message.type, message.content
 
 
 @cache

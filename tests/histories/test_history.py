@@ -750,3 +750,30 @@ def test_a_notebook_without_an_address_is_quiet() -> None:
         kernel.stop_channels()
         manager.shutdown_kernel(now=True)
     assert "".join(said).strip() == "1"
+
+
+# --- two requests of one session at once --------------------------------------------------------
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("before", [0, 1, 3])
+async def test_no_question_is_lost_in_a_chain_without_a_history_key(
+    make: Make, before: int, asynchronous: bool
+) -> None:
+    make().add_messages(pairs(before))
+
+    def answer(messages: list[BaseMessage]) -> AIMessage:
+        make().add_messages([HumanMessage("fast"), AIMessage("to fast")])  # another request, begun and ended meanwhile
+        return AIMessage(f"to {messages[-1].content}")
+
+    async def answer_later(messages: list[BaseMessage]) -> AIMessage:
+        await make().aadd_messages([HumanMessage("fast"), AIMessage("to fast")])
+        return AIMessage(f"to {messages[-1].content}")
+
+    chain = RunnableWithMessageHistory(RunnableLambda(answer, answer_later), lambda session_id: make())
+    for _ in range(2):
+        if asynchronous:
+            await chain.ainvoke([HumanMessage("slow")], CONFIG)
+        else:
+            await asyncio.to_thread(chain.invoke, [HumanMessage("slow")], CONFIG)
+    assert [message.content for message in make().messages[2 * before :]] == ["fast", "to fast", "slow", "to slow"] * 2
