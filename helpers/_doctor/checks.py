@@ -246,6 +246,7 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
     if peculiar := peculiarity(client):
         answer, advice = peculiar
         yield "bad", answer, say(advice)
+        return
     times: list[float] = []
     while len(times) < _PINGS and sum(times) < _PING_SECONDS * 1000:
         started = time.perf_counter()
@@ -275,6 +276,8 @@ def _version(client: Any) -> str:
 def _commands(client: Any) -> Iterator[Finding]:
     """What the server refuses to this user, tried with commands that change nothing."""
     import redis
+
+    from helpers.errors import RIGHTS
 
     def refused(commands: tuple[tuple[Any, ...], ...]) -> list[str]:
         names = []

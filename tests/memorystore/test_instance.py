@@ -370,12 +370,10 @@ def test_a_refused_server_leaves_no_socket_open(emulator: Emulator) -> None:
     client = connect(NAME)
     found = get_instance(NAME)
     impersonate(emulator, Authority().server_context(found.host, common_name_only=False))
+    history = MemorystoreChatMessageHistory(client, "a session")
     for asynchronous in (False, True):
         with pytest.raises(ConnectionFailedError):
-            if asynchronous:
-                asyncio.run(MemorystoreChatMessageHistory(client, "a session").aget_messages())
-            else:
-                client.ping()
+            asyncio.run(history.aget_messages()) if asynchronous else history.messages
         mine = [each.raddr for each in psutil.Process().net_connections() if each.status == psutil.CONN_ESTABLISHED]
         assert (found.host, found.port) not in mine
 

@@ -44,7 +44,7 @@ class Access(CredentialProvider):
     def __init__(self, resource: ResourceName) -> None:
         self.resource = resource
         self._locks: dict[int, threading.Lock] = {}
-        self._looked_up = self._in_vain = time.monotonic() - LOOK_AGAIN_SECONDS
+        self._looked_up, self._in_vain = time.monotonic(), -LOOK_AGAIN_SECONDS
 
     @property
     def lock(self) -> threading.Lock:

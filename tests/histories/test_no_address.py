@@ -1,0 +1,58 @@
+"""A history without an address: kept by the embedded server, and not without a word."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import redis
+from jupyter_client.manager import KernelManager
+
+from helpers.embedded import EmbeddedServer
+
+PROGRAM = """
+import os, sys
+from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
+from helpers.sessions import find_sessions
+connect(None)
+for number in range(3):
+    history = RedisChatMessageHistory(f"bob {number}", url=os.environ.get("MISTYPED") if number else "  ")
+    history.add_user_message("remember me")
+    RedisChatMessageHistory("ann", client=history.redis_client)
+print(len(history))
+"""
+
+
+@pytest.mark.parametrize("address", [None, "", "a server"])
+def test_no_address_in_a_program_is_warned_of_once(address: str | None, server: EmbeddedServer) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    if address is not None:
+        environment["REDIS_URL"] = server.url if address else ""
+    run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment)
+    assert run.stdout.strip() == "1"
+    if address:
+        assert run.stderr == ""
+    else:
+        assert run.stderr.count("Warning") == 1
+        assert "embedded server, which ends with this program" in run.stderr
+        assert "REDIS_URL" in run.stderr
+        assert "<string>:7: UserWarning" in run.stderr  # the caller's line
+        redis.Redis.from_url(server.url, protocol=2).flushall()
+
+
+def test_a_notebook_without_an_address_is_quiet() -> None:
+    manager = KernelManager(kernel_name="python3")
+    environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    manager.start_kernel(env=environment)
+    kernel = manager.blocking_client()
+    kernel.start_channels()
+    said: list[str] = []
+    try:
+        kernel.wait_for_ready(timeout=60)
+        kernel.execute_interactive(
+            PROGRAM, output_hook=lambda message: said.append(message["content"].get("text", "")), timeout=60
+        )
+    finally:
+        kernel.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert "".join(said).strip() == "1"
