@@ -40,7 +40,8 @@ COLAB_HAS = (
     *("grpcio-status", "protobuf", "cryptography", "pydantic", "jinja2", "packaging", "pip", "setuptools"),
     *AS_ON_COLAB,
 )
-OLDEST = ("ipykernel>=6.17", "--resolution", "lowest-direct", *KIT)
+# The oldest that has a wheel for this Python: readers compile nothing, and the oldest source no longer can be.
+OLDEST = ("ipykernel>=6.17", "--resolution", "lowest-direct", "--only-binary", ":all:", *KIT)
 NEWEST = ("ipykernel>=7", *KIT)
 
 Run = Callable[..., nbformat.NotebookNode]

@@ -26,7 +26,8 @@ def official_python(requirements: tuple[str, ...]) -> Path:
 
     Several processes may ask at once: each makes its own and the first to finish wins.
     """
-    known = hashlib.sha256(repr(requirements).encode() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()[:8]
+    wanted = repr((requirements, sys.version_info[:2])).encode()
+    known = hashlib.sha256(wanted + (ROOT / "pyproject.toml").read_bytes()).hexdigest()[:8]
     name = f"{re.sub('[^a-z0-9.]+', '-', requirements[0])}-{known}"
     home = ENVIRONMENTS / name
     if not (home / "complete").exists():

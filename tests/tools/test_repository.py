@@ -127,7 +127,8 @@ def test_make_hands_the_slug_to_no_shell(tree: Path) -> None:
     python = tree / ".venv/bin/python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    (tree / ".venv/ready").touch()
+    for ready in ("ready", "ready-to-test"):
+        (tree / ".venv" / ready).touch()
     for slug in ('a/b"; touch spoiled; "', "a/b`touch spoiled`", ""):
         run = subprocess.run([MAKE, "repository", f"SLUG={slug}"], cwd=tree, capture_output=True, text=True)
         assert run.returncode != 0
