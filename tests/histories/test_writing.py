@@ -20,6 +20,7 @@ import pytest
 import redis
 import redis.asyncio
 from langchain_core.messages import BaseMessage, HumanMessage
+from redis.backoff import NoBackoff
 
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
 from helpers._histories import writing
@@ -27,6 +28,7 @@ from helpers._histories.writing import Write
 from helpers.embedded import EmbeddedServer
 from helpers.errors import (
     RIGHTS,
+    CertificateRefusedError,
     HelpersError,
     MissingRightsError,
     NotWrittenError,
@@ -459,6 +461,43 @@ def test_what_was_not_sent_whole_is_known_not_to_be_written_and_does_not_arrive_
     assert direct.messages == [photo]
 
 
+def test_a_pool_that_has_no_connection_left(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.3)
+    options = client.connection_pool.connection_kwargs
+    pool = redis.BlockingConnectionPool(max_connections=1, timeout=0.1, **options)
+    taken = pool.get_connection()
+    history = RedisChatMessageHistory("bob", client=redis.Redis(connection_pool=pool))
+    with pytest.raises(NotWrittenError, match="No connection available"):
+        history.add_messages(pair(0))
+    pool.release(taken)
+    history.add_messages(pair(0))
+    assert stored(client) == pair(0)
+
+
+def test_what_fails_after_the_reply_leaves_the_outcome_open(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.1)
+    with Line(int(client.connection_pool.connection_kwargs["port"])) as line:
+        own = redis.Redis(port=line.port, protocol=2, retry=redis.retry.Retry(NoBackoff(), 0))
+        own.ping()
+    (connection,) = own.connection_pool._available_connections
+    connection.mark_for_reconnect()  # as a server has redis-py do that is about to move
+    with pytest.raises(WriteOutcomeUnknownError):
+        RedisChatMessageHistory("bob", client=own).add_messages(pair(0))
+    assert stored(client) == pair(0)
+
+
+@pytest.mark.parametrize("lost", [redis.TimeoutError("no reply"), redis.exceptions.ReadOnlyError("no")], ids=repr)
+def test_a_search_for_other_nodes_does_not_hide_what_was_sent(lost: Exception) -> None:
+    # As redis-py's cluster client raises them, and helpers' own one after it.
+    searched = redis.exceptions.RedisClusterException("no node")
+    told = CertificateRefusedError("of another node")
+    searched.__context__, searched.__cause__ = lost, told
+    told.__context__ = searched
+    assert writing._sent(None, searched) == writing._sent(None, told) == isinstance(lost, redis.TimeoutError)
+
+
 @SYNC_AND_ASYNC
 @pytest.mark.parametrize("where", ["class", "subclass", "client"])
 def test_whoever_watches_the_commands_sees_the_writes(
@@ -530,7 +569,8 @@ def stored(client: redis.Redis) -> list[BaseMessage]:
     return RedisChatMessageHistory("bob", client=client).messages
 
 
-def test_a_clients_own_way_to_close_is_left_alone(server: EmbeddedServer, client: redis.Redis) -> None:
+@SYNC_AND_ASYNC
+async def test_a_client_is_left_as_it_was(asynchronous: bool, server: EmbeddedServer, client: redis.Redis) -> None:
     closed: list[bool] = []
 
     class Tunnelled(redis.Redis):
@@ -538,14 +578,19 @@ def test_a_clients_own_way_to_close_is_left_alone(server: EmbeddedServer, client
             closed.append(True)
             super().close()
 
-    own = Tunnelled.from_url(server.url, protocol=2)
-    retry = own.connection_pool.get_connection().retry
-    for number in range(3):
-        RedisChatMessageHistory("bob", client=own).add_messages(pair(number))
+    retry = redis.retry.Retry(NoBackoff(), 7)
+    history = RedisChatMessageHistory(
+        "bob", client=Tunnelled.from_url(server.url, protocol=2, retry=retry, socket_timeout=3)
+    )
+    own: Any = await history._async_client() if asynchronous else history.redis_client
+    usual = (await own.connection_pool.get_connection() if asynchronous else own.connection_pool.get_connection()).retry
+    messages = [*pairs(3), HumanMessage("x" * 2_000_000)]  # for which there is more time
+    await history.aadd_messages(messages) if asynchronous else history.add_messages(messages)
     gc.collect()
     assert closed == []
-    assert [connection.retry for connection in own.connection_pool._available_connections] == [retry]
-    assert stored(client) == pairs(3)
+    assert [(each.retry, each.socket_timeout) for each in own.connection_pool._available_connections] == [(usual, 3)]
+    assert usual.get_retries() > 0
+    assert stored(client) == messages
 
 
 @BOTH
@@ -564,6 +609,8 @@ def test_a_client_of_one_connection_in_several_threads(kind: Classes, client: re
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(chat, "abcdefgh"))
         proxy.settle()
+        assert own.connection is not None
+        assert own.connection.retry.get_retries() > 0
         own.close()
 
 

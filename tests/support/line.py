@@ -39,6 +39,7 @@ class Line:
 
     def __exit__(self, *_: object) -> None:
         self.flows.set()
+        self._listener.shutdown(socket.SHUT_RDWR)  # and who waits in accept wakes
         self._listener.close()
 
     def _accept(self) -> None:
