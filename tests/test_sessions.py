@@ -296,6 +296,9 @@ def test_of_long_records_the_beginning_travels(client: redis.Redis) -> None:
     assert records[3].text[:100] == (shown * 10)[:100]
     assert records[3].text.endswith("…")
     assert found(client)[0].role == "system"
+    for before in ("", "x"):  # cut between letters, and in one
+        history.add_user_message(before + "é" * 20_000)
+        assert look_into(client, history.key, latest=1).records[0].text[:9] == (before + "é" * 9)[:9]
 
 
 def test_what_has_not_changed_is_not_read_again(client: redis.Redis) -> None:
