@@ -299,6 +299,9 @@ def test_of_long_records_the_beginning_travels(client: redis.Redis) -> None:
     assert records[3].text[:100] == (shown * 10)[:100]
     assert records[3].text.endswith("…")
     assert found(client)[0].role == "system"
+    for before in ("", "x"):  # cut between letters, and in one
+        history.add_user_message(before + "é" * 20_000)
+        assert look_into(client, history.key, latest=1).records[0].text[:9] == (before + "é" * 9)[:9]
 
 
 def test_what_has_not_changed_is_not_read_again(client: redis.Redis) -> None:
@@ -319,7 +322,9 @@ def test_what_has_not_changed_is_not_read_again(client: redis.Redis) -> None:
     history.add_ai_message("Nine cats. " * 100)  # as long as before, and so is the list
     third = look(second)
     assert [one.text for one in third.records[:2]] == ["Nine cats. " * 100] * 2
-    assert look_into(client, history.key, newest_first=False, latest=1, since=third).records[0].index == 9
+    client.rpush("message_store:alike", "at both ends", "between", "at both ends")
+    alike = look_into(client, "message_store:alike", newest_first=True, latest=1)
+    assert look_into(client, alike.key, newest_first=False, latest=1, since=alike).records[0].index == 2
     client.copy(history.key, "message_store:copy")
     assert look_into(client, "message_store:copy", newest_first=True, since=third).key == "message_store:copy"
     history.clear()

@@ -3,6 +3,7 @@
 import asyncio
 import html
 import json
+import logging
 import re
 import threading
 import time
@@ -318,13 +319,14 @@ QUESTION = "Where is the key?"
     ("runnable", "names"),
     [
         (RunnableLambda(rag), {"input_key": "question", "history_key": "history"}),
+        (RunnableLambda(rag), {"input_key": "question", "history_key": "messages"}),
         (RunnablePassthrough.assign(answer=pieces("In the ", "attic.")), {"input_key": "question"}),
         (RunnableLambda(lambda _: {"output": AIMessage("In the attic.")}), {}),
         (RunnableLambda(lambda _: {"place": "In the attic.", "floor": 2}), {"output_key": "place"}),
         (pieces({}, {"answer": "In the"}, {"answer": "In the attic."}), {}),
         (RunnableLambda(lambda _: [AIMessage("In the attic.")]), {}),
     ],
-    ids=["RAG", "RAG in pieces", "message in a dict", "named", "more and more", "list"],
+    ids=["RAG", "RAG with messages", "RAG in pieces", "message in a dict", "named", "more and more", "list"],
 )
 async def test_an_answer_is_found_in_what_a_chain_gives(
     client: redis.Redis, runnable: Runnable[Any, Any], names: dict[str, Any]
@@ -410,6 +412,7 @@ async def test_a_history_that_can_not_be_written_is_said(client: redis.Redis) ->
     finally:
         client.config_set("maxmemory", 0)
     assert "used memory" in live_text(panel)
+    assert logging.getLogger("langchain_core.callbacks.manager").filters == []
     await panel.send("Hi! I'm Bob.")
     assert client.llen("message_store:bob") == 2
     assert 'role="alert"' not in live_text(panel)
