@@ -111,7 +111,7 @@ class SessionExplorer(Live):
             DamagedExportError: A line is not what was exported; it names the line.
             SessionExistsError: A session is there already.
         """
-        with Path(path).open(encoding="utf-8") as file:
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
             return import_sessions(self._client, file, self._prefix)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
