@@ -9,6 +9,7 @@ import re
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -509,9 +510,9 @@ def _parsed_session(number: int, fields: Any) -> tuple[str, int, int | None]:
 def _parsed_record(number: int, fields: Any) -> bytes:
     match fields:
         case {"crc32": int(checksum), "record": str(text)}:
-            record = _bytes(text)
-            if zlib.crc32(record) == checksum:
-                return record
+            with suppress(UnicodeEncodeError):
+                if zlib.crc32(record := _bytes(text)) == checksum:
+                    return record
             raise DamagedExportError(number, "the record is not the one that was exported (its checksum differs)")
     raise DamagedExportError(number, "it is not a message of the session above")
 

@@ -553,6 +553,7 @@ DAMAGE: dict[str, tuple[Spoil, int, str]] = {
     "a time to live changed": (changed(5, "null", "5"), 5, "checksum"),
     "a session twice": (lambda lines: lines + lines[1:4], 7, "there twice"),
     "a message too many": (lambda lines: [*lines, signed("{}")], 7, "does not begin a session"),
+    "half an emoji": (changed(3, "Hello Anna", r"Hello \ud83d"), 3, "checksum"),
     "no JSON": (lambda lines: [*lines[:3], "no JSON\n", *lines[4:]], 4, "not JSON"),
     "a list": (lambda lines: [*lines[:3], "[]\n", *lines[4:]], 4, "not a message"),
     "an empty line": (lambda lines: [*lines[:3], "\n", *lines[4:]], 4, "not JSON"),

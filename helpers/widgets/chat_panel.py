@@ -151,18 +151,16 @@ class ChatPanel(Live):
         on_enter(self._input, self._send_clicked)
         self._send = button(say("Send"), self._send_clicked, button_style="primary")
         columns = [
-            ipywidgets.VBox(
-                [talk, self._problem, ipywidgets.HBox([self._input, self._send])],
-                layout=_COLUMN,
-            ),
+            ipywidgets.VBox([talk, self._problem, ipywidgets.HBox([self._input, self._send])], layout=_COLUMN),
             ipywidgets.VBox(
                 [self._list, self._facts],
                 layout={**_COLUMN, "max_height": "350px", "overflow": "auto", "margin": "0 0 0 12px"},
             ),
         ]
-        root = ipywidgets.VBox([top, ipywidgets.HBox(columns, layout={"flex_flow": "row wrap"})])
-        root.layout.border = "1px solid rgba(127, 127, 127, 0.35)"
-        root.layout.padding = "8px"
+        root = ipywidgets.VBox(
+            [top, ipywidgets.HBox(columns, layout={"flex_flow": "row wrap"})],
+            layout={"border": "1px solid rgba(127, 127, 127, 0.35)", "padding": "8px"},
+        )
         # Front ends count its views from here on.
         root._view_count = 0
         root.observe(self._viewed, "_view_count")
@@ -321,10 +319,9 @@ class ChatPanel(Live):
     def _show_pending(self, question: str, answer: str) -> None:
         if self._root is None:
             return
-        records = [Record(0, 0, "human", question), Record(0, 0, "ai", answer or "…")] if question else []
-        self._pending.value = (
-            pages.render("conversation.html", records=records, earlier=False, empty_label="") if records else ""
-        )
+        records = [Record(0, 0, "human", question), Record(0, 0, "ai", answer or "…")]
+        shown = pages.render("conversation.html", records=records, earlier=False, empty_label="")
+        self._pending.value = shown if question else ""
 
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy

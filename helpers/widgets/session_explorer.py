@@ -36,6 +36,7 @@ _BARS = 8
 _PATIENCE_SECONDS = 2.0
 _REDRAWN_SECONDS = 0.5
 _END: Any = object()
+_WIDE = {"width": "100%"}
 
 
 class SessionExplorer(Live):
@@ -60,7 +61,6 @@ class SessionExplorer(Live):
         self._column, self._descending, self._page = "session", False, 0
         self._filter = ""
         self._search: Iterator[list[Session]] | None = None
-        self._opened: Session | None = None
 
     def __repr__(self) -> str:
         return f"<SessionExplorer {self._prefix + '*'!r}>"
@@ -121,7 +121,7 @@ class SessionExplorer(Live):
             SessionExistsError: A session is there already.
             redis.RedisError: The server can't be reached, or refuses. What was stored before that stays.
         """
-        with Path(path).open(encoding="utf-8") as file:
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
             return import_sessions(self._client, file, self._prefix)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -139,9 +139,10 @@ class SessionExplorer(Live):
 
     # Searching.
 
-    def _begin(self) -> None:
+    def _begin(self) -> Iterator[list[Session]]:
         self.sessions, self._error = [], ""
-        self._search = find_sessions(self._client, self._prefix, newest_first=self._newest_first)
+        self._search = search = find_sessions(self._client, self._prefix, newest_first=self._newest_first)
+        return search
 
     def _go_on(self, seconds: float) -> None:
         """Search for some time."""
@@ -227,12 +228,10 @@ class SessionExplorer(Live):
         filtering.observe(self._filtered, "value")
         self._note = ipywidgets.HTML()
         self._headers = {
-            column: button(labels[column], partial(self._sort, column), tooltip=say("Sort by this column"))
-            for column in _COLUMNS
+            name: button(labels[name], partial(self._sort, name), tooltip=say("Sort by this column"), layout=_WIDE)
+            for name in _COLUMNS
         }
         self._cells = [_Row.make(partial(self._open_row, place)) for place in range(ROWS)]
-        for header in self._headers.values():
-            header.layout.width = "100%"
         table = ipywidgets.GridBox(
             [*self._headers.values(), *(widget for row in self._cells for widget in row)],
             layout={
@@ -304,12 +303,7 @@ class SessionExplorer(Live):
     def _refresh_clicked(self) -> None:
         self._show_error("")
         self._say("")
-        self._search_anew()
-
-    def _search_anew(self) -> None:
-        self._begin()
-        assert self._search is not None
-        self._start(self._search_on(self._search))
+        self._start(self._search_on(self._begin()))
 
     # One session.
 
@@ -323,7 +317,6 @@ class SessionExplorer(Live):
         stored = await asyncio.to_thread(
             look_into, self._client, session.key, newest_first=self._newest_first, latest=READ
         )
-        self._opened = session
         name = self._name(session)
         self._detail.children = (
             ipywidgets.HTML(pages.render("heading.html", text=name)),
@@ -348,7 +341,7 @@ class SessionExplorer(Live):
         )
 
     def _close_detail(self) -> None:
-        self._opened, self._detail.children = None, ()
+        self._detail.children = ()
 
     async def _delete(self, session: Session) -> None:
         await asyncio.to_thread(delete_session, self._client, session.key)
@@ -401,7 +394,7 @@ class SessionExplorer(Live):
             self._say(say("Imported sessions: {count}", count=len(keys)))
         finally:
             self._replace_upload()
-        self._search_anew()
+        self._start(self._search_on(self._begin()))
 
     def _replace_upload(self) -> None:
         """Have the button take the same file again. How to empty it differs between ipywidgets 7 and 8."""
@@ -431,8 +424,7 @@ class _Row(NamedTuple):
 
     @classmethod
     def make(cls, on_open: Callable[[], None]) -> "_Row":
-        opening = button("", on_open, tooltip=say("Read this session"))
-        opening.layout.width = "100%"
+        opening = button("", on_open, tooltip=say("Read this session"), layout=_WIDE)
         return cls(opening, *(ipywidgets.HTML() for _ in range(4)))
 
     def show(self, session: Session | None, name: str) -> None:

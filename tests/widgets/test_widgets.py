@@ -40,7 +40,7 @@ from helpers._models.choice import chat_model
 from helpers.emulator import Emulator
 from helpers.emulator.servers.instances import EmulatedInstance
 from helpers.memorystore import create_instance
-from helpers.sessions import SessionNotFoundError, export_sessions
+from helpers.sessions import DamagedExportError, SessionNotFoundError, export_sessions
 from helpers.widgets import ChatPanel, InstancePicker, SessionExplorer, live
 from helpers.widgets.live import WIDGET_VIEW
 from tests.support.watching import watching
@@ -836,6 +836,9 @@ async def test_export_and_import_through_files(many: redis.Redis, tmp_path: Path
     many.delete("message_store:student-24")  # as if it had expired since it was found
     assert explorer.export(tmp_path / "rest.jsonl") == lines - 6
     many.delete(*(one.key for one in explorer.sessions))
+    (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe" + file.read_bytes())
+    with pytest.raises(DamagedExportError, match="Line 1"):
+        explorer.load(tmp_path / "bytes.jsonl")
     assert len(explorer.load(file)) == 25
     assert len(explorer.refresh()) == 25
 
