@@ -278,102 +278,61 @@ _BLOCKED = words(
 )
 
 # The server's or the socket's own words, and what helps. The first row that matches counts.
-_ADVICE = [
-    (
-        r"MISCONF",
-        words("The server can't save to its disk, so it takes no writes: make room there, or mend the folder."),
+_ADVICE = {
+    r"MISCONF": words("The server can't save to its disk, so it takes no writes: make room there, or mend the folder."),
+    r"loading the dataset": words("The server is loading its data: call again in a minute."),
+    r"NOREPLICAS": words("The server takes writes only while enough replicas follow it: call again once they do."),
+    r"writing to socket": words(
+        "Give a slow line more time: pass socket_timeout=60, in seconds, to connect or to your client."
     ),
-    (
-        r"loading the dataset",
-        words("The server is loading its data: call again in a minute."),
+    r"No master found": words("Check the service's name at the address's end, and that its Sentinels see a primary."),
+    r"without any password configured": words("The server has no password (AUTH is off): leave the password out."),
+    r"invalid username-password pair|WRONGPASS|invalid password": words(
+        "Check user name and password. A rotated password or AUTH string has to be fetched again."
     ),
-    (
-        r"NOREPLICAS",
-        words("The server takes writes only while enough replicas follow it: call again once they do."),
+    r"Authentication required|NOAUTH|HELLO must be called with the client already authenticated": words(
+        "This server wants a password: put it into the REDIS_URL environment variable, "
+        "redis://:PASSWORD@HOST:PORT, or pass password=… from your platform's secret store. "
+        "On Memorystore AUTH is on: connect by the instance's name, which fetches the AUTH string."
     ),
-    (
-        r"writing to socket",
-        words("Give a slow line more time: pass socket_timeout=60, in seconds, to connect or to your client."),
+    r"unknown command [`']HELLO": words(
+        "The server is older than Redis 6 and speaks RESP2 only: use protocol=2, which is the default here."
     ),
-    (
-        r"No master found",
-        words("Check the service's name at the address's end, and that its Sentinels see a primary."),
+    r"unknown command": _BLOCKED,
+    r"refused": words("Nothing listens there: check the port, and that the server or the tunnel to it is running."),
+    r"reset by peer|Connection closed by server|EOF occurred": words(
+        "If the server expects TLS, use rediss:// and its TLS port (6378 on Memorystore)."
     ),
-    (
-        r"without any password configured",
-        words("The server has no password (AUTH is off): leave the password out."),
+    r"WRONG_VERSION_NUMBER|record layer failure": words(
+        "The server does not speak TLS on this port: use redis://, or its TLS port (6378 on Memorystore)."
     ),
-    (
-        r"invalid username-password pair|WRONGPASS|invalid password",
-        words("Check user name and password. A rotated password or AUTH string has to be fetched again."),
+    r"IP address mismatch|Hostname mismatch": words(
+        "Another server's certificate, or the end of a tunnel: verify against the instance's own address, as "
+        'connect("projects/P/locations/R/instances/I", tunnel="127.0.0.1:6378") does.'
     ),
-    (
-        r"Authentication required|NOAUTH|HELLO must be called with the client already authenticated",
-        words(
-            "This server wants a password: put it into the REDIS_URL environment variable, "
-            "redis://:PASSWORD@HOST:PORT, or pass password=… from your platform's secret store. "
-            "On Memorystore AUTH is on: connect by the instance's name, which fetches the AUTH string."
-        ),
+    r"CERTIFICATE_VERIFY_FAILED": words(
+        "The server's certificate was not accepted: load every certificate of the instance's server_ca_certs, as "
+        "connect does with an instance's name, or pass ssl_ca_certs=FILE with the CA that signed it."
     ),
-    (
-        r"unknown command [`']HELLO",
-        words("The server is older than Redis 6 and speaks RESP2 only: use protocol=2, which is the default here."),
+    r"Name or service not known|nodename nor servname|getaddrinfo|No address associated|name resolution": words(
+        "No such host: check the spelling of the host name and your network."
     ),
-    (
-        r"unknown command",
-        _BLOCKED,
+    r"max number of clients": words(
+        "Share one client between your histories, and shut down kernels that you no longer use."
     ),
-    (
-        r"refused",
-        words("Nothing listens there: check the port, and that the server or the tunnel to it is running."),
+    r"[Cc]luster mode is not enabled|cluster support disabled": words(
+        "This is a single server: use redis:// or rediss:// without +cluster, or redis.Redis."
     ),
-    (
-        r"reset by peer|Connection closed by server|EOF occurred",
-        words("If the server expects TLS, use rediss:// and its TLS port (6378 on Memorystore)."),
+    r"[Tt]imed? ?out|did not answer": words(
+        "If the address is private, run inside its network or open a tunnel to it; "
+        "if the server has no TLS, use redis:// in place of rediss://."
     ),
-    (
-        r"WRONG_VERSION_NUMBER|record layer failure",
-        words("The server does not speak TLS on this port: use redis://, or its TLS port (6378 on Memorystore)."),
-    ),
-    (
-        r"IP address mismatch|Hostname mismatch",
-        words(
-            "Another server's certificate, or the end of a tunnel: verify against the instance's own address, as "
-            'connect("projects/P/locations/R/instances/I", tunnel="127.0.0.1:6378") does.'
-        ),
-    ),
-    (
-        r"CERTIFICATE_VERIFY_FAILED",
-        words(
-            "The server's certificate was not accepted: load every certificate of the instance's server_ca_certs, as "
-            "connect does with an instance's name, or pass ssl_ca_certs=FILE with the CA that signed it."
-        ),
-    ),
-    (
-        r"Name or service not known|nodename nor servname|getaddrinfo|No address associated|name resolution",
-        words("No such host: check the spelling of the host name and your network."),
-    ),
-    (
-        r"max number of clients",
-        words("Share one client between your histories, and shut down kernels that you no longer use."),
-    ),
-    (
-        r"[Cc]luster mode is not enabled|cluster support disabled",
-        words("This is a single server: use redis:// or rediss:// without +cluster, or redis.Redis."),
-    ),
-    (
-        r"[Tt]imed? ?out|did not answer",
-        words(
-            "If the address is private, run inside its network or open a tunnel to it; "
-            "if the server has no TLS, use redis:// in place of rediss://."
-        ),
-    ),
-]
+}
 _FALLBACK_ADVICE = words("Check the endpoint, or leave it blank to practise on the embedded server.")
 
 
 def _advice(reason: str, fallback: str = _FALLBACK_ADVICE) -> str:
-    return say(next((text for pattern, text in _ADVICE if re.search(pattern, reason)), fallback))
+    return say(next((text for pattern, text in _ADVICE.items() if re.search(pattern, reason)), fallback))
 
 
 def connection_error(error: BaseException, where: str, advice: str | None = None) -> ConnectionFailedError:

@@ -204,5 +204,7 @@ def _compare(original: Any, twin: Any) -> None:
     differing = [name for name in _ALIKE if getattr(original, name, None) != getattr(twin, name, None)]
     if isinstance(original, redis.SSLConnection) != isinstance(twin, redis.asyncio.SSLConnection):
         differing.append("TLS")
-    if differing or bool(original.credential_provider) != bool(twin.credential_provider):
-        raise NoAsyncClientError(f"there, {differing or ['credential_provider']} would differ")
+    if bool(original.credential_provider) != bool(twin.credential_provider):
+        differing.append("credential_provider")
+    if differing:
+        raise NoAsyncClientError(f"its connections would differ in {', '.join(differing)}")

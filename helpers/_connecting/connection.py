@@ -46,9 +46,10 @@ _MISCONF = (
 class _Slot:
     """The place of one client. Who wants another one does not wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Any) -> None:
         self.lock = threading.Lock()
         self.client: Client | None = None
+        self.options = options  # so that none of them ends and leaves its id to another one
 
 
 _slots: dict[Any, _Slot] = {}
@@ -84,23 +85,24 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
         SignInError: The Memorystore API needs credentials, and there are none.
         EmbeddedServerError: The embedded server can't be started here.
     """
-    url = _address(endpoint) or embedded_server().url
+    url = address(endpoint) or embedded_server().url
     given = {name: value for name, value in options.items() if value is not None and (name, value) != ("tunnel", "")}
     emulator = os.environ.get(EMULATOR_VARIABLE) if url.startswith("projects/") else None
     key = (os.getpid(), _hidden(url), emulator, _hidden(given))
-    slot = _slots.get(key) or _slots.setdefault(key, _Slot())
+    slot = _slots.get(key) or _slots.setdefault(key, _Slot(given))
     with slot.lock:
         if slot.client is None or _is_closed(slot.client):
-            connector = _connector(url, given)
+            home = next(home for form, home in FORMS if re.match(form, url, re.IGNORECASE))
+            connector = pkgutil.resolve_name(home)(url, given)
             slot.client, peculiar = _within_time_limit(connector)
             if peculiar:
                 warnings.warn(_said(connector.where, *peculiar), stacklevel=2)
         return slot.client
 
 
-def is_embedded(endpoint: str | None) -> bool:
-    """Whether an endpoint means the embedded server, which ends with this process."""
-    return not _address(endpoint)
+def address(endpoint: str | None) -> str:
+    """The endpoint that is meant; blank for the embedded server, which ends with this process."""
+    return (endpoint or "").strip() or os.environ.get(URL_VARIABLE, "").strip()
 
 
 def forget(endpoint: str) -> None:
@@ -125,20 +127,9 @@ def peculiarity(client: Any) -> tuple[str, str] | None:
     return _MISCONF if "err" in (found.get("rdb_last_bgsave_status"), found.get("aof_last_write_status")) else None
 
 
-def _address(endpoint: str | None) -> str:
-    return (endpoint or "").strip() or os.environ.get(URL_VARIABLE, "").strip()
-
-
 def _is_closed(client: Client) -> bool:
     # redis-py's ordinary client opens again; a cluster's has no node any more, for good.
     return isinstance(client, redis.RedisCluster) and client.nodes_manager.default_node is None
-
-
-def _connector(endpoint: str, options: dict[str, Any]) -> Connector:
-    """The way to an endpoint, by its form."""
-    home = next(home for form, home in FORMS if re.match(form, endpoint, re.IGNORECASE))
-    found: Connector = pkgutil.resolve_name(home)(endpoint, options)
-    return found
 
 
 def _within_time_limit(connector: Connector) -> tuple[Client, tuple[str, str] | None]:
@@ -177,16 +168,14 @@ def _said(where: str, answer: str, advice: str) -> str:
 
 
 def _hidden(value: Any) -> Any:
-    """A value as part of a key: a text, which may be a password, by its digest, and whatever can be hashed as it is."""
+    """A value as part of a key: a text, which may be a password, by its digest, and others as they are."""
     if isinstance(value, (str, bytes)):
         data = value.encode(errors="surrogatepass") if isinstance(value, str) else value
         return hashlib.blake2b(data, key=_SALT, digest_size=16).digest()
-    if isinstance(value, dict):
-        return frozenset((name, _hidden(each)) for name, each in value.items())
-    if isinstance(value, (list, tuple, set)):
-        return tuple(map(_hidden, value))
+    if isinstance(value, (dict, list, tuple)):
+        return tuple(map(_hidden, sorted(value.items()) if isinstance(value, dict) else value))
     try:
         hash(value)
     except TypeError:
-        return repr(value)
+        return "itself", id(value)
     return value

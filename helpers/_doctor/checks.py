@@ -238,7 +238,7 @@ def _shadows() -> Iterator[Finding]:
 
 
 def _redis(endpoint: str | None) -> Iterator[Finding]:
-    from helpers._connecting.connection import connect, is_embedded, peculiarity
+    from helpers._connecting.connection import address, connect, peculiarity
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is said below
@@ -253,7 +253,7 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
         client.ping()
         times.append((time.perf_counter() - started) * 1000)
     latency = statistics.median(times)
-    found = say("embedded server") if is_embedded(endpoint) else say("reachable")
+    found = say("reachable") if address(endpoint) else say("embedded server")
     found += f", {_version(client)}, {latency:.1f} ms"
     slow = latency > _SLOW_MILLISECONDS
     advice = say("Each turn of a chat takes two round trips: run nearer to the server.") if slow else ""

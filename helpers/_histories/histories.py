@@ -17,7 +17,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, To
 
 from helpers._connecting.asynchronous import AsyncClient, async_twin
 from helpers._connecting.clients import Client
-from helpers._connecting.connection import connect, is_embedded
+from helpers._connecting.connection import address, connect
 from helpers._histories.records import DamagedRecordError, decode, encode_all
 from helpers._histories.writing import APPEND, CLEAR, Write, carry_out, carry_out_async
 from helpers._localization.messages import say
@@ -330,7 +330,7 @@ class RedisChatMessageHistory(_ListHistory):
         if client is not None and url:
             raise ValueError("Give either url or client, not both.")
         super().__init__(session_id, key_prefix, ttl, window, max_messages, on_corrupt, start_on)
-        if client is None and is_embedded(url) and not in_notebook():
+        if client is None and not address(url) and not in_notebook():
             _warn_that_it_forgets()
         self.redis_client = connect(url) if client is None else _checked(client)
         self._own_async_client = _asyncio(async_client)

