@@ -29,7 +29,7 @@ _AFTER_THE_ANSWER = ("_exit_history", "_aexit_history")
 OnCorrupt = Literal["raise", "skip"]
 StartOn = Literal["human"]
 _HIGHEST = 9 * 10**15
-"""More seconds than Redis takes for an expiry, and more than a script can count."""
+"""About as many seconds as Redis takes for an expiry, and as high as its scripts count."""
 
 # The history whose add_messages is going through a subclass's add_message, and what it has been given there.
 _gathering: ContextVar[tuple[object, list[BaseMessage]]] = ContextVar("gathering", default=(None, []))

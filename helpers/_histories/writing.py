@@ -59,7 +59,7 @@ _SLOW_LINE = 500_000  # bytes a second
 
 _FAULTS = (redis.RedisError, RedisClusterException)
 _CUT_OFF = "_cut_off"
-_ONE_ATTEMPT, _ONE_ATTEMPT_ASYNC = Retry(NoBackoff(), 0), AsyncRetry(NoBackoff(), 0)
+_ONCE, _ONCE_ASYNC = Retry(NoBackoff(), 0), AsyncRetry(NoBackoff(), 0)
 # Another attempt may help: a connection broke, or the server refuses for now.
 _TRANSIENT = (redis.ConnectionError, redis.TimeoutError, ClusterError, RedisClusterException, TryAgainError)
 _FOR_NOW = re.compile(r"read only (replica|slave)|^BUSY ")  # no class of their own, or none in scripts up to Redis 6
@@ -258,8 +258,7 @@ async def carry_out_async(client: AsyncClient, write: Write) -> None:
 
 
 def _resends(client: Any) -> bool:
-    """Whether redis-py's own resending can't be kept from a client: somebody has put another `execute_command` upon it,
-    or its tasks share one connection."""
+    """Whether a client can't be kept from resending: somebody has put a way to send upon it, or its tasks share one."""
     return "execute_command" in vars(client) or getattr(client, "single_connection_client", False)
 
 
@@ -273,18 +272,10 @@ def _send_once(client: Any, command: tuple[Any, ...]) -> None:
     else:
         with client.single_connection_lock if client.connection else nullcontext():
             connection = client.connection or client.connection_pool.get_connection()
-            retry, patience = connection.retry, _patience(command)
-            _set(connection, _ONE_ATTEMPT, patience)
-            tied = _tied(client, connection)
             try:
-                tied.execute_command(*command)
-            except redis.ResponseError as error:
-                if "read only" in str(error):
-                    connection.mark_for_reconnect()  # the address may lead to the new primary by now
-                raise
+                with _OneAttempt(client, connection, _ONCE, command) as attempt:
+                    attempt.execute_command(*command)
             finally:
-                tied.connection = None
-                _set(connection, retry, -patience)
                 if not client.connection:
                     client.connection_pool.release(connection)
 
@@ -298,48 +289,52 @@ async def _send_once_async(client: Any, command: tuple[Any, ...]) -> None:
     else:
         connection = await client.connection_pool.get_connection()
         transport = getattr(getattr(connection, "_writer", None), "transport", None)
-        retry, patience = connection.retry, _patience(command)
-        _set(connection, _ONE_ATTEMPT_ASYNC, patience)
-        tied = _tied(client, connection)
         try:
-            await tied.execute_command(*command)
+            with _OneAttempt(client, connection, _ONCE_ASYNC, command) as attempt:
+                await attempt.execute_command(*command)
         except BaseException as error:
-            if "read only" in str(error):
-                connection.mark_for_reconnect()
-            elif transport is not None and transport.get_write_buffer_size():
+            if transport is not None and transport.get_write_buffer_size():
                 transport.abort()  # closing it would still write the rest
                 setattr(error, _CUT_OFF, True)
             raise
         finally:
-            tied.connection = None
-            _set(connection, retry, -patience)
             await client.connection_pool.release(connection)
 
 
-def _tied(client: Any, connection: Any) -> Any:
-    """The client, as whoever watches or changes its commands made it, with one connection."""
-    tied: Any = object.__new__(_without_end(client.__class__))
-    vars(tied).update(vars(client), connection=connection)
-    return tied
+class _OneAttempt:
+    """A client, as whoever watches or changes its commands made it, over one connection that nothing is resent on.
+
+    Its `socket_timeout` is longer by what the command's records take on a slow line.
+    """
+
+    def __init__(self, client: Any, connection: Any, retry: Any, command: tuple[Any, ...]) -> None:
+        self._connection, self._retry, self._usual = connection, retry, connection.retry
+        self._patience = sum(map(len, command[10:])) // _SLOW_LINE
+        self._client: Any = object.__new__(_unclosing(client.__class__))
+        vars(self._client).update(vars(client), connection=connection)
+
+    def __enter__(self) -> Any:
+        self._set(self._retry, self._patience)
+        return self._client
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self._client.connection = None
+        self._set(self._usual, -self._patience)
+        if error is not None and "read only" in str(error):
+            self._connection.mark_for_reconnect()  # the address may lead to the new primary by now
+
+    def _set(self, retry: Any, patience: int) -> None:
+        self._connection.retry = retry
+        if patience and self._connection.socket_timeout:
+            self._connection.socket_timeout += patience
+            with suppress(AttributeError):  # fakeredis's sockets know no time-outs
+                self._connection.update_current_socket_timeout(-1)  # has it count from now on
 
 
 @cache
-def _without_end(kind: Any) -> Any:
+def _unclosing(kind: Any) -> Any:
     """A class of clients that close nothing when they are collected: the pool is not theirs."""
     return type(kind.__name__, (kind,), {"__module__": kind.__module__, "__del__": lambda _: None})
-
-
-def _patience(command: tuple[Any, ...]) -> int:
-    """Seconds that the command's records take on a slow line, which a client's `socket_timeout` does not allow for."""
-    return sum(map(len, command[10:])) // _SLOW_LINE
-
-
-def _set(connection: Any, retry: Any, patience: int) -> None:
-    connection.retry = retry
-    if patience and connection.socket_timeout:
-        connection.socket_timeout += patience
-        with suppress(AttributeError):  # fakeredis's sockets know no time-outs
-            connection.update_current_socket_timeout(-1)  # has it count from now on
 
 
 def _sent(client: Any, error: BaseException | None) -> bool:

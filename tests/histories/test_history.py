@@ -391,7 +391,7 @@ async def test_the_index_of_a_damaged_record_is_its_place_in_the_session(
     history = make(window=window)
     history.add_messages(pairs(3))
     push: Any = client.lpush if isinstance(history, RedisChatMessageHistory) else client.rpush
-    push(history.key, '{"type": "human", "data": "secret"}')
+    push(history.key, '{"type": "human", "data": {"content": 7, "name": {"secret": 1}}}')
     history.add_user_message("last")
     reads: list[Any] = [lambda: asyncio.to_thread(getattr, history, "messages"), history.aget_messages]
     for read in reads:
