@@ -591,8 +591,9 @@ async def test_a_client_is_left_as_it_was(asynchronous: bool, server: EmbeddedSe
             super().close()
 
     retry = redis.retry.Retry(NoBackoff(), 7)
+    kind = redis.Redis if asynchronous else Tunnelled  # for which there is no asyncio side
     history = RedisChatMessageHistory(
-        "bob", client=Tunnelled.from_url(server.url, protocol=2, retry=retry, socket_timeout=3)
+        "bob", client=kind.from_url(server.url, protocol=2, retry=retry, socket_timeout=3)
     )
     own: Any = await history._async_client() if asynchronous else history.redis_client
     usual = (await own.connection_pool.get_connection() if asynchronous else own.connection_pool.get_connection()).retry
