@@ -15,11 +15,11 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="session")
-def server(pytestconfig: pytest.Config, separate_server: str) -> Iterator[EmbeddedServer]:
+def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     """A server that the tests of one process share: an embedded one, or where that is asked for the separate one."""
     running = EmbeddedServer()
-    if pytestconfig.getoption("--on-separate-server"):
-        running.url = separate_server
+    if request.config.getoption("--on-separate-server", default=False):  # which there is not without the notebooks
+        running.url = request.getfixturevalue("separate_server")
     else:
         running.start()
     yield running

@@ -108,7 +108,7 @@ class EmbeddedServer:
         assert process.stdout is not None
         with suppress(OSError):  # a line, and not the pipe's end alone, for which each copy of it would have to close
             process.stdin.write(b"\n")
-            process.stdin.close()
+        process.stdin.close()
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -101,7 +101,9 @@ def test_the_memorystore_tutorial_uses_an_emulator_of_real_redis(tree: Path, not
 def test_an_auth_string_in_an_output_fails(tree: Path, notebook: str) -> None:
     def change(nb: nbformat.NotebookNode) -> None:
         spoiled = cell(nb, "connect")
-        spoiled.source += "\nprint(client.connection_pool.connection_kwargs['access'].get_credentials()[0])"
+        spoiled.source += (
+            "\nprint(client.connection_pool.connection_kwargs['credential_provider'].get_credentials()[0])"
+        )
         spoiled.metadata["tags"] = ["varies"]
 
     edit_notebook("en", "02_memorystore", change)(tree)
