@@ -317,7 +317,6 @@ class _OneAttempt:
         return self._client
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        self._client.connection = None
         self._set(self._usual, -self._patience)
         if error is not None and "read only" in str(error):
             self._connection.mark_for_reconnect()  # the address may lead to the new primary by now
