@@ -295,6 +295,8 @@ async def _send_once_async(client: Any, command: tuple[Any, ...]) -> None:
             if transport is not None and transport.get_write_buffer_size():
                 transport.abort()  # closing it would still write the rest
                 setattr(error, _CUT_OFF, True)
+                if isinstance(error, redis.TimeoutError):  # while it waited for the reply, over TLS
+                    error.args = ("Timeout writing to socket",)
             raise
         finally:
             await client.connection_pool.release(connection)
