@@ -296,6 +296,8 @@ async def _send_once_async(client: Any, command: tuple[Any, ...]) -> None:
             if transport is not None and transport.get_write_buffer_size():
                 transport.abort()  # closing it would still write the rest
                 setattr(error, _CUT_OFF, True)
+                if isinstance(error, redis.TimeoutError):  # while it waited for the reply, over TLS
+                    error.args = ("Timeout writing to socket",)
             raise
         finally:
             await client.connection_pool.release(connection)
@@ -318,7 +320,6 @@ class _OneAttempt:
         return self._client
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        self._client.connection = None
         self._set(self._usual, -self._patience)
         if error is not None and "read only" in str(error):
             self._connection.mark_for_reconnect()  # the address may lead to the new primary by now

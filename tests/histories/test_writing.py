@@ -20,6 +20,7 @@ import pytest
 import redis
 import redis.asyncio
 from langchain_core.messages import BaseMessage, HumanMessage
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
@@ -625,6 +626,39 @@ def test_a_client_of_one_connection_in_several_threads(kind: Classes, client: re
         assert own.connection is not None
         assert own.connection.retry.get_retries() > 0
         own.close()
+
+
+async def test_an_asyncio_client_of_one_connection_in_several_tasks(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.fault_proxy.FAULTS", ("no reply", "before"))
+    retry = AsyncRetry(NoBackoff(), 2)
+    with FaultProxy(int(client.connection_pool.connection_kwargs["port"]), 3, rate=0.3) as proxy:
+        own = redis.asyncio.Redis(port=proxy.port, socket_timeout=TIMEOUT, single_connection_client=True, retry=retry)
+
+        async def chat(name: str) -> None:
+            for number in range(10):
+                appending = RedisChatMessageHistory(name, client=client)._appending(pair(number))
+                await writing.carry_out_async(own, appending)
+
+        await asyncio.gather(*map(chat, "abcd"))
+        await own.aclose()
+    assert proxy.faults["no reply"] >= 3
+    for name in "abcd":
+        assert RedisChatMessageHistory(name, client=client).messages == pairs(10)
+
+
+@SYNC_AND_ASYNC
+async def test_a_client_of_one_connection_writes_over_it(asynchronous: bool, client: redis.Redis) -> None:
+    options: dict[str, Any] = {"port": client.connection_pool.connection_kwargs["port"], "protocol": 2}
+    own: Any = (redis.asyncio.Redis if asynchronous else redis.Redis)(single_connection_client=True, **options)
+    await own.select(1) if asynchronous else own.select(1)
+    appending = RedisChatMessageHistory("bob", client=client)._appending(pair(0))
+    await writing.carry_out_async(own, appending) if asynchronous else writing.carry_out(own, appending)
+    await own.aclose() if asynchronous else own.close()
+    with redis.Redis(db=1, **options) as there:
+        assert stored(there) == pair(0)
+    assert stored(client) == []
 
 
 @SYNC_AND_ASYNC

@@ -21,6 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from langchain_core.messages import HumanMessage
 
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
+from helpers._histories import writing
 from helpers.embedded import EmbeddedServer
 from helpers.emulator import Emulator
 from helpers.emulator.servers.certificates import Authority
@@ -32,6 +33,7 @@ from helpers.errors import (
     ConnectionTimeoutError,
     HelpersError,
     InstanceNotReadyError,
+    NotWrittenError,
 )
 from helpers.memorystore import (
     StillRunningError,
@@ -47,6 +49,7 @@ from helpers.memorystore.api.clients import cloud_redis_client
 from helpers.memorystore.api.errors import MemorystoreError
 from tests.conftest import eventually
 from tests.connecting.test_connection import failure, silent  # noqa: F401 - a fixture
+from tests.support.line import Line
 
 NAME = "projects/a-project/locations/us-central1/instances/chat"
 THROUGH = pytest.mark.parametrize("tunnelled", [False, True], ids=["direct", "tunnel"])
@@ -173,6 +176,29 @@ async def test_options_for_an_asyncio_client_of_ones_own(emulator: Emulator) -> 
         await client.set("a key", "a value")
         assert await client.get("a key") == "a value"
         await client.aclose(close_connection_pool=True)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_what_was_not_sent_whole_over_tls_is_known_not_to_be_written(
+    asynchronous: bool, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.3)
+    monkeypatch.setattr(writing, "_SLOW_LINE", 1e9)
+    with Line(int(emulator.tunnel(NAME).rpartition(":")[2])) as line, asyncio.Runner() as runner:
+        client = connect(NAME, tunnel=f"127.0.0.1:{line.port}", socket_timeout=0.5)
+        history = MemorystoreChatMessageHistory(client, "bob")
+
+        def send(text: str) -> None:
+            message = HumanMessage(text)
+            runner.run(history.aadd_messages([message])) if asynchronous else history.add_messages([message])
+
+        send("hello")
+        line.flows.clear()
+        with pytest.raises(NotWrittenError, match=r"12\.0 MB could not be sent[\s\S]*socket_timeout="):
+            send("x" * 12_000_000)
+        line.flows.set()
+        runner.run(asyncio.sleep(0.5))
+        assert [message.content for message in history.messages] == ["hello"]
 
 
 @pytest.mark.parametrize("tunnel", ["localhost", "127.0.0.1:", ":6378", "127.0.0.1:0", "127.0.0.1:99999"])
