@@ -62,8 +62,6 @@ def sentinel(url: str, options: dict[str, Any]) -> Connector:
     """
     where, parts, places = _checked(url, options)
     service, _, db = parts["path"].strip("/").partition("/")
-    if db and not db.isdecimal():
-        raise ValueError(f"{where!r} is not an endpoint: its database is not a number.\n{say(_ENDPOINTS)}")
     own = options.pop("sentinel_kwargs", {})
     settings = DEFAULTS | {"retry": FailoverRetry(), "connection_class": SentinelManagedConnection} | options
     settings |= _tls(url, TlsSentinelConnection) | parse_url(f"redis://{parts['user'] or ''}@/{db}{parts['query']}")
@@ -95,27 +93,34 @@ def sentinel(url: str, options: dict[str, Any]) -> Connector:
 
 def unknown(url: str, options: dict[str, Any]) -> Connector:
     """No way: what the endpoint lacks."""
-    where = _shown(url)
-    scheme, separator, _ = where.partition("://")
-    said = f"{scheme.lower()}:// is no scheme that it can have" if separator else "it has no scheme"
-    raise ValueError(f"{where!r} is not an endpoint: {said}.\n{say(_ENDPOINTS)}")
+    said = f"{_scheme(url).lower()} is no scheme that it can have" if _scheme(url) else "it has no scheme"
+    raise ValueError(f"{_shown(url)!r} is not an endpoint: {said}.\n{say(_ENDPOINTS)}")
 
 
 def _checked(url: str, options: dict[str, Any]) -> tuple[str, re.Match[str], list[tuple[str, str]]]:
     """The address as it may be shown, its parts, and host and port of each server that it names."""
     where, parts = _shown(url), _parts(url)
-    several = parts is not None and parts["scheme"].lower().endswith("+sentinel://")
-    found = [_HOST.fullmatch(name) for name in parts["hosts"].split("," if several else None)] if parts else []
+    scheme = _scheme(url).lower()
+    sentinel = scheme.endswith("+sentinel://")
+    path = ".*" if scheme == "unix://" else "(/[^/]*)?" * sentinel + "(/[0-9]*)?"
+    found = [_HOST.fullmatch(name) for name in parts["hosts"].split("," if sentinel else None)] if parts else []
     places = [(one[1], one[2] or "") for one in found if one and (not one[2] or 0 < int(one[2]) < 65536)]
     if parts is None:
         wrong, advice = "a sign in it is not percent-encoded", _ENCODE
     elif len(places) < len(found):
         wrong, advice = "its port is not a number from 1 to 65535", _ENDPOINTS
+    elif not re.fullmatch(path, parts["path"]):
+        wrong, advice = "its database is not a number", _ENDPOINTS
     elif "tunnel" in options:
         wrong, advice = "tunnel= goes with the name of a Memorystore instance", _ENDPOINTS
     else:
         return where, parts, places
     raise ValueError(f"{where!r} is not an endpoint: {wrong}.\n{say(advice)}")
+
+
+def _scheme(url: str) -> str:
+    found = re.match(r"[\w+.-]+://", url)
+    return found[0] if found else ""
 
 
 def _parts(url: str) -> re.Match[str] | None:
@@ -130,10 +135,10 @@ def _parts(url: str) -> re.Match[str] | None:
 def _shown(url: str) -> str:
     """The endpoint as it may be shown: no user, no password, no query; if it is not clear, no more than the scheme."""
     if (parts := _parts(url)) is None:
-        scheme = re.match(r"[\w+.-]+://", url)
-        return f"{scheme[0] if scheme else ''}…"
+        return f"{_scheme(url)}…"
     # What is no port may be a password whose host is missing.
-    return parts["scheme"] + re.sub(r":(?![0-9]{1,5}(,|$))[^,\]]*(?=,|$)", ":…", parts["hosts"]) + parts["path"]
+    hosts = re.sub(r":(?![0-9]{1,5}(,|$))[^,\]]*(?=,|$)", ":…", parts["hosts"])
+    return parts["scheme"] + hosts + (parts["path"] if hosts == parts["hosts"] else "")
 
 
 def _plain(url: str) -> str:

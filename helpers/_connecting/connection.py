@@ -88,7 +88,7 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
     url = address(endpoint) or embedded_server().url
     given = {name: value for name, value in options.items() if value is not None and (name, value) != ("tunnel", "")}
     emulator = os.environ.get(EMULATOR_VARIABLE) if url.startswith("projects/") else None
-    key = (os.getpid(), _hidden(url), emulator, _hidden(given))
+    key = (os.getpid(), _hidden(url), emulator, _hidden(given) if given else None)
     slot = _slots.get(key) or _slots.setdefault(key, _Slot(given))
     with slot.lock:
         if slot.client is None or _is_closed(slot.client):

@@ -321,6 +321,29 @@ def test_a_class_may_name_its_counterpart_and_is_not_heir_to_one(plain: Recorder
         asyncio.run(RedisChatMessageHistory("a session", client=client(Heir)).aget_messages())
 
 
+def test_a_client_class_may_name_its_counterpart_too(plain: Recorder) -> None:
+    class There(redis.asyncio.Redis):
+        pass
+
+    class Here(Watched):
+        asynchronous = There
+
+    class Heir(Here):
+        def of_its_own(self) -> None:
+            pass
+
+    class Changed(Here):
+        def execute_command(self, *args: Any, **options: Any) -> Any:
+            return super().execute_command(*args, **options)
+
+    async def ask(kind: Any) -> type:
+        return type(await async_twin(kind(port=plain.port)))
+
+    assert [asyncio.run(ask(kind)) for kind in (Here, Heir)] == [There, There]
+    with pytest.raises(NoAsyncClientError, match="its execute_command is not redis-py's"):
+        asyncio.run(ask(Changed))
+
+
 @pytest.mark.parametrize("kind", [redis.Connection, redis.SSLConnection, redis.UnixDomainSocketConnection])
 def test_what_is_not_given_means_the_same_on_both_sides(kind: type) -> None:
     """An option that is left out is left out there too: redis-py's defaults have to be the same."""

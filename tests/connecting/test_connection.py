@@ -205,7 +205,11 @@ def test_no_command_but_the_readers_own_is_sent(server: EmbeddedServer) -> None:
         # The host was forgotten, so that the password stands where the port would.
         (f"redis://:{SECRET}", "port"),
         (f"rediss+cluster://user:{SECRET}/0", "port"),
+        (f"redis://:first/{SECRET}", "port"),
         ("redis://:4820913", "port"),
+        # redis-py would take database 0 for it.
+        ("redis://localhost/chats", "database"),
+        ("redis+cluster://localhost/0/1", "database"),
         (f"user:{SECRET}", "it has no scheme"),
     ],
 )
