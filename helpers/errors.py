@@ -260,7 +260,7 @@ class CorruptMessageError(HelpersError, ValueError):
 
     Attributes:
         key: The Redis key of the history.
-        index: Place of the record among those that were read, 0 being the oldest; a history's `window` bounds them.
+        index: Place of the record in the session, 0 being the oldest stored one, whatever the history's `window`.
     """
 
     def __init__(self, key: str, index: int, reason: str) -> None:
