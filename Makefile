@@ -8,6 +8,8 @@
 #   make notebooks           bring the catalogs and the notebooks up to date with their source
 #   make links               ask every address in the English texts whether it is still there; needs the internet
 #   make screenshots         take the README's pictures of the widgets, in a real browser
+#   make mutation            make small faults in the core, one by one, and count how many the tests notice; takes hours.
+#                            MODULE=records SAMPLE=05 narrow it; WRITE=1 commits to the scores, which otherwise may not fall
 #   make benchmark           measure the histories beside their peers
 #   make lock                lock the newest releases that the ranges in pyproject.toml admit; COOLDOWN="7 days" leaves out younger ones
 #   make wheelhouse          fetch what an installation needs, for machines without internet
@@ -20,6 +22,10 @@ LANGUAGE ?=
 TUTORIAL ?=
 SLUG ?=
 COOLDOWN ?=
+MODULE ?=
+SAMPLE ?=
+MINUTES ?= 300
+WRITE ?=
 
 BIN := .venv/bin
 # Written last, so an environment that was not finished is never taken for one.
@@ -32,7 +38,7 @@ OFFLINE := $(if $(WHEELHOUSE),--no-index --find-links wheelhouse)
 UV_RELEASE = $$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-dev.txt)
 UV_PIP := $(BIN)/uv pip
 
-.PHONY: run lab test test-server release-check notebooks links screenshots benchmark lock wheelhouse colab-freeze repository clean
+.PHONY: run lab test test-server release-check notebooks links screenshots mutation benchmark lock wheelhouse colab-freeze repository clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -70,6 +76,9 @@ screenshots: $(READY_TO_TEST)
 	rm -rf build/screenshots
 	$(BIN)/pytest --quiet tests/widgets/test_browser.py -k tutorial_live
 	cp build/screenshots/chat_panel-en.png build/screenshots/session_explorer-en.png docs/
+
+mutation: $(READY_TO_TEST)
+	@$(BIN)/python -m benchmarks.mutation $(MODULE) --minutes "$(MINUTES)" $(if $(SAMPLE),--sample "$(SAMPLE)") $(if $(WRITE),--write)
 
 benchmark: $(READY_TO_TEST)
 	@$(BIN)/python -m benchmarks.history
@@ -112,4 +121,4 @@ $(READY_TO_TEST): $(READY) requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build mutants .mypy_cache .pytest_cache .ruff_cache

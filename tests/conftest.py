@@ -42,7 +42,7 @@ def tree(tmp_path: Path) -> Path:
 
 def copy_of_the_tree(folder: Path) -> Path:
     """Copy the repository's working tree into a folder."""
-    ignored = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", "*.egg-info")
+    ignored = shutil.ignore_patterns(".git", ".venv", "build", "mutants", "__pycache__", ".*_cache", "*.egg-info")
     return Path(shutil.copytree(ROOT, folder / "tree", ignore=ignored))
 
 
