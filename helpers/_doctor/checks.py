@@ -29,7 +29,7 @@ TESTED_PYTHONS = ((3, 11), (3, 14))
 """The oldest and the newest Python that the tests run on."""
 _MARKS = {"good": "✓", "warning": "!", "bad": "✗"}
 _SHOWN = ("redis", "langchain-core", "ipywidgets")
-_EXTRAS = ("embedded", "models", "memorystore", "cluster", "widgets", "emulator")
+_EXTRAS = ("embedded", "models", "memorystore", "cluster", "widgets", "emulator", "agents")
 _LOOK_SECONDS, _REDIS_SECONDS = 10.0, 15.0  # an instance's name is looked up before anything is connected to
 _PINGS, _PING_SECONDS = 20, 1.0
 _SLOW_MILLISECONDS = 50.0

