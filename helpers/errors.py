@@ -14,6 +14,8 @@ from helpers._localization.messages import say, words
 
 RIGHTS = "+ping +eval +exists +set +lpush +rpush +ltrim +expire +llen +lrange +pttl +del"
 """What an ACL user needs for histories."""
+THREAD_RIGHTS = "+ping +eval +evalsha +exists +set +hget +hmget +hset +hdel +hgetall +expire +del +type +scan"
+"""What an ACL user needs for agents' threads."""
 
 
 class HelpersError(Exception):
@@ -270,6 +272,82 @@ class CorruptMessageError(HelpersError, ValueError):
             f"Record {index} of {key!r} is not a chat message: {reason}.\n"
             + say('Open the history with on_corrupt="skip" to read the rest, or remove the record.')
         )
+
+
+class NotAThreadError(HelpersError, redis_errors.ResponseError):
+    """The key of an agent's thread holds something else. It is left as it is.
+
+    Attributes:
+        key: The Redis key of the thread.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"{key!r} holds something other than an agent's thread, which is a Redis hash (WRONGTYPE).\n"
+            + say("Choose another thread_id or key_prefix; nothing was changed.")
+        )
+
+
+class DamagedThreadError(HelpersError, ValueError):
+    """What is stored of an agent's thread can't be read. Carries no content of it.
+
+    Attributes:
+        key: The Redis key of the thread.
+        field: The field of the hash that is damaged.
+    """
+
+    def __init__(self, key: str, field: str, reason: str) -> None:
+        self.key, self.field = key, field
+        super().__init__(
+            f"The field {field!r} of the thread {key!r} is damaged: {reason}.\n"
+            + say("Open the saver with the serde that wrote it, go on from an older checkpoint, or delete the thread.")
+        )
+
+
+class CheckpointNotFoundError(HelpersError, LookupError):
+    """A run was to go on from a checkpoint that its thread does not have. Nothing was stored.
+
+    Attributes:
+        key: The Redis key of the thread.
+        checkpoint_id: The checkpoint.
+    """
+
+    def __init__(self, key: str, checkpoint_id: str) -> None:
+        self.key, self.checkpoint_id = key, checkpoint_id
+        super().__init__(
+            f"The thread {key!r} has no checkpoint {checkpoint_id!r} to go on from.\n"
+            + say("Choose one that agent.get_state_history(config) shows; the saver's keep says how many stay.")
+        )
+
+
+class ThreadExistsError(HelpersError, ValueError):
+    """A thread was to be copied to a name that is taken. Nothing was changed.
+
+    Attributes:
+        key: The Redis key that is taken.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"{key!r} exists already.\n" + say("Delete it first, or choose another name for the copy."))
+
+
+class UnstorableStateError(HelpersError, TypeError, ValueError):
+    """A value of a graph's state is none that the saver's serializer stores and gives back. Nothing was stored.
+
+    Attributes:
+        channel: The channel, or key of the state, that holds it.
+    """
+
+    def __init__(self, channel: str, kind: type, reason: str, refused: str | None = None) -> None:
+        self.channel = channel
+        module, _, name = (refused or f"{kind.__module__}.{kind.__qualname__}").rpartition(".")
+        advice = say(
+            "Keep plain values in the state, or name the class to the saver: {argument}",
+            argument=f"serde=JsonPlusSerializer(allowed_msgpack_modules=[({module!r}, {name!r})])",
+        )
+        super().__init__(f"{channel!r} holds a {kind.__name__} that can't be stored: {reason}.\n{advice}")
 
 
 _BLOCKED = words(

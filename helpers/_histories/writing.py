@@ -189,10 +189,13 @@ class Write:
         if not transient or time.monotonic() - self._started + self._pause > GIVE_UP_SECONDS:
             if self._unknown and self._task is APPEND:
                 self._remember()
-            told = write_error(self.key, error, unknown=self._unknown, size=self.size)
+            told = self._told(error)
             raise told from (error.__cause__ if told is error else error)
         pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
         return pause
+
+    def _told(self, error: Exception) -> Exception:
+        return write_error(self.key, error, unknown=self._unknown, size=self.size)
 
     def succeeded(self) -> str | None:
         """Note that the write was carried out. Returns the fence where it is of no use any more."""
@@ -223,8 +226,11 @@ _unknown_calls: "weakref.WeakKeyDictionary[Any, dict[str, dict[bytes, str]]]" = 
 _lock = threading.Lock()
 
 
-def carry_out(client: Client, write: Write) -> None:
+def carry_out(client: Client, write: Write) -> Any:
     """Carry a write out, once, with further attempts where one fails.
+
+    Returns:
+        What its script returned.
 
     Raises:
         WriteOutcomeUnknownError: It was sent and never confirmed.
@@ -233,7 +239,7 @@ def carry_out(client: Client, write: Write) -> None:
     """
     while True:
         try:
-            _send_once(client, write.command(client))
+            reply = _send_once(client, write.command(client))
             break
         except _FAULTS as error:
             pause = write.pause_after(error, sent=_sent(client, error))
@@ -241,13 +247,14 @@ def carry_out(client: Client, write: Write) -> None:
     if fence := write.succeeded():
         with suppress(*_FAULTS):
             client.delete(fence)
+    return reply
 
 
-async def carry_out_async(client: AsyncClient, write: Write) -> None:
+async def carry_out_async(client: AsyncClient, write: Write) -> Any:
     """Like `carry_out`, through the asyncio client."""
     while True:
         try:
-            await _send_once_async(client, write.command(client))
+            reply = await _send_once_async(client, write.command(client))
             break
         except _FAULTS as error:
             pause = write.pause_after(error, sent=_sent(client, error))
@@ -255,6 +262,7 @@ async def carry_out_async(client: AsyncClient, write: Write) -> None:
     if fence := write.succeeded():
         with suppress(*_FAULTS):
             await client.delete(fence)
+    return reply
 
 
 def _resends(client: Any) -> bool:
@@ -262,45 +270,43 @@ def _resends(client: Any) -> bool:
     return "execute_command" in vars(client) or getattr(client, "single_connection_client", False)
 
 
-def _send_once(client: Any, command: tuple[Any, ...]) -> None:
+def _send_once(client: Any, command: tuple[Any, ...]) -> Any:
     """Send a command as the client does, but once."""
     if isinstance(client, redis.RedisCluster):
         # With a node named, redis-py follows redirections, which carry nothing out, and resends nothing.
-        client.execute_command(*command, target_nodes=client.get_node_from_key(command[3]))
-    elif _resends(client):
-        client.execute_command(*command)
-    else:
-        with client.single_connection_lock if client.connection else nullcontext():
-            connection = client.connection or client.connection_pool.get_connection()
-            try:
-                with _OneAttempt(client, connection, _ONCE, command) as attempt:
-                    attempt.execute_command(*command)
-            finally:
-                if not client.connection:
-                    client.connection_pool.release(connection)
+        return client.execute_command(*command, target_nodes=client.get_node_from_key(command[3]))
+    if _resends(client):
+        return client.execute_command(*command)
+    with client.single_connection_lock if client.connection else nullcontext():
+        connection = client.connection or client.connection_pool.get_connection()
+        try:
+            with _OneAttempt(client, connection, _ONCE, command) as attempt:
+                return attempt.execute_command(*command)
+        finally:
+            if not client.connection:
+                client.connection_pool.release(connection)
 
 
-async def _send_once_async(client: Any, command: tuple[Any, ...]) -> None:
+async def _send_once_async(client: Any, command: tuple[Any, ...]) -> Any:
     if isinstance(client, redis.asyncio.RedisCluster):
         await client.initialize()
-        await client.execute_command(*command, target_nodes=client.get_node_from_key(command[3]))
-    elif _resends(client):
-        await client.execute_command(*command)
-    else:
-        connection = await client.connection_pool.get_connection()
-        transport = getattr(getattr(connection, "_writer", None), "transport", None)
-        try:
-            with _OneAttempt(client, connection, _ONCE_ASYNC, command) as attempt:
-                await attempt.execute_command(*command)
-        except BaseException as error:
-            if transport is not None and transport.get_write_buffer_size():
-                transport.abort()  # closing it would still write the rest
-                setattr(error, _CUT_OFF, True)
-                if isinstance(error, redis.TimeoutError):  # while it waited for the reply, over TLS
-                    error.args = ("Timeout writing to socket",)
-            raise
-        finally:
-            await client.connection_pool.release(connection)
+        return await client.execute_command(*command, target_nodes=client.get_node_from_key(command[3]))
+    if _resends(client):
+        return await client.execute_command(*command)
+    connection = await client.connection_pool.get_connection()
+    transport = getattr(getattr(connection, "_writer", None), "transport", None)
+    try:
+        with _OneAttempt(client, connection, _ONCE_ASYNC, command) as attempt:
+            return await attempt.execute_command(*command)
+    except BaseException as error:
+        if transport is not None and transport.get_write_buffer_size():
+            transport.abort()  # closing it would still write the rest
+            setattr(error, _CUT_OFF, True)
+            if isinstance(error, redis.TimeoutError):  # while it waited for the reply, over TLS
+                error.args = ("Timeout writing to socket",)
+        raise
+    finally:
+        await client.connection_pool.release(connection)
 
 
 class _OneAttempt:

@@ -1,0 +1,3 @@
+from helpers.errors import require
+
+require("agents", "langgraph.checkpoint")

@@ -1,0 +1,412 @@
+"""A checkpoint as it is stored: values each once under a number, and a record that names the numbers.
+
+What a process knows of a thread, the values by their numbers and the numbers by what the values hold, it remembers, so
+that only what is new travels, either way. It compares content, never identity: a message that was changed in place is a
+new one.
+"""
+
+import json
+import marshal
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from hashlib import blake2b
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.checkpoint.serde.event_hooks import register_serde_event_listener
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
+from pydantic import BaseModel
+
+from helpers.errors import UnstorableStateError
+
+REMEMBERED_BYTES = 64 << 20
+"""How much a saver remembers, of all its threads. The threads that were not used for longest go first."""
+
+_SMALL = 256  # bytes; what has no more stays in the record
+_WORTH_A_NUMBER = 64  # bytes an element, about what a field of a hash costs
+_SCALARS = {type(None), bool, int, float}
+
+
+class Damage(Exception):  # noqa: N818  # which place it is, its catcher knows
+    """A stored value is not what this module stores."""
+
+
+def escape(name: str) -> str:
+    """The name of a namespace or a channel as part of a field's name and of a record's first line."""
+    return re.sub(r"[\s%@=]", lambda sign: quote(sign[0], safe=""), name) or "%"
+
+
+def suffix_of(namespace: str) -> str:
+    """How the fields of a checkpoint namespace end."""
+    return ":" + escape(namespace) if namespace else ":"
+
+
+def namespace_of(suffix: str) -> str:
+    """The namespace whose fields end so."""
+    return unquote(suffix[1:])
+
+
+class Record(NamedTuple):
+    """A checkpoint, its values still numbers: of each channel, the fields that hold them."""
+
+    checkpoint_id: str
+    parent: str | None
+    fields: list[list[str]]
+    body: bytes
+
+
+def read_record(checkpoint_id: str, stored: bytes) -> Record:
+    """Take a record apart.
+
+    Raises:
+        Damage: It is none.
+    """
+    head, found, body = stored.partition(b"\n")
+    try:
+        _, parent, leans, *channels = head.decode().split(" ")
+        named = [channel.partition("=") for channel in channels]
+        fields = [[f"{channel}@{number}" for number in numbers_in(numbers)] for channel, _, numbers in named]
+    except ValueError:
+        fields = []
+        found = b""
+    if not found or leans not in ("0", "1"):
+        raise Damage("its first line is not TOKEN PARENT LEANS CHANNEL=NUMBERS …")
+    return Record(checkpoint_id, None if parent == "-" else parent, fields, body)
+
+
+def numbers_in(text: str) -> Iterator[int]:
+    """The numbers that ranges name, in their order."""
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        yield from range(int(first), int(last or first) + 1)
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Numbers as a record names them, in their order: ``3,4,5,1`` is ``3-5,1``; below zero are new ones, from -1 on."""
+    found: list[list[int]] = []
+    for number in numbers:
+        step = 1 if number >= 0 else -1
+        if found and number == found[-1][1] + step and (number >= 0) == (found[-1][0] >= 0):
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    named = [(_named(first), _named(last)) for first, last in found]
+    return ",".join(first if first == last else f"{first}-{last}" for first, last in named)
+
+
+def _named(number: int) -> str:
+    return str(number) if number >= 0 else f"+{-number - 1}"
+
+
+@dataclass
+class Known:
+    """What a process knows of a thread's hash, in one life of it.
+
+    Attributes:
+        values: What fields hold.
+        fields: By channel and a digest of the content, the fields that are there while `swept` is what it is.
+        checkpoints: Those that were read or written.
+    """
+
+    life: str
+    swept: str = "0"
+    values: dict[str, bytes] = dataclass_field(default_factory=dict)
+    fields: dict[str, dict[bytes, str]] = dataclass_field(default_factory=dict)
+    checkpoints: set[str] = dataclass_field(default_factory=set)
+    size: int = 0
+
+    def learn(self, field: str, digest: bytes, value: bytes) -> None:
+        """Remember a value."""
+        if field not in self.values:
+            self.size += len(value)
+        self.values[field] = value
+        self.fields.setdefault(field.partition("@")[0], {})[digest] = field
+
+    def only(self, there: Callable[[str], bool]) -> None:
+        """Rely on no other fields than these."""
+        for channel, fields in self.fields.items():
+            self.fields[channel] = {digest: field for digest, field in fields.items() if there(field)}
+
+
+class Memory:
+    """What a saver remembers of its threads."""
+
+    def __init__(self) -> None:
+        self._threads: OrderedDict[str, Known] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Known | None:
+        """What is known of a thread."""
+        return self._threads.get(key)
+
+    def has(self, key: str, name: str) -> bool:
+        """Whether a checkpoint was read or written here."""
+        known = self._threads.get(key)
+        return known is not None and name in known.checkpoints
+
+    def seen(self, key: str, life: str, swept: str, names: Iterable[str], there: Iterable[str]) -> Known:
+        """What is known of a thread as it was just read: some checkpoints, and the fields that they name."""
+        with self._lock:
+            known = self._current(key, life)
+            if known.swept != swept:
+                known.only(set(there).__contains__)
+                known.swept = swept
+            known.checkpoints.update(names)
+            return known
+
+    def learn(self, key: str, known: Known, swept: str, values: Iterable[tuple[str, bytes, bytes]]) -> None:
+        """Remember values as they were seen: field, digest and bytes of each."""
+        with self._lock:
+            if self._threads.get(key) is not known or known.swept != swept:  # something newer was learned meanwhile
+                return
+            self._size -= known.size
+            for field, digest, value in values:
+                known.learn(field, digest, value)
+            self._size += known.size
+            self._threads.move_to_end(key)
+            while self._size > REMEMBERED_BYTES and len(self._threads) > 1:
+                self._size -= self._threads.popitem(last=False)[1].size
+
+    def wrote(self, key: str, name: str, seen: Sequence[str], new: Mapping[str, Sequence[tuple[bytes, bytes]]]) -> None:
+        """Note what a write has stored, and what it has removed.
+
+        Args:
+            key: The thread's key.
+            name: The checkpoint.
+            seen: Life and sweeps, the ranges whose values were removed, and for each channel the first new number.
+            new: Of each channel, digests and values.
+        """
+        life, swept, removed, *firsts = seen
+        named = [channel.partition("=") for channel in removed.split()]
+        gone = {f"{channel}@{number}" for channel, _, numbers in named for number in numbers_in(numbers)}
+        with self._lock:
+            known = self._current(key, life)
+            if int(swept) - bool(gone) != int(known.swept):
+                known.fields.clear()
+            if gone:
+                known.only(lambda field: field not in gone)
+                lost = sum(len(known.values.pop(field, b"")) for field in gone)
+                known.size, self._size = known.size - lost, self._size - lost
+            known.swept = swept
+            known.checkpoints.add(name)
+        stored = (
+            (f"{channel}@{number}", *one)
+            for (channel, values), first in zip(new.items(), firsts, strict=True)
+            for number, one in enumerate(values, int(first))
+        )
+        self.learn(key, known, swept, (one for one in stored if one[0] not in gone))
+
+    def _current(self, key: str, life: str) -> Known:
+        known = self._threads.get(key)
+        if known is None or known.life != life:
+            self._size -= known.size if known else 0
+            known = self._threads[key] = Known(life)
+        return known
+
+    def forget(self, key: str) -> None:
+        """Know nothing of a thread any more."""
+        with self._lock:
+            if known := self._threads.pop(key, None):
+                self._size -= known.size
+
+
+@dataclass
+class Packed:
+    """A checkpoint's values, ready to be stored.
+
+    Attributes:
+        kinds: Of what is stored under numbers, the channels, each with what it was: a list, a delta channel's snapshot
+            of one, or a single value.
+        numbers: Their numbers, those below zero being new: -1 is the first.
+        new: Digests and bytes of the new values.
+        small: The other channels with their values.
+    """
+
+    kinds: list[tuple[str, str]] = dataclass_field(default_factory=list)
+    numbers: dict[str, list[int]] = dataclass_field(default_factory=dict)
+    new: dict[str, list[tuple[bytes, bytes]]] = dataclass_field(default_factory=dict)
+    small: dict[str, Any] = dataclass_field(default_factory=dict)
+
+    @property
+    def borrows(self) -> bool:
+        """Whether it names values that are stored already."""
+        return any(number >= 0 for numbers in self.numbers.values() for number in numbers)
+
+
+class Form:
+    """How values become bytes and back, with LangGraph's serializer."""
+
+    def __init__(self, serde: SerializerProtocol) -> None:
+        self._serde = serde
+        self._plain: SerializerProtocol = getattr(serde, "serde", serde)  # what an encrypting one encrypts
+        self._encrypted = isinstance(serde, EncryptedSerializer)
+
+    def dumps(self, channel: str, value: Any) -> bytes:
+        """A value as it is stored.
+
+        Raises:
+            UnstorableStateError: The serializer can't hold it, or wouldn't give it back as it is.
+        """
+        try:
+            kind, data = self._serde.dumps_typed(value)
+        except Exception as error:  # whatever a value's own methods raise, too
+            raise UnstorableStateError(channel, type(value), str(error) or type(error).__name__) from error
+        return kind.encode() + b":" + data
+
+    def loads(self, stored: bytes) -> Any:
+        """The value.
+
+        Raises:
+            Damage: It can't be read.
+        """
+        kind, found, data = stored.partition(b":")
+        if not found or (self._encrypted and b"+" not in kind):
+            raise Damage("a value is not encrypted" if found else "a value has no type")
+        try:
+            return self._serde.loads_typed((kind.decode(), data))
+        except Exception as error:  # of the serializer, of its cipher, of the value's class
+            raise Damage(f"a value can't be read ({type(error).__name__})") from error
+
+    def pack(self, values: dict[str, Any], known: Known | None) -> Packed:
+        """Find out what of a checkpoint's values is new."""
+        packed = Packed()
+        for channel, value in values.items():
+            kind, items = _parts(value)
+            if kind == "value" and _is_tiny(value):
+                packed.small[channel] = value
+                continue
+            name = escape(channel)
+            fields = known.fields.get(name, {}) if known else {}
+            numbers: list[int] = []
+            new: list[tuple[bytes, bytes]] = []
+            fresh: dict[bytes, int] = {}
+            for item in items:
+                digest, plain = self._digest(channel, item)
+                if digest in fields:
+                    numbers.append(int(fields[digest].rpartition("@")[2]))
+                    continue
+                if digest not in fresh:
+                    stored = self.dumps(channel, item)
+                    if not plain:
+                        self._check(channel, item, stored)
+                    if kind == "value" and len(stored) <= _SMALL and not isinstance(item, (bytes, bytearray)):
+                        packed.small[channel] = item
+                        break
+                    new.append((digest, stored))
+                    fresh[digest] = -len(new)
+                numbers.append(fresh[digest])
+            else:
+                packed.kinds.append((channel, kind))
+                packed.numbers[name], packed.new[name] = numbers, new
+        return packed
+
+    def unpack(self, kind: str, items: list[Any]) -> Any:
+        """A channel's value out of what is stored under its numbers."""
+        if kind == "value":
+            return items[0]
+        return _DeltaSnapshot(items) if kind == "snapshot" else items
+
+    def frame(self, task_id: str, task_path: str, writes: Iterable[tuple[int, str, Any]]) -> bytes:
+        """What a task wrote, as it is stored: a line that says what follows, and the values."""
+        parts, values = [], []
+        for index, channel, value in writes:
+            values.append(self.dumps(channel, value))
+            if not self._digest(channel, value)[1]:
+                self._check(channel, value, values[-1])
+            parts.append((index, channel, len(values[-1])))
+        return json.dumps((task_id, task_path, parts)).encode() + b"\n" + b"".join(values)
+
+    def writes(self, frames: Iterable[bytes]) -> list[tuple[str, str, Any]]:
+        """The pending writes, in the order in which LangGraph applies them.
+
+        Raises:
+            Damage: A frame is none.
+        """
+        found: dict[tuple[str, int], tuple[str, str, bytes]] = {}
+        for stored in frames:
+            head, _, data = stored.partition(b"\n")
+            try:
+                task_id, path, parts = json.loads(head)
+                for index, channel, size in parts:
+                    if (
+                        index < 0 or (task_id, index) not in found
+                    ):  # of what is special the latest counts, else the first
+                        found[task_id, index] = path, channel, data[:size]
+                    data = data[size:]
+            except (ValueError, TypeError) as error:
+                raise Damage("what a task wrote can't be read") from error
+        ordered = sorted(found.items(), key=lambda one: (one[1][0], *one[0]))
+        return [(task_id, channel, self.loads(value)) for (task_id, _), (_, channel, value) in ordered]
+
+    def digest(self, value: Any) -> bytes:
+        """What a value's content is known by."""
+        return self._digest("", value)[0]
+
+    def _digest(self, channel: str, value: Any) -> tuple[bytes, bool]:
+        """What a value's content is known by, and whether it is made of plain values and LangChain's messages alone."""
+        content, kind = value, type(value)
+        if isinstance(value, BaseModel):
+            content = kind.__module__, kind.__qualname__, vars(value), value.__pydantic_extra__
+        try:
+            # Version 2 writes equal content equally, whatever else holds a reference to it.
+            data, plain = marshal.dumps(content, 2), content is value or kind.__module__.startswith("langchain_core.")
+        except ValueError:
+            data, plain = self._bytes(channel, value), False
+        return blake2b(data, digest_size=16).digest(), plain
+
+    def _bytes(self, channel: str, value: Any) -> bytes:
+        try:
+            return b"\0".join([tag.encode() if isinstance(tag, str) else tag for tag in self._plain.dumps_typed(value)])
+        except Exception as error:
+            raise UnstorableStateError(channel, type(value), str(error) or type(error).__name__) from error
+
+    def _check(self, channel: str, value: Any, stored: bytes) -> None:
+        """See that a value with classes in it would come back as it is: the serializer revives those that it knows."""
+        refused: list[str] = []
+        thread = threading.get_ident()
+
+        def listen(event: Any) -> None:
+            if threading.get_ident() == thread and "blocked" in event["kind"]:
+                refused.append(f"{event['module']}.{event['name']}")
+
+        end = register_serde_event_listener(listen)
+        try:
+            self.loads(stored)
+        except Damage as damage:
+            raise UnstorableStateError(channel, type(value), str(damage)) from damage
+        finally:
+            end()
+        if refused:
+            raise UnstorableStateError(
+                channel, type(value), f"the serializer would not revive {refused[0]}", refused[0]
+            )
+
+
+def _parts(value: Any) -> tuple[str, Sequence[Any]]:
+    """What is stored one by one of a value: the elements of a list whose elements are worth it, or the whole."""
+    if isinstance(value, _DeltaSnapshot) and _is_worth_parting(value.value):
+        return "snapshot", value.value
+    return ("list", value) if _is_worth_parting(value) else ("value", (value,))
+
+
+def _is_worth_parting(value: Any) -> bool:
+    if type(value) is not list or not value:
+        return False
+    return sum(map(_weight, value)) >= _WORTH_A_NUMBER * len(value)
+
+
+def _weight(item: Any) -> int:
+    if isinstance(item, (str, bytes)):
+        return len(item)
+    return 8 if type(item) in _SCALARS else _WORTH_A_NUMBER
+
+
+def _is_tiny(value: Any) -> bool:
+    return type(value) in _SCALARS or (type(value) is str and len(value) < _SMALL // 4)

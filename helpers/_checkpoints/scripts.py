@@ -1,0 +1,293 @@
+"""What happens in Redis: one hash a thread, and scripts that change it in one step.
+
+The fields of a thread's hash, where NS is `:` and the checkpoint's namespace, which for an agent's own is empty:
+
+* `messages@0`, `messages@1` …: the values of the channel `messages`, each once, as `type:bytes` of LangGraph's
+  serializer. No number of a channel is given twice, whatever becomes of its value.
+* `checkpoint:ID:NS`: a checkpoint. Its first line is `TOKEN PARENT LEANS` and then `CHANNEL=NUMBERS` for each
+  channel, such as ``messages=0-57,60``. TOKEN is the ID of the write that stored it, PARENT the checkpoint before it or
+  `-`, LEANS says whether that one must stay because a delta channel is rebuilt from it (`1`) or not (`0`). The rest is
+  what LangGraph gave, without those values.
+* `writes:ID:NS`: the numbers of what tasks wrote after that checkpoint; `@0`, `@1` …: what they wrote.
+* `ids:NS`: the IDs of the checkpoints, newest first; `namespaces`: every NS.
+* `life`, `swept`, `next:messages`: a name for this hash, new whenever the hash is; how often values that no checkpoint
+  names any more were removed; the next number of a channel. What a client knows of a number holds while `life` does,
+  and that the value is still there while `swept` does too.
+"""
+
+from hashlib import sha1
+from typing import NamedTuple
+
+from helpers._histories.writing import Task
+
+
+class Script(NamedTuple):
+    """A script that reads: its text, and the name that a server knows it by."""
+
+    text: str
+    name: str
+
+
+def _script(*parts: str) -> Script:
+    text = "".join(parts)
+    return Script(text, sha1(text.encode()).hexdigest())  # noqa: S324  # Redis names scripts so
+
+
+_THREAD = """\
+local thread = KEYS[1]
+local function get(field) return redis.call('HGET', thread, field) end
+local function set(field, value) redis.call('HSET', thread, field, value) end
+local function record_of(ns, id) return get('checkpoint:' .. id .. ns) end
+local function parent_of(record) return string.match(record, '^%S+ (%S+)') end
+local function leans(record) return string.match(record, '^%S+ %S+ (%d)') == '1' end
+-- Somebody else's hash of that name stays as it is.
+if redis.call('EXISTS', thread) == 1 and not get('life') then return redis.error_reply('WRONGTYPE no thread') end
+local function split(text)
+  local words = {}
+  for word in string.gmatch(text or '', '%S+') do words[#words + 1] = word end
+  return words
+end
+"""
+
+# ARGV: NS; the checkpoint's ID, or blank for the newest.
+READ = _script(
+    _THREAD,
+    """\
+local id = ARGV[2]
+if id == '' then
+  for one in string.gmatch(get('ids' .. ARGV[1]) or '', '%S+') do
+    if record_of(ARGV[1], one) then id = one break end
+  end
+end
+return {get('life'), get('swept'), id, record_of(ARGV[1], id), get('writes:' .. id .. ARGV[1])}
+""",
+)
+# ARGV: NS; the ID to begin with; how many to go back at most.
+WALK = _script(
+    _THREAD,
+    """\
+local found, id = {}, ARGV[2]
+while #found < tonumber(ARGV[3]) do
+  local record = record_of(ARGV[1], id)
+  if not record then break end
+  found[#found + 1] = {id, record, get('writes:' .. id .. ARGV[1])}
+  id = parent_of(record)
+end
+return {get('life'), get('swept'), found}
+""",
+)
+
+# ARGV: the write's ID, the seconds that its fence lives. `fence()` keeps late attempts of this write from doing
+# anything.
+_UNLESS_FENCED = "if redis.call('EXISTS', KEYS[2]) == 1 then return end\n"
+_FIRST = "local function fence() end\n"
+_AGAIN = "local function fence() redis.call('SET', KEYS[2], '1', 'EX', ARGV[2]) end\n"
+
+# ARGV[3]: the thread's seconds to live. What may be refused is tried where it changes nothing. SET comes first: a
+# server whose memory is full refuses it, and nothing that comes after a script's first command that may write.
+_BEGIN = """\
+local ttl = tonumber(ARGV[3])
+local function live() if ttl > 0 then redis.call('EXPIRE', thread, ttl) end end
+redis.call('SET', KEYS[2], '1', 'XX')
+redis.call('HDEL', thread, '')
+live()
+local function enter(ns, id)
+  local ids, listed = get('ids' .. ns), split(get('namespaces'))
+  if not ids then
+    listed[#listed + 1] = ns
+    set('namespaces', table.concat(listed, ' '))
+    set('ids' .. ns, id)
+    return
+  end
+  local newest = string.match(ids, '^%S+') or ''
+  if id > newest then
+    set('ids' .. ns, id .. ' ' .. ids)
+  elseif not string.find(' ' .. ids .. ' ', ' ' .. id .. ' ', 1, true) then
+    local all = split(ids)
+    all[#all + 1] = id
+    table.sort(all, function(one, other) return one > other end)
+    set('ids' .. ns, table.concat(all, ' '))
+  end
+end
+"""
+
+# What to remove, and then the values that nothing names any more.
+_REMOVE = """\
+local gone, swept = {}, {}
+local function ranges(record)
+  local found = {}
+  for channel, numbers in string.gmatch(string.match(record, '^%S+ %S+ %d([^\\n]*)') or '', '(%S+)=(%S*)') do
+    for first, last in string.gmatch(numbers, '(%d+)%-?(%d*)') do
+      found[#found + 1] = {tonumber(first), tonumber(last == '' and first or last), channel}
+    end
+  end
+  return found
+end
+local function drop(ns, id)
+  local record, writes = record_of(ns, id), get('writes:' .. id .. ns)
+  if record then gone[#gone + 1] = record end
+  for number in string.gmatch(writes or '', '%d+') do redis.call('HDEL', thread, '@' .. number) end
+  redis.call('HDEL', thread, 'checkpoint:' .. id .. ns, 'writes:' .. id .. ns)
+end
+local function list(ns, ids)
+  if #ids > 0 then return set('ids' .. ns, table.concat(ids, ' ')) end
+  redis.call('HDEL', thread, 'ids' .. ns)
+  local others = {}
+  for _, other in ipairs(split(get('namespaces'))) do if other ~= ns then others[#others + 1] = other end end
+  set('namespaces', table.concat(others, ' '))
+end
+local function trim(ns, keep)
+  local ids, needed, rest = split(get('ids' .. ns)), {}, {}
+  if #ids <= keep then return end
+  for place = 1, keep do
+    local id = ids[place]
+    while id and not needed[id] do
+      local record = record_of(ns, id)
+      needed[id] = true
+      id = record and leans(record) and parent_of(record)
+    end
+  end
+  for _, id in ipairs(ids) do
+    if needed[id] then rest[#rest + 1] = id else drop(ns, id) end
+  end
+  list(ns, rest)
+  if ns ~= ':' then return end
+  -- A subgraph's call goes with the checkpoint that it was made at.
+  for _, call in ipairs(split(get('namespaces'))) do
+    local its = string.find(call, ':', 2, true) and split(get('ids' .. call))
+    if its and its[1] and its[1] < rest[#rest] then
+      for _, id in ipairs(its) do drop(call, id) end
+      list(call, {})
+    end
+  end
+end
+local function without(left, range)
+  local rest = {}
+  for _, one in ipairs(left) do
+    if one[3] ~= range[3] or one[2] < range[1] or one[1] > range[2] then
+      rest[#rest + 1] = one
+    else
+      if one[1] < range[1] then rest[#rest + 1] = {one[1], range[1] - 1, one[3]} end
+      if one[2] > range[2] then rest[#rest + 1] = {range[2] + 1, one[2], one[3]} end
+    end
+  end
+  return rest
+end
+local function sweep(newest)
+  local left = {}
+  for _, record in ipairs(gone) do
+    for _, range in ipairs(ranges(record)) do
+      left = without(left, range)
+      left[#left + 1] = range
+    end
+  end
+  local function spare(record)
+    for _, range in ipairs(record and ranges(record) or {}) do left = without(left, range) end
+    return #left == 0
+  end
+  if #left == 0 or (newest and spare(newest)) then return end
+  for _, ns in ipairs(split(get('namespaces'))) do
+    for id in string.gmatch(get('ids' .. ns) or '', '%S+') do if spare(record_of(ns, id)) then return end end
+  end
+  for _, range in ipairs(left) do
+    for number = range[1], range[2] do redis.call('HDEL', thread, string.format('%s@%d', range[3], number)) end
+    swept[#swept + 1] = string.format('%s=%d-%d', range[3], range[1], range[2])
+  end
+  set('swept', string.format('%d', (get('swept') or 0) + 1))
+end
+"""
+
+# ARGV: the write's ID, the fence's seconds, the thread's seconds to live; how many checkpoints to keep or 0; a name for
+# the hash if it is new; the life and the sweeps that what is borrowed was known at, or blanks; NS, ID, parent; 1 if
+# the parent must be there; 1 if it must stay; the rest of the record; then, for each channel, its name, its numbers, +0
+# being the first of its new values, how many of those there are, and they. Returns what came of it and, where the
+# client has to learn, life, sweeps, the ranges that were removed, and for each channel the first new number.
+_PUT = """\
+local ns, id, parent = ARGV[8], ARGV[9], ARGV[10]
+local before = record_of(ns, id)
+if before and string.sub(before, 1, #ARGV[1] + 1) == ARGV[1] .. ' ' then
+  fence()
+  return {'again'}
+end
+if ARGV[6] ~= '' and (get('life') ~= ARGV[6] or (get('swept') or '0') ~= ARGV[7]) then return {'stale'} end
+if ARGV[11] == '1' and not record_of(ns, parent) then return {'orphan'} end
+if before then gone[1] = before end
+if not get('life') then set('life', ARGV[5]) end
+local head, firsts, place = {ARGV[1], parent, ARGV[12]}, {}, 14
+while place <= #ARGV do
+  local channel, count = ARGV[place], tonumber(ARGV[place + 2])
+  local first = tonumber(get('next:' .. channel) or '0')
+  local numbers = string.gsub(ARGV[place + 1], '%+(%d+)', function(nth) return string.format('%d', first + nth) end)
+  for nth = 0, count - 1 do set(string.format('%s@%d', channel, first + nth), ARGV[place + 3 + nth]) end
+  if count > 0 then set('next:' .. channel, string.format('%d', first + count)) end
+  head[#head + 1], firsts[#firsts + 1] = channel .. '=' .. numbers, first
+  place = place + 3 + count
+end
+local record = table.concat(head, ' ') .. '\\n' .. ARGV[13]
+set('checkpoint:' .. id .. ns, record)
+enter(ns, id)
+if ARGV[4] ~= '0' then trim(ns, tonumber(ARGV[4])) end
+sweep(record)
+live()
+fence()
+return {'written', get('life'), get('swept') or '0', table.concat(swept, ' '), unpack(firsts)}
+"""
+
+# ARGV: the write's ID, the fence's seconds, the seconds to live; a name for the hash if it is new; NS, ID; the writes.
+_PUT_WRITES = """\
+local ns, id = ARGV[5], ARGV[6]
+local name = 'writes:' .. id .. ns
+local number, before = get('next:') or '0', get(name)
+if not get('life') then set('life', ARGV[4]) end
+set('next:', string.format('%d', number + 1))
+set('@' .. number, ARGV[7])
+set(name, before and before .. ',' .. number or number)
+enter(ns, id)
+live()
+fence()
+"""
+
+# ARGV: the write's ID, the fence's seconds, 0; how many checkpoints of each namespace stay; then NS and ID of single
+# ones to remove.
+_PRUNE = """\
+redis.call('DEL', KEYS[2])
+if redis.call('EXISTS', thread) == 1 then
+  if ARGV[4] ~= '0' then
+    for _, ns in ipairs(split(get('namespaces'))) do if get('ids' .. ns) then trim(ns, tonumber(ARGV[4])) end end
+  end
+  for place = 5, #ARGV, 2 do
+    local rest = {}
+    drop(ARGV[place], ARGV[place + 1])
+    for _, id in ipairs(split(get('ids' .. ARGV[place]))) do if id ~= ARGV[place + 1] then rest[#rest + 1] = id end end
+    list(ARGV[place], rest)
+  end
+  if get('namespaces') == '' then redis.call('DEL', thread) else sweep() end
+end
+fence()
+"""
+
+# Asking for a field fails where the key holds something else than a hash, which must stay.
+# DEL comes before SET, so that it is possible where memory is full.
+_DELETE = "get('life')\nredis.call('DEL', KEYS[2])\nfence()\nredis.call('DEL', thread)\n"
+
+# ARGV: the write's ID, the fence's seconds, the seconds to live; a name for the copy; its fields and values.
+_COPY = """\
+if get('life') and get('life') ~= ARGV[4] then return {'exists'} end
+for place = 5, #ARGV, 2 do set(ARGV[place], ARGV[place + 1]) end
+set('life', ARGV[4])
+live()
+fence()
+"""
+
+
+def _task(*parts: str) -> Task:
+    body = _THREAD + "".join(parts)
+    return Task(_UNLESS_FENCED + _FIRST + body, _UNLESS_FENCED + _AGAIN + body)
+
+
+PUT = _task(_BEGIN, _REMOVE, _PUT)
+PUT_WRITES = _task(_BEGIN, _PUT_WRITES)
+PRUNE = _task(_BEGIN, _REMOVE, _PRUNE)
+# Each attempt leaves the fence: a further one that finds it deletes nothing, whoever has written meanwhile.
+DELETE = Task(*[_UNLESS_FENCED + _AGAIN + _THREAD + _DELETE] * 2)
+COPY = _task(_BEGIN, _COPY)

@@ -1,0 +1,56 @@
+"""Writes to an agent's thread, carried out once as those of the histories are."""
+
+from hashlib import sha1
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+from helpers._checkpoints.scripts import DELETE
+from helpers._histories.writing import Write
+from helpers._localization.messages import say, words
+from helpers.errors import (
+    THREAD_RIGHTS,
+    MissingRightsError,
+    NotAHistoryError,
+    NotAThreadError,
+    WriteOutcomeUnknownError,
+)
+
+_RIGHTS_ADVICE = words("Agents' threads need them: give this user {rights}.")
+_UNKNOWN_ADVICE = words(
+    "agent.get_state(config) shows what was stored, once the server answers; agent.invoke(None, config) goes on from it."
+)
+
+
+class ThreadWrite(Write):
+    """One write on its way, its script called by name where the server knows it."""
+
+    _whole = False
+
+    def command(self, client: Any) -> tuple[Any, ...]:
+        """The command of the next attempt."""
+        command, script, *rest = super().command(client)
+        if self._whole:
+            return command, script, *rest
+        return "EVALSHA", sha1(script.encode()).hexdigest(), *rest  # noqa: S324  # Redis names scripts so
+
+    def pause_after(self, error: Exception, *, sent: bool) -> float:
+        """Seconds to wait before the next attempt; none where the server only did not know the script."""
+        if isinstance(error, NoScriptError):
+            self._whole = True
+            return 0.0
+        return super().pause_after(error, sent=sent)
+
+    def _told(self, error: Exception) -> Exception:
+        told: Exception = super()._told(error)
+        if isinstance(told, NotAHistoryError):
+            return NotAThreadError(self.key)
+        if isinstance(told, MissingRightsError):
+            return MissingRightsError(self.key, str(error), say(_RIGHTS_ADVICE, rights=THREAD_RIGHTS))
+        if isinstance(told, WriteOutcomeUnknownError):
+            return type(told)(self.key, str(error), say(_UNKNOWN_ADVICE))
+        return told
+
+    def succeeded(self) -> str | None:
+        """The fence, where it is of no use any more."""
+        return self._fence if self._task is DELETE and not self._again else None
