@@ -18,7 +18,7 @@ from helpers.errors import (
 
 _RIGHTS_ADVICE = words("Agents' threads need them: give this user {rights}.")
 _UNKNOWN_ADVICE = words(
-    "agent.get_state(config) shows what was stored, once the server answers; agent.invoke(None, config) goes on from it."
+    "Once the server answers, agent.get_state(config) shows what is stored; agent.invoke(None, config) goes on from it."
 )
 
 
