@@ -30,6 +30,7 @@ REMEMBERED_BYTES = 64 << 20
 
 _SMALL = 256  # bytes; what has no more stays in the record
 _WORTH_A_NUMBER = 64  # bytes an element, about what a field of a hash costs
+_CHECKPOINTS = 1000
 _SCALARS = {type(None), bool, int, float}
 
 
@@ -128,6 +129,12 @@ class Known:
         self.values[field] = value
         self.fields.setdefault(field.partition("@")[0], {})[digest] = field
 
+    def note(self, checkpoints: Iterable[str]) -> None:
+        """Remember that there are checkpoints; of a few the server is asked again."""
+        if len(self.checkpoints) > _CHECKPOINTS:
+            self.checkpoints.clear()
+        self.checkpoints.update(checkpoints)
+
     def only(self, there: Callable[[str], bool]) -> None:
         """Rely on no other fields than these."""
         for channel, fields in self.fields.items():
@@ -158,7 +165,7 @@ class Memory:
             if known.swept != swept:
                 known.only(set(there).__contains__)
                 known.swept = swept
-            known.checkpoints.update(names)
+            known.note(names)
             return known
 
     def learn(self, key: str, known: Known, swept: str, values: Iterable[tuple[str, bytes, bytes]]) -> None:
@@ -195,7 +202,7 @@ class Memory:
                 lost = sum(len(known.values.pop(field, b"")) for field in gone)
                 known.size, self._size = known.size - lost, self._size - lost
             known.swept = swept
-            known.checkpoints.add(name)
+            known.note([name])
         stored = (
             (f"{channel}@{number}", *one)
             for (channel, values), first in zip(new.items(), firsts, strict=True)
