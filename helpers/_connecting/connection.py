@@ -1,6 +1,5 @@
 """One way in: `connect` turns an endpoint into a client that is known to work."""
 
-import hashlib
 import os
 import pkgutil
 import re
@@ -53,7 +52,6 @@ class _Slot:
 
 
 _slots: dict[Any, _Slot] = {}
-_SALT = os.urandom(16)
 
 
 def connect(endpoint: str | None = None, **options: Any) -> Client:
@@ -129,7 +127,8 @@ def peculiarity(client: Any) -> tuple[str, str] | None:
 
 def _is_closed(client: Client) -> bool:
     # redis-py's ordinary client opens again; a cluster's has no node any more, for good.
-    return isinstance(client, redis.RedisCluster) and client.nodes_manager.default_node is None
+    manager = getattr(client, "nodes_manager", None)
+    return manager is not None and manager.default_node is None
 
 
 def _within_time_limit(connector: Connector) -> tuple[Client, tuple[str, str] | None]:
@@ -167,11 +166,17 @@ def _said(where: str, answer: str, advice: str) -> str:
     return f"{where} answers, and commands for histories it answers with {answer}.\n{say(advice)}"
 
 
+class _Hidden(str):
+    """A text, which may be a password, as part of a key."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
 def _hidden(value: Any) -> Any:
-    """A value as part of a key: a text, which may be a password, by its digest, and others as they are."""
+    """A value as part of a key."""
     if isinstance(value, (str, bytes)):
-        data = value.encode(errors="surrogatepass") if isinstance(value, str) else value
-        return hashlib.blake2b(data, key=_SALT, digest_size=16).digest()
+        return _Hidden(repr(value))
     if isinstance(value, (dict, list, tuple)):
         return tuple(map(_hidden, sorted(value.items()) if isinstance(value, dict) else value))
     try:

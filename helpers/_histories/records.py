@@ -36,9 +36,25 @@ _KINDS: dict[str, type[BaseMessage]] = {
     "function": FunctionMessage,
 }
 _NAMES: dict[type, str] = {kind: name for name, kind in _KINDS.items()}
-_VALIDATORS = {name: (kind, kind.__pydantic_validator__.validate_python) for name, kind in _KINDS.items()}
+
+
+class _AnyText:
+    """Equal to every text, and to nothing else."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is str
+
+
 # A text and nothing else has nothing to validate: its fields go into the slots of a pydantic model as they are.
-_BARE = {name: vars(_KINDS[name]("")) for name in ("human", "ai", "system")}
+_BARE = {name: vars(_KINDS[name]("")) | {"content": _AnyText()} for name in ("human", "ai", "system")}
+_AROUND = {name: to_json({"type": name, "data": vars(_KINDS[name](""))}).split(b'""', 1) for name in _BARE}
+_READING: dict[Any, tuple[Any, Any, Any, set[str]]] = {
+    name: (kind, kind.__pydantic_validator__.validate_python, _BARE.get(name, ...), set(_BARE.get(name, ())))
+    for name, kind in _KINDS.items()
+}
+_UNKNOWN = (None, None, ..., set[str]())
 _lay_fields, _lay_names, _lay_extra, _lay_private = (
     vars(BaseModel)[slot].__set__
     for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
@@ -68,6 +84,8 @@ def encode(message: BaseMessage, number: int = 0) -> bytes:
     name = _NAMES.get(type(message))
     if name and not message.__pydantic_extra__:
         try:
+            if vars(message) == _BARE.get(name):
+                return to_json(message.content).join(_AROUND[name])
             return to_json({"type": name, "data": vars(message)}, by_alias=False)
         except ValueError:
             pass  # half of a surrogate pair, which LangChain's way holds, or bytes, which `_jsonable` does
@@ -132,22 +150,20 @@ def decode(record: str | bytes) -> BaseMessage:
         except ValueError:
             fields = json.loads(record)  # half of a surrogate pair, or deeper than pydantic reads
         name, data = fields["type"], fields["data"]
-        found = _VALIDATORS.get(name)
-        if found is None or "content" not in data or "content_blocks" in data:
+        kind, validate, bare, names = _READING.get(name, _UNKNOWN)
+        if data == bare:
+            message: BaseMessage = object.__new__(kind)
+            _lay_fields(message, data)
+            _lay_names(message, names.copy())
+            _lay_extra(message, {})
+            _lay_private(message, None)
+            return message
+        if kind is None or "content" not in data or "content_blocks" in data:
             if name == "generic":  # a ChatMessage of langchainjs
                 name, data = "chat", {**data, "type": "chat"}
             return messages_from_dict([{"type": name, "data": data}])[0]
         # What `kind(**data)` comes to, after three constructors that have nothing to do.
-        kind, validate = found
-        message: BaseMessage = object.__new__(kind)
-        if _BARE.get(name) == {**data, "content": ""} and type(data["content"]) is str:
-            _lay_fields(message, data)
-            _lay_names(message, set(data))
-            _lay_extra(message, {})
-            _lay_private(message, None)
-        else:
-            validate(data, self_instance=message)
-        return message
+        return validate(data, self_instance=object.__new__(kind))  # type: ignore[no-any-return]
     except KeyError as error:
         reason = f"field {error.args[0]!r} is missing"
     except ValidationError as error:
