@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, NoReturn, Self
 
 import redis
 from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from helpers._connecting.asynchronous import AsyncClient, async_twin
 from helpers._connecting.clients import Client
@@ -284,7 +284,8 @@ class _ListHistory(BaseChatMessageHistory):
         if self.start_on == "human":
             return isinstance(message, (HumanMessage, SystemMessage))
         # Every chat model refuses a tool's result without its call, and some a call without the question.
-        return not (isinstance(message, ToolMessage) or (cut and getattr(message, "tool_calls", None)))
+        fields = vars(message)  # isinstance is slow for pydantic's classes, and to ask for what they lack is, too
+        return not ("tool_call_id" in fields or (cut and fields.get("tool_calls")))
 
 
 class RedisChatMessageHistory(_ListHistory):

@@ -308,8 +308,8 @@ async def _send_once_async(client: Any, write: Write) -> None:
 class _OneAttempt:
     """A client, as whoever watches or changes its commands made it, over one connection that nothing is resent on.
 
-    Its `socket_timeout` is longer by what the records take on a slow line. It is of the client's own class, since
-    CPython runs the same code slower for two classes in turn, and of none that closes the pool when it ends.
+    Its `socket_timeout` is longer by what the records take on a slow line. It is of the client's own class until
+    it ends, since CPython runs the same code slower for two classes in turn.
     """
 
     def __init__(self, client: Any, connection: Any, retry: Any, size: int) -> None:
@@ -322,7 +322,7 @@ class _OneAttempt:
         return self._client
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        self._client.__class__ = _Ended
+        self._client.__class__ = _unclosing(self._client.__class__)
         self._set(self._usual, -self._patience)
         if error is not None and "read only" in str(error):
             self._connection.mark_for_reconnect()  # the address may lead to the new primary by now
@@ -335,8 +335,10 @@ class _OneAttempt:
                 self._connection.update_current_socket_timeout(-1)  # has it count from now on
 
 
-class _Ended:
-    """What has been a client, and has nothing to close."""
+@cache
+def _unclosing(kind: Any) -> Any:
+    """A class of clients that close nothing when they are collected: the pool is not theirs."""
+    return type(kind.__name__, (kind,), {"__module__": kind.__module__, "__del__": lambda _: None})
 
 
 def _sent(client: Any, error: BaseException | None) -> bool:
