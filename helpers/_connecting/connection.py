@@ -1,5 +1,6 @@
 """One way in: `connect` turns an endpoint into a client that is known to work."""
 
+import hashlib
 import os
 import pkgutil
 import re
@@ -52,6 +53,7 @@ class _Slot:
 
 
 _slots: dict[Any, _Slot] = {}
+_SALT = os.urandom(16)
 
 
 def connect(endpoint: str | None = None, **options: Any) -> Client:
@@ -166,17 +168,11 @@ def _said(where: str, answer: str, advice: str) -> str:
     return f"{where} answers, and commands for histories it answers with {answer}.\n{say(advice)}"
 
 
-class _Hidden(str):
-    """A text, which may be a password, as part of a key."""
-
-    def __repr__(self) -> str:
-        return "…"
-
-
 def _hidden(value: Any) -> Any:
-    """A value as part of a key."""
+    """A value as part of a key: a text, which may be a password, by its digest, and others as they are."""
     if isinstance(value, (str, bytes)):
-        return _Hidden(repr(value))
+        data = value.encode(errors="surrogatepass") if isinstance(value, str) else value
+        return hashlib.blake2b(data, key=_SALT, digest_size=16).digest()
     if isinstance(value, (dict, list, tuple)):
         return tuple(map(_hidden, sorted(value.items()) if isinstance(value, dict) else value))
     try:
