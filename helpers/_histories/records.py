@@ -35,7 +35,6 @@ _KINDS: dict[str, type[BaseMessage]] = {
     "chat": ChatMessage,
     "function": FunctionMessage,
 }
-_NAMES: dict[type, str] = {kind: name for name, kind in _KINDS.items()}
 
 
 class _AnyText:
@@ -50,6 +49,9 @@ class _AnyText:
 # A text and nothing else has nothing to validate: its fields go into the slots of a pydantic model as they are.
 _BARE = {name: vars(_KINDS[name]("")) | {"content": _AnyText()} for name in ("human", "ai", "system")}
 _AROUND = {name: to_json({"type": name, "data": vars(_KINDS[name](""))}).split(b'""', 1) for name in _BARE}
+_WRITING: dict[type, tuple[Any, Any, Any]] = {
+    kind: (name, _BARE.get(name), _AROUND.get(name)) for name, kind in _KINDS.items()
+}
 _READING: dict[Any, tuple[Any, Any, Any, set[str]]] = {
     name: (kind, kind.__pydantic_validator__.validate_python, _BARE.get(name, ...), set(_BARE.get(name, ())))
     for name, kind in _KINDS.items()
@@ -81,25 +83,25 @@ def encode_all(messages: Iterable[BaseMessage]) -> list[bytes]:
 
 def encode(message: BaseMessage, number: int = 0) -> bytes:
     """Like `encode_all`, for the message of that number."""
-    name = _NAMES.get(type(message))
+    name, bare, around = _WRITING.get(type(message), (None, None, None))
     if name and not message.__pydantic_extra__:
         try:
-            if vars(message) == _BARE.get(name):
-                return to_json(message.content).join(_AROUND[name])
-            return to_json({"type": name, "data": vars(message)}, by_alias=False)
+            if (fields := vars(message)) == bare:
+                return to_json(fields["content"]).join(around)
+            return to_json({"type": name, "data": fields}, by_alias=False)
         except ValueError:
             pass  # half of a surrogate pair, which LangChain's way holds, or bytes, which `_jsonable` does
     elif isinstance(message, BaseMessageChunk) and (whole := _whole(message)):
         return encode(whole, number)
     if not isinstance(message, BaseMessage) or message.type not in _KINDS:
         _refuse(message, number, "is no chat message")
-    fields = []
+    parts = []
     for field in (*dict(message), *type(message).model_computed_fields):
         try:
-            fields.append(json.dumps(message.model_dump(include={field}), default=_jsonable)[1:-1])
+            parts.append(json.dumps(message.model_dump(include={field}), default=_jsonable)[1:-1])
         except (TypeError, ValueError, RecursionError):
             _refuse(message, number, f"holds in {field!r} what JSON can't")
-    record = b'{"type": "%s", "data": {%s}}' % (message.type.encode(), ", ".join(filter(None, fields)).encode())
+    record = b'{"type": "%s", "data": {%s}}' % (message.type.encode(), ", ".join(filter(None, parts)).encode())
     try:
         decode(record)
     except DamagedRecordError as error:
