@@ -60,7 +60,7 @@ async def async_twin(client: Client) -> AsyncClient:
         NoAsyncClientError: There is none that is sure to.
     """
     loop = asyncio.get_running_loop()
-    twins = vars(loop).setdefault(_TWINS, weakref.WeakKeyDictionary())
+    twins = vars(loop).get(_TWINS) or vars(loop).setdefault(_TWINS, weakref.WeakKeyDictionary())
     twin: _Twin | None = twins.get(client)
     if twin is None or twin.keeper.ag_frame is None:  # type: ignore[attr-defined]  # its generator has ended
         made = _made(client)

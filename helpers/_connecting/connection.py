@@ -129,7 +129,8 @@ def peculiarity(client: Any) -> tuple[str, str] | None:
 
 def _is_closed(client: Client) -> bool:
     # redis-py's ordinary client opens again; a cluster's has no node any more, for good.
-    return isinstance(client, redis.RedisCluster) and client.nodes_manager.default_node is None
+    manager = getattr(client, "nodes_manager", None)
+    return manager is not None and manager.default_node is None
 
 
 def _within_time_limit(connector: Connector) -> tuple[Client, tuple[str, str] | None]:

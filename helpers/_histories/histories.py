@@ -3,8 +3,7 @@
 import inspect
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache
 from itertools import takewhile
@@ -12,7 +11,7 @@ from types import FrameType
 from typing import Any, ClassVar, Literal, NoReturn, Self
 
 import redis
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from helpers._connecting.asynchronous import AsyncClient, async_twin
 from helpers._connecting.clients import Client
@@ -47,9 +46,9 @@ class _ListHistory(BaseChatMessageHistory):
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         """Refuse in words an argument that there is not; those of other packages' classes have other names."""
-        if (names := _arguments(cls)) and (unknown := options.keys() - set(names)):
+        if (names := _arguments(cls)) and not options.keys() <= names.keys():
             raise TypeError(
-                f"{cls.__name__} has no argument {', '.join(sorted(unknown))}.\n"
+                f"{cls.__name__} has no argument {', '.join(sorted(options.keys() - names))}.\n"
                 + say("Its arguments are {names}.", names=", ".join(names))
             )
         return super().__new__(cls)
@@ -97,12 +96,14 @@ class _ListHistory(BaseChatMessageHistory):
             redis.RedisError: The server can't be reached, or refuses.
             NotImplementedError: Something was assigned to it.
         """
-        with self._list_expected():
+        try:
             records = self.redis_client.lrange(self.key, *self._range)
             try:
                 return self._as_given(self._decoded(records), sys._getframe(1))
             except CorruptMessageError:  # once more, with what lies before the window counted
                 return self._decoded(records, self.redis_client.llen(self.key) - len(records))
+        except redis.ResponseError as error:
+            self._refuse(error)
 
     @messages.setter
     def messages(self, messages: list[BaseMessage]) -> NoReturn:
@@ -117,12 +118,14 @@ class _ListHistory(BaseChatMessageHistory):
         if self._overridden("messages"):
             return await super().aget_messages()
         client = await self._async_client()
-        with self._list_expected():
+        try:
             records = await client.lrange(self.key, *self._range)
             try:
                 return self._as_given(self._decoded(records), sys._getframe(1))
             except CorruptMessageError:
                 return self._decoded(records, await client.llen(self.key) - len(records))
+        except redis.ResponseError as error:
+            self._refuse(error)
 
     def add_message(self, message: BaseMessage) -> None:
         """Append a message, as `add_messages` does with several.
@@ -197,8 +200,10 @@ class _ListHistory(BaseChatMessageHistory):
 
     def __len__(self) -> int:
         """How many messages Redis holds, whatever the window."""
-        with self._list_expected():
+        try:
             return int(self.redis_client.llen(self.key))
+        except redis.ResponseError as error:
+            self._refuse(error)
 
     def __bool__(self) -> bool:
         # An empty history is a history: without this, `history or other` would drop it.
@@ -213,14 +218,10 @@ class _ListHistory(BaseChatMessageHistory):
         """Whether a subclass has a method of its own by this name."""
         return getattr(type(self), name) is not getattr(_ListHistory, name)
 
-    @contextmanager
-    def _list_expected(self) -> Iterator[None]:
-        try:
-            yield
-        except redis.ResponseError as error:
-            if "WRONGTYPE" in str(error):
-                raise NotAHistoryError(self.key) from error
-            raise
+    def _refuse(self, error: redis.ResponseError) -> NoReturn:
+        if "WRONGTYPE" in str(error):
+            raise NotAHistoryError(self.key) from error
+        raise error
 
     async def _async_client(self) -> AsyncClient:
         return self._own_async_client or await async_twin(self.redis_client)
@@ -283,7 +284,8 @@ class _ListHistory(BaseChatMessageHistory):
         if self.start_on == "human":
             return isinstance(message, (HumanMessage, SystemMessage))
         # Every chat model refuses a tool's result without its call, and some a call without the question.
-        return not (isinstance(message, ToolMessage) or (cut and getattr(message, "tool_calls", None)))
+        fields = vars(message)  # isinstance is slow for pydantic's classes, and to ask for what they lack is, too
+        return not ("tool_call_id" in fields or (cut and fields.get("tool_calls")))
 
 
 class RedisChatMessageHistory(_ListHistory):
@@ -382,10 +384,10 @@ def _said(message: BaseMessage) -> tuple[Any, ...]:
 
 
 @cache
-def _arguments(kind: type) -> tuple[str, ...]:
-    """The names of a class's arguments; none where it takes any."""
+def _arguments(kind: type) -> Mapping[str, inspect.Parameter]:
+    """A class's arguments; none where it takes any."""
     parameters = inspect.signature(kind).parameters
-    return () if any(one.kind is one.VAR_KEYWORD for one in parameters.values()) else tuple(parameters)
+    return {} if any(one.kind is one.VAR_KEYWORD for one in parameters.values()) else dict(parameters)
 
 
 def _listed(messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:

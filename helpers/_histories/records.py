@@ -35,10 +35,28 @@ _KINDS: dict[str, type[BaseMessage]] = {
     "chat": ChatMessage,
     "function": FunctionMessage,
 }
-_NAMES: dict[type, str] = {kind: name for name, kind in _KINDS.items()}
-_VALIDATORS = {name: (kind, kind.__pydantic_validator__.validate_python) for name, kind in _KINDS.items()}
+
+
+class _AnyText:
+    """Equal to every text, and to nothing else."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is str
+
+
 # A text and nothing else has nothing to validate: its fields go into the slots of a pydantic model as they are.
-_BARE = {name: vars(_KINDS[name]("")) for name in ("human", "ai", "system")}
+_BARE = {name: vars(_KINDS[name]("")) | {"content": _AnyText()} for name in ("human", "ai", "system")}
+_AROUND = {name: to_json({"type": name, "data": vars(_KINDS[name](""))}).split(b'""', 1) for name in _BARE}
+_WRITING: dict[type, tuple[Any, Any, Any]] = {
+    kind: (name, _BARE.get(name), _AROUND.get(name)) for name, kind in _KINDS.items()
+}
+_READING: dict[Any, tuple[Any, Any, Any, set[str]]] = {
+    name: (kind, kind.__pydantic_validator__.validate_python, _BARE.get(name, ...), set(_BARE.get(name, ())))
+    for name, kind in _KINDS.items()
+}
+_UNKNOWN = (None, None, ..., set[str]())
 _lay_fields, _lay_names, _lay_extra, _lay_private = (
     vars(BaseModel)[slot].__set__
     for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
@@ -65,23 +83,25 @@ def encode_all(messages: Iterable[BaseMessage]) -> list[bytes]:
 
 def encode(message: BaseMessage, number: int = 0) -> bytes:
     """Like `encode_all`, for the message of that number."""
-    name = _NAMES.get(type(message))
+    name, bare, around = _WRITING.get(type(message), (None, None, None))
     if name and not message.__pydantic_extra__:
         try:
-            return to_json({"type": name, "data": vars(message)}, by_alias=False)
+            if (fields := vars(message)) == bare:
+                return to_json(fields["content"]).join(around)
+            return to_json({"type": name, "data": fields}, by_alias=False)
         except ValueError:
             pass  # half of a surrogate pair, which LangChain's way holds, or bytes, which `_jsonable` does
     elif isinstance(message, BaseMessageChunk) and (whole := _whole(message)):
         return encode(whole, number)
     if not isinstance(message, BaseMessage) or message.type not in _KINDS:
         _refuse(message, number, "is no chat message")
-    fields = []
+    parts = []
     for field in (*dict(message), *type(message).model_computed_fields):
         try:
-            fields.append(json.dumps(message.model_dump(include={field}), default=_jsonable)[1:-1])
+            parts.append(json.dumps(message.model_dump(include={field}), default=_jsonable)[1:-1])
         except (TypeError, ValueError, RecursionError):
             _refuse(message, number, f"holds in {field!r} what JSON can't")
-    record = b'{"type": "%s", "data": {%s}}' % (message.type.encode(), ", ".join(filter(None, fields)).encode())
+    record = b'{"type": "%s", "data": {%s}}' % (message.type.encode(), ", ".join(filter(None, parts)).encode())
     try:
         decode(record)
     except DamagedRecordError as error:
@@ -132,22 +152,20 @@ def decode(record: str | bytes) -> BaseMessage:
         except ValueError:
             fields = json.loads(record)  # half of a surrogate pair, or deeper than pydantic reads
         name, data = fields["type"], fields["data"]
-        found = _VALIDATORS.get(name)
-        if found is None or "content" not in data or "content_blocks" in data:
+        kind, validate, bare, names = _READING.get(name, _UNKNOWN)
+        if data == bare:
+            message: BaseMessage = object.__new__(kind)
+            _lay_fields(message, data)
+            _lay_names(message, names.copy())
+            _lay_extra(message, {})
+            _lay_private(message, None)
+            return message
+        if kind is None or "content" not in data or "content_blocks" in data:
             if name == "generic":  # a ChatMessage of langchainjs
                 name, data = "chat", {**data, "type": "chat"}
             return messages_from_dict([{"type": name, "data": data}])[0]
         # What `kind(**data)` comes to, after three constructors that have nothing to do.
-        kind, validate = found
-        message: BaseMessage = object.__new__(kind)
-        if _BARE.get(name) == {**data, "content": ""} and type(data["content"]) is str:
-            _lay_fields(message, data)
-            _lay_names(message, set(data))
-            _lay_extra(message, {})
-            _lay_private(message, None)
-        else:
-            validate(data, self_instance=message)
-        return message
+        return validate(data, self_instance=object.__new__(kind))  # type: ignore[no-any-return]
     except KeyError as error:
         reason = f"field {error.args[0]!r} is missing"
     except ValidationError as error:

@@ -239,7 +239,7 @@ def carry_out(client: Client, write: Write) -> Any:
     """
     while True:
         try:
-            reply = _send_once(client, write.command(client))
+            reply = _send_once(client, write)
             break
         except _FAULTS as error:
             pause = write.pause_after(error, sent=_sent(client, error))
@@ -254,7 +254,7 @@ async def carry_out_async(client: AsyncClient, write: Write) -> Any:
     """Like `carry_out`, through the asyncio client."""
     while True:
         try:
-            reply = await _send_once_async(client, write.command(client))
+            reply = await _send_once_async(client, write)
             break
         except _FAULTS as error:
             pause = write.pause_after(error, sent=_sent(client, error))
@@ -270,9 +270,10 @@ def _resends(client: Any) -> bool:
     return "execute_command" in vars(client) or getattr(client, "single_connection_client", False)
 
 
-def _send_once(client: Any, command: tuple[Any, ...]) -> Any:
-    """Send a command as the client does, but once."""
-    if isinstance(client, redis.RedisCluster):
+def _send_once(client: Any, write: Write) -> Any:
+    """Send the next attempt as the client sends its commands, but once."""
+    command = write.command(client)
+    if hasattr(client, "nodes_manager"):  # which is asked sooner than redis-py's classes, which are protocols
         # With a node named, redis-py follows redirections, which carry nothing out, and resends nothing.
         return client.execute_command(*command, target_nodes=client.get_node_from_key(command[3]))
     if _resends(client):
@@ -280,15 +281,16 @@ def _send_once(client: Any, command: tuple[Any, ...]) -> Any:
     with client.single_connection_lock if client.connection else nullcontext():
         connection = client.connection or client.connection_pool.get_connection()
         try:
-            with _OneAttempt(client, connection, _ONCE, command) as attempt:
+            with _OneAttempt(client, connection, _ONCE, write.size) as attempt:
                 return attempt.execute_command(*command)
         finally:
             if not client.connection:
                 client.connection_pool.release(connection)
 
 
-async def _send_once_async(client: Any, command: tuple[Any, ...]) -> Any:
-    if isinstance(client, redis.asyncio.RedisCluster):
+async def _send_once_async(client: Any, write: Write) -> Any:
+    command = write.command(client)
+    if hasattr(client, "nodes_manager"):
         await client.initialize()
         return await client.execute_command(*command, target_nodes=client.get_node_from_key(command[3]))
     if _resends(client):
@@ -296,7 +298,7 @@ async def _send_once_async(client: Any, command: tuple[Any, ...]) -> Any:
     connection = await client.connection_pool.get_connection()
     transport = getattr(getattr(connection, "_writer", None), "transport", None)
     try:
-        with _OneAttempt(client, connection, _ONCE_ASYNC, command) as attempt:
+        with _OneAttempt(client, connection, _ONCE_ASYNC, write.size) as attempt:
             return await attempt.execute_command(*command)
     except BaseException as error:
         if transport is not None and transport.get_write_buffer_size():
@@ -312,20 +314,21 @@ async def _send_once_async(client: Any, command: tuple[Any, ...]) -> Any:
 class _OneAttempt:
     """A client, as whoever watches or changes its commands made it, over one connection that nothing is resent on.
 
-    Its `socket_timeout` is longer by what the command's records take on a slow line.
+    Its `socket_timeout` is longer by what the records take on a slow line. It is of the client's own class until
+    it ends, since CPython runs the same code slower for two classes in turn.
     """
 
-    def __init__(self, client: Any, connection: Any, retry: Any, command: tuple[Any, ...]) -> None:
-        self._connection, self._retry, self._usual = connection, retry, connection.retry
-        self._patience = sum(map(len, command[10:])) // _SLOW_LINE
-        self._client: Any = object.__new__(_unclosing(client.__class__))
+    def __init__(self, client: Any, connection: Any, retry: Any, size: int) -> None:
+        self._connection, self._usual, self._patience = connection, connection.retry, size // _SLOW_LINE
+        self._client: Any = object.__new__(client.__class__)
         vars(self._client).update(vars(client), connection=connection)
+        self._set(retry, self._patience)
 
     def __enter__(self) -> Any:
-        self._set(self._retry, self._patience)
         return self._client
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self._client.__class__ = _unclosing(self._client.__class__)
         self._set(self._usual, -self._patience)
         if error is not None and "read only" in str(error):
             self._connection.mark_for_reconnect()  # the address may lead to the new primary by now

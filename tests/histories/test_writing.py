@@ -587,6 +587,8 @@ async def test_a_client_is_left_as_it_was(asynchronous: bool, server: EmbeddedSe
     closed: list[bool] = []
 
     class Tunnelled(redis.Redis):
+        __slots__ = ("far_end",)
+
         def close(self) -> None:
             closed.append(True)
             super().close()
