@@ -39,10 +39,10 @@ from helpers._checkpoints.records import (
     suffix_of,
 )
 from helpers._checkpoints.writing import ThreadWrite
+from helpers._connecting.arguments import given_async_client, given_client, positive, warn_that_it_forgets
 from helpers._connecting.asynchronous import AsyncClient, async_twin
 from helpers._connecting.clients import Client
 from helpers._connecting.connection import address, connect
-from helpers._histories.histories import _asyncio, _checked, _positive, _warn_that_it_forgets
 from helpers._histories.writing import carry_out, carry_out_async
 from helpers._localization.messages import say
 from helpers.environment import in_notebook
@@ -117,15 +117,15 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         async_client: AsyncClient | None = None,
     ) -> None:
         super().__init__(serde=serde or JsonPlusSerializer(allowed_msgpack_modules=None))
-        self.ttl = _positive("ttl", ttl, "seconds")
-        self.keep = _positive("keep", keep, "checkpoints")
+        self.ttl = positive("ttl", ttl, "seconds")
+        self.keep = positive("keep", keep, "checkpoints")
         if not isinstance(key_prefix, str):
             raise ValueError(f"key_prefix must be a string, not {key_prefix!r}.")
         self.key_prefix = key_prefix
         if client is None and not address(None) and not in_notebook():
-            _warn_that_it_forgets()
-        self.redis_client = connect(client) if client is None or isinstance(client, str) else _checked(client)
-        self._own_async_client = _asyncio(async_client)
+            warn_that_it_forgets()
+        self.redis_client = connect(client) if client is None or isinstance(client, str) else given_client(client)
+        self._own_async_client = given_async_client(async_client)
         self._memory = Memory()
 
     def __repr__(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, NoReturn, Self
 import redis
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
+from helpers._connecting.arguments import given_async_client, given_client, positive, warn_that_it_forgets
 from helpers._connecting.asynchronous import AsyncClient, async_twin
 from helpers._connecting.clients import Client
 from helpers._connecting.connection import address, connect
@@ -27,8 +28,6 @@ from helpers.errors import CorruptMessageError, NotAHistoryError
 _AFTER_THE_ANSWER = ("_exit_history", "_aexit_history")
 OnCorrupt = Literal["raise", "skip"]
 StartOn = Literal["human"]
-_HIGHEST = 9 * 10**15
-"""About as many seconds as Redis takes for an expiry, and as high as its scripts count."""
 
 # The history whose add_messages is going through a subclass's add_message, and what it has been given there.
 _gathering: ContextVar[tuple[object, list[BaseMessage]]] = ContextVar("gathering", default=(None, []))
@@ -75,9 +74,9 @@ class _ListHistory(BaseChatMessageHistory):
         """What the key begins with; blank for `MemorystoreChatMessageHistory`."""
         # The official classes take what an environment variable holds, and 0 for never.
         ttl = int(ttl) if isinstance(ttl, str) and ttl.isdecimal() else ttl
-        self.ttl = _positive("ttl", ttl or None, "seconds")
-        self.window = _positive("window", window, "messages")
-        self.max_messages = _positive("max_messages", max_messages, "messages")
+        self.ttl = positive("ttl", ttl or None, "seconds")
+        self.window = positive("window", window, "messages")
+        self.max_messages = positive("max_messages", max_messages, "messages")
         self.on_corrupt = on_corrupt
         self.start_on = start_on
 
@@ -333,9 +332,9 @@ class RedisChatMessageHistory(_ListHistory):
             raise ValueError("Give either url or client, not both.")
         super().__init__(session_id, key_prefix, ttl, window, max_messages, on_corrupt, start_on)
         if client is None and not address(url) and not in_notebook():
-            _warn_that_it_forgets()
-        self.redis_client = connect(url) if client is None else _checked(client)
-        self._own_async_client = _asyncio(async_client)
+            warn_that_it_forgets()
+        self.redis_client = connect(url) if client is None else given_client(client)
+        self._own_async_client = given_async_client(async_client)
 
 
 class MemorystoreChatMessageHistory(_ListHistory):
@@ -375,8 +374,8 @@ class MemorystoreChatMessageHistory(_ListHistory):
         async_client: AsyncClient | None = None,
     ) -> None:
         super().__init__(session_id, "", ttl, window, max_messages, on_corrupt, start_on)
-        self.redis_client = _checked(client)
-        self._own_async_client = _asyncio(async_client)
+        self.redis_client = given_client(client)
+        self._own_async_client = given_async_client(async_client)
 
 
 def _said(message: BaseMessage) -> tuple[Any, ...]:
@@ -397,36 +396,3 @@ def _listed(messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
             + say("Put it into a list, add_messages([message]), or call add_message(message).")
         )
     return messages
-
-
-def _checked(client: Client) -> Client:
-    if not isinstance(client, (redis.Redis, redis.RedisCluster)):
-        raise ValueError(
-            "client must be a client of redis-py, redis.Redis or redis.RedisCluster, "
-            f"not {type(client).__module__}.{type(client).__qualname__}.\n"
-            + say("Make it with helpers.connect(ADDRESS), for Valkey too; the async methods use it as well.")
-        )
-    return client
-
-
-@cache
-def _warn_that_it_forgets() -> None:
-    """Say, once, what a program without an address does not see."""
-    text = "No address was given, so that this history is kept by an embedded server, which ends with this program."
-    warnings.warn(f"{text}\n{say('Set REDIS_URL, or pass url=redis://HOST:PORT, to keep it.')}", stacklevel=3)
-
-
-def _asyncio(client: AsyncClient | None) -> AsyncClient | None:
-    if client is not None and not isinstance(client, AsyncClient):
-        raise ValueError(f"async_client must be an asyncio client of redis-py, not {type(client).__name__}.")
-    return client
-
-
-def _positive(name: str, value: int | None, unit: str) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _HIGHEST:
-        raise ValueError(
-            f"{name} must be a positive whole number of {unit} below {_HIGHEST:.0e} or None, not {value!r}."
-        )
-    return value
