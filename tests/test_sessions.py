@@ -242,6 +242,11 @@ def test_looking_into_a_long_session(client: redis.Redis, latest: int | None) ->
         assert [(one.index, one.text) for one in stored.records] == [(place, f"line {place}") for place in wanted]
 
 
+def test_fewer_than_no_records_is_refused(chats: redis.Redis) -> None:
+    with pytest.raises(ValueError, match="latest must be a whole number from 0, or None, not -5"):
+        look_into(chats, "carla", latest=-5)
+
+
 def test_the_last_millisecond_is_a_time_to_live(chats: redis.Redis) -> None:
     seen = set()
 
