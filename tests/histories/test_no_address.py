@@ -19,6 +19,7 @@ for number in range(3):
     history = RedisChatMessageHistory(f"bob {number}", url=os.environ.get("MISTYPED") if number else "  ")
     history.add_user_message("remember me")
     RedisChatMessageHistory("ann", client=history.redis_client)
+RedisChatMessageHistory("eve", url=os.environ.get("MISTYPED"))
 print(len(history))
 """
 
