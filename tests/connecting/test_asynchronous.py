@@ -408,6 +408,17 @@ async def test_the_twin_tries_as_often(plain: Recorder) -> None:
     assert redis.BusyLoadingError in made._supported_errors
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+async def test_the_twin_of_a_cluster_tries_and_looks_as_its_original(dynamic: bool, nodes: list[Recorder]) -> None:
+    retry = Retry(ConstantBackoff(0.01), 7)
+    client = redis.RedisCluster(
+        "127.0.0.1", nodes[0].port, retry=retry, dynamic_startup_nodes=dynamic, protocol=2, **OWN
+    )
+    twin: Any = await async_twin(client)
+    assert (twin.retry._backoff, twin.retry.get_retries()) == (ConstantBackoff(0.01), 7)
+    assert twin.nodes_manager._dynamic_startup_nodes is dynamic
+
+
 def test_a_loop_goes_on_while_credentials_are_fetched(plain: Recorder) -> None:
     ticked = threading.Event()
 
