@@ -277,7 +277,7 @@ def look_into(
         key: The Redis key.
         newest_first: Whether the newest record is at the head; ``None`` finds it out, by what the records say of it.
             Where they don't, the latest records are taken to be at the end, and the list's `newest_first` is ``None``.
-        latest: How many of the latest records to read, at least 1; ``None``: all.
+        latest: How many of the latest records to read; ``None``: all.
         prefix: The prefix that the key was found by. It says nothing of the order.
         since: What an earlier, equal call returned: its records are read again only where the version has changed.
 
@@ -285,9 +285,12 @@ def look_into(
         The list as it is now, of length 0 where there is no such key.
 
     Raises:
+        ValueError: `latest` is less than 0.
         NotAHistoryError: The key holds something else than a list.
         redis.RedisError: The server can't be reached, or refuses.
     """
+    if latest is not None and latest < 0:
+        raise ValueError(f"latest must be a whole number from 0, or None, not {latest!r}.")
     if newest_first is None:
         newest_first = next((one.newest_first for one in _summaries(client, [key], None)), None)
     version = since.version if since and since.key == key and since.newest_first == newest_first else b""

@@ -25,6 +25,7 @@ from helpers.sessions import (
     export_sessions,
     find_sessions,
     import_sessions,
+    is_newest_first,
     look_into,
     readable,
 )
@@ -242,6 +243,11 @@ def test_looking_into_a_long_session(client: redis.Redis, latest: int | None) ->
         assert [(one.index, one.text) for one in stored.records] == [(place, f"line {place}") for place in wanted]
 
 
+def test_fewer_than_no_records_is_refused(chats: redis.Redis) -> None:
+    with pytest.raises(ValueError, match="latest must be a whole number from 0, or None, not -5"):
+        look_into(chats, "carla", latest=-5)
+
+
 def test_the_last_millisecond_is_a_time_to_live(chats: redis.Redis) -> None:
     seen = set()
 
@@ -388,6 +394,12 @@ def test_what_this_package_wrote_says_its_order_itself(
     for one in found(client, ""):
         assert one.last.startswith("newest")
         assert one.newest_first is one.key.startswith("coffee")
+
+
+def test_no_prefix_but_one_says_an_order() -> None:
+    assert is_newest_first("message_store:bob", "message_store:")
+    assert not is_newest_first("app:bob", "app:")
+    assert not is_newest_first("bob")
 
 
 def test_an_order_that_can_not_be_known_is_not_guessed_and_can_be_given(client: redis.Redis) -> None:

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polib
@@ -32,8 +32,8 @@ def counts(language: str) -> dict[str, Counter[str]]:
     for message in messages():
         part = message.key.partition("/")[0]
         found[part][TRANSLATED if language == ENGLISH else state(catalog.get(message.key), message.english)] += 1
-    for one in spoken.states(language).values():
-        found[PACKAGE][one] += 1
+    for (_, text), entry in spoken.translations(language).items():
+        found[PACKAGE][TRANSLATED if language == ENGLISH else state(entry, text)] += 1
     return found
 
 
@@ -110,20 +110,24 @@ def differences(language: str, names: list[str]) -> Iterator[str]:
         missing += found == MISSING
         if found != FUZZY or entry is None:
             continue
-        old = (entry.fuzzy and entry.previous_msgid) or entry.msgid
         where = f"{language}/{name}, cell {cell!r} (locales/{language}.po:{translation_line(language, entry)})"
-        if old == message.english:
-            change = "The English is the same; the entry was marked fuzzy by hand.\n"
-        elif message.key in code:
-            change = _line_difference(old, message.english)
-        else:
-            change = _word_difference(old, message.english) + "\n"
-        yield f"{where}\n\nEnglish:\n{change}\nPresent translation:\n{entry.msgstr}\n"
-    for text, one in spoken.states(language).items():
-        if one != TRANSLATED:
-            yield f"{language}, what the package says (helpers/_localization/locales/{language}.po): {one}\n\n{text}\n"
+        yield _shown(where, entry, message.english, _line_difference if message.key in code else _word_difference)
+    for (_, text), entry in spoken.translations(language).items():
+        found = state(entry, text)
+        where = f"{language}, what the package says (helpers/_localization/locales/{language}.po): {found}"
+        if found == FUZZY and entry is not None:
+            yield _shown(where, entry, text, _word_difference)
+        elif found == MISSING:
+            yield f"{where}\n\n{text}\n"
     if missing:
         yield f"{language}: {missing} not translated at all; python -m tools check names them.\n"
+
+
+def _shown(where: str, entry: polib.POEntry, english: str, difference: Callable[[str, str], str]) -> str:
+    old = (entry.fuzzy and entry.previous_msgid) or entry.msgid
+    by_hand = "The English is the same; the entry was marked fuzzy by hand:\n" if old == english else ""
+    change = by_hand + difference(old, english).rstrip()
+    return f"{where}\n\nEnglish:\n{change}\n\nPresent translation:\n{entry.msgstr}\n"
 
 
 def _line_difference(old: str, new: str) -> str:

@@ -212,14 +212,14 @@ def embedded_server() -> EmbeddedServer:
 
 def _leave_to_parent() -> None:
     """Leave to its parent what a forked child finds: the servers, the pipes to them, and whoever holds the lock."""
-    global _shared, _lock
+    global _lock
     for server in list(_started):
         process, server._process = server._process, None
         if process is not None:
             assert process.stdin is not None
             process.stdin.close()
             process.returncode = 0  # not this one's to wait for
-    _shared, _lock = None, threading.Lock()
+    _lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,7 +1,7 @@
 """Creating an instance, after what decides its price has been said."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from google.api_core.operation import Operation
 from google.cloud import redis_v1
@@ -48,6 +48,7 @@ def create_instance(
         The instance as it is after the wait.
 
     Raises:
+        ValueError: It is no such name, tier or number. Told before anything is printed.
         InstanceExistsError: The name is taken by an instance that is not being created just now.
         QuotaExceededError: The project's capacity in the region, or its number of requests, is used up.
         MemorystoreError: The API refuses for another reason, or can't be reached; its kinds tell them apart.
@@ -66,7 +67,7 @@ def creation_announcement(
     name: str, *, tier: Tier = "BASIC", memory_gb: int = 1, redis_version: str = "REDIS_7_2"
 ) -> str:
     """What decides the price of an instance that is about to be created, and what it will cost."""
-    resource = ResourceName.of_instance(name)
+    resource = _checked(name, tier, memory_gb)
     announced = say(
         "Creating {id} in {region}: {tier} tier, {memory_gb} GB, {redis_version}.",
         id=resource.id, region=resource.region, tier=tier, memory_gb=memory_gb, redis_version=redis_version,
@@ -87,7 +88,7 @@ def begin_creation(
     network: str | None = None,
 ) -> Callable[[], bool]:
     """Start what `create_instance` waits for. Returns what tells whether it has ended well."""
-    resource = ResourceName.of_instance(name)
+    resource = _checked(name, tier, memory_gb)
     client = cloud_redis_client(resource.project)
     mode = redis_v1.Instance.TransitEncryptionMode
     wanted = redis_v1.Instance(
@@ -115,3 +116,11 @@ def begin_creation(
         return get_instance(str(resource)).state != "CREATING"
 
     return is_done
+
+
+def _checked(name: str, tier: Tier, memory_gb: int) -> ResourceName:
+    if tier not in get_args(Tier):
+        raise ValueError(f"tier must be {' or '.join(get_args(Tier))}, not {tier!r}.")
+    if not isinstance(memory_gb, int):
+        raise ValueError(f"memory_gb must be a whole number of GiB, not {memory_gb!r}.")
+    return ResourceName.of_instance(name)

@@ -85,8 +85,10 @@ class InstancePicker(Live):
         """
         found = [one for one in self.instances or self.refresh() if name in (one.name, one.id)]
         if len(found) != 1:
-            known = ", ".join(one.name for one in self.instances) or say("No instances.")
-            raise ValueError(f"{name!r} is not one of the instances: {known}")
+            names = ", ".join(one.name for one in found or self.instances)
+            known = f"{names}\n{say('Give the full name of one of them.')}" if names else say("No instances.")
+            what = f"is the ID of {len(found)} instances" if found else "is not one of the instances"
+            raise ValueError(f"{name!r} {what}: {known}")
         client = connect(found[0].name, tunnel=self._tunnel)
         self.instance, self.client = found[0], client
         self._draw()

@@ -147,6 +147,13 @@ def test_both_sides_speak_tls(kind: str, tls: Recorder, authority: Authority) ->
     assert [each for each in sync[0].until(b"LRANGE") if each != [b"PING"]] == asynchronous[0].until(b"LRANGE")
 
 
+def test_tls_without_a_password_connects_every_time(tls: Recorder, authority: Authority) -> None:
+    client = TLS["connect without a password"](tls.port, pem(authority))
+    for _ in range(50):  # redis-py's own connection takes session tickets for a reply now and then
+        client.connection_pool.disconnect()
+        assert client.ping()
+
+
 @pytest.mark.parametrize("kind", [kind for kind in TLS if kind != "not verified"])
 def test_both_sides_verify(kind: str, tls: Recorder) -> None:
     client = redis.Redis(host="127.0.0.1", port=tls.port, ssl=True, ssl_ca_data=pem(Authority()), **OWN)
@@ -401,6 +408,17 @@ async def test_the_twin_tries_as_often(plain: Recorder) -> None:
     assert redis.BusyLoadingError in made._supported_errors
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+async def test_the_twin_of_a_cluster_tries_and_looks_as_its_original(dynamic: bool, nodes: list[Recorder]) -> None:
+    retry = Retry(ConstantBackoff(0.01), 7)
+    client = redis.RedisCluster(
+        "127.0.0.1", nodes[0].port, retry=retry, dynamic_startup_nodes=dynamic, protocol=2, **OWN
+    )
+    twin: Any = await async_twin(client)
+    assert (twin.retry._backoff, twin.retry.get_retries()) == (ConstantBackoff(0.01), 7)
+    assert twin.nodes_manager._dynamic_startup_nodes is dynamic
+
+
 def test_a_loop_goes_on_while_credentials_are_fetched(plain: Recorder) -> None:
     ticked = threading.Event()
 
@@ -415,6 +433,31 @@ def test_a_loop_goes_on_while_credentials_are_fetched(plain: Recorder) -> None:
 
     client = redis.Redis(port=plain.port, credential_provider=Slow())
     asyncio.run(ask())
+
+
+class AsyncProvider(CredentialProvider):
+    """Written for asyncio, so that it is not asked in a thread."""
+
+    def get_credentials(self) -> Any:
+        raise AssertionError("asked by the way of the other side")
+
+    async def get_credentials_async(self) -> Any:
+        return USER, PASSWORD
+
+
+class Duck:
+    """What redis-py asks for credentials without being told more of it."""
+
+    def get_credentials(self) -> Any:
+        return USER, PASSWORD
+
+
+@pytest.mark.parametrize("provider", [AsyncProvider(), Duck()])
+def test_credentials_are_asked_as_they_are_written(provider: Any, plain: Recorder) -> None:
+    client = redis.Redis(port=plain.port, protocol=2, credential_provider=provider)
+    assert asyncio.run(RedisChatMessageHistory("a session", client=client).aget_messages()) == []
+    (said,) = plain.asked(b"LRANGE")
+    assert [b"AUTH", USER.encode(), PASSWORD.encode()] in said.commands
 
 
 def test_more_tasks_than_connections(plain: Recorder) -> None:

@@ -11,6 +11,8 @@ import redis
 from langchain_core.messages import HumanMessage
 
 from helpers import RedisChatMessageHistory, connect
+from helpers._connecting.asynchronous import async_twin
+from helpers._connecting.failover import AsyncFailoverRetry
 from helpers.embedded import EmbeddedServer
 from helpers.errors import AuthenticationFailedError, ConnectionFailedError, NoAsyncClientError
 from tests.conftest import eventually
@@ -117,6 +119,23 @@ def test_one_that_maps_addresses_is_refused(sentinel: int) -> None:
     client = manager([("127.0.0.1", sentinel)]).master_for("mymaster")
     with pytest.raises(NoAsyncClientError, match="Mapping"):
         asyncio.run(RedisChatMessageHistory("a session", client=client).aget_messages())
+
+
+def test_one_that_is_told_where_the_primary_is(sentinel: int) -> None:
+    manager: Any = redis.Sentinel
+    client = manager([("127.0.0.1", sentinel)], force_master_ip="127.0.0.9").master_for("mymaster")
+    history = RedisChatMessageHistory("a session", client=client)
+    where_nobody_is = r"127\.0\.0\.9"
+    with pytest.raises(redis.ConnectionError, match=where_nobody_is):
+        _ = history.messages
+    with pytest.raises(redis.ConnectionError, match=where_nobody_is):
+        asyncio.run(history.aget_messages())
+
+
+async def test_the_twin_tries_for_as_long(sentinel: int) -> None:
+    client = connect(f"redis+sentinel://127.0.0.1:{sentinel}/mymaster")
+    twin: Any = await async_twin(client)
+    assert type(twin.connection_pool.make_connection().retry) is AsyncFailoverRetry
 
 
 def fails_over(sentinel: redis.Redis) -> bool:

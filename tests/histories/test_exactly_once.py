@@ -432,6 +432,30 @@ def test_a_refusal_after_a_lost_reply_leaves_the_outcome_open(
     assert stored(RedisChatMessageHistory, client) == pair(0)
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_repetition_that_is_refused_leaves_the_outcome_open(
+    asynchronous: bool, port: int, client: redis.Redis, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.fault_proxy.FAULTS", ("no reply",))
+    client.execute_command(*"ACL SETUSER limited on >pass ~* +@all".split())
+    with FaultProxy(port, 1, rate=1) as proxy, asyncio.Runner() as runner:
+        url = f"redis://limited:pass@127.0.0.1:{proxy.port}"
+        history = RedisChatMessageHistory("bob", client=connect(url, socket_timeout=TIMEOUT))
+
+        def add() -> None:
+            runner.run(history.aadd_messages(pair(0))) if asynchronous else history.add_messages(pair(0))
+
+        with pytest.raises(WriteOutcomeUnknownError):
+            add()
+        proxy.calm = True
+        client.execute_command(*"ACL SETUSER limited -eval".split())
+        with pytest.raises(WriteOutcomeUnknownError):  # this attempt was not carried out; an earlier one may have been
+            add()
+        client.execute_command(*"ACL SETUSER limited +eval".split())
+        add()
+    assert stored(RedisChatMessageHistory, client) == pair(0)
+
+
 # --- faults of the server -----------------------------------------------------------------------
 
 

@@ -19,16 +19,21 @@ for number in range(3):
     history = RedisChatMessageHistory(f"bob {number}", url=os.environ.get("MISTYPED") if number else "  ")
     history.add_user_message("remember me")
     RedisChatMessageHistory("ann", client=history.redis_client)
+RedisChatMessageHistory("eve", url=os.environ.get("MISTYPED"))
 print(len(history))
 """
 
 
-@pytest.mark.parametrize("address", [None, "", "a server"])
-def test_no_address_in_a_program_is_warned_of_once(address: str | None, server: EmbeddedServer) -> None:
+def run_program(address: str | None) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
     if address is not None:
-        environment["REDIS_URL"] = server.url if address else ""
-    run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment)
+        environment["REDIS_URL"] = address
+    return subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment)
+
+
+@pytest.mark.parametrize("address", [None, "", "a server"])
+def test_no_address_in_a_program_is_warned_of_once(address: str | None, server: EmbeddedServer) -> None:
+    run = run_program(address and server.url)
     assert run.stdout.strip() == "1"
     if address:
         assert run.stderr == ""
@@ -36,8 +41,11 @@ def test_no_address_in_a_program_is_warned_of_once(address: str | None, server: 
         assert run.stderr.count("Warning") == 1
         assert "embedded server, which ends with this program" in run.stderr
         assert "REDIS_URL" in run.stderr
-        assert "<string>:7: UserWarning" in run.stderr  # the caller's line
         redis.Redis.from_url(server.url, protocol=2).flushall()
+
+
+def test_the_warning_names_the_callers_line() -> None:
+    assert "<string>:7: UserWarning" in run_program(None).stderr
 
 
 def test_a_notebook_without_an_address_is_quiet() -> None:

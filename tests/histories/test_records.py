@@ -142,6 +142,7 @@ DAMAGE = {
     '{"type": "human", "data": {"text": "secret"}}': "field 'content' is missing",
     '{"type": "human", "data": {"content": {"secret": 1}}}': "field 'content' is not valid",
     '{"type": "human", "data": {"content": ["secret", 1]}}': "field 'content' is not valid",
+    json.dumps({"type": "human", "data": vars(HumanMessage("")) | {"content": 5}}): "field 'content' is not valid",
     '{"type": "human", "data": {"content": "secret", "id": true}}': "field 'id' is not valid",
     '{"type": "human", "data": {"content": "secret", "name": 5}}': "field 'name' is not valid",
     '{"type": "human", "data": {"content": "secret", "type": "ai"}}': "field 'type' is not valid",

@@ -427,6 +427,15 @@ def test_a_node_that_is_not_the_clusters(
     chat(client, asynchronous)
 
 
+def test_a_cluster_is_not_asked_about_at_faults_that_the_client_sees_to(service: Api) -> None:
+    client = connect(NAME)
+    assert isinstance(client, redis.RedisCluster)
+    access = client.nodes_manager.connection_kwargs["credential_provider"]
+    access._looked_up -= 60
+    assert not access.renew(access.found, redis.ConnectionError("a node is away"))
+    assert service.calls[f"GetCluster {NAME}"] == 1
+
+
 @pytest.mark.parametrize("fault", ["another authority", "another address"])
 def test_a_discovery_endpoint_that_is_not_the_clusters(
     fault: str, service: Api, nodes: Nodes, authority: Authority

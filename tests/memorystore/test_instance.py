@@ -458,6 +458,33 @@ def test_a_loop_goes_on_while_another_thread_asks_the_api(emulator: Emulator, mo
     renewing.join()
 
 
+def test_a_loop_goes_on_while_a_connection_of_its_own_asks_the_api(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ticked = threading.Event(), threading.Event()
+    look_up = InstanceAccess.look_up
+
+    def slow(access: InstanceAccess) -> Any:
+        begun.set()
+        assert ticked.wait(10), "the event loop stands still"
+        return look_up(access)
+
+    async def tick() -> None:
+        assert await asyncio.to_thread(begun.wait, 10)
+        ticked.set()
+
+    async def ask() -> None:
+        ticking = asyncio.create_task(tick())
+        assert await MemorystoreChatMessageHistory(client, "a session").aget_messages() == []
+        await ticking
+
+    client = connect(NAME)
+    rotate_auth_string(NAME)
+    emulator.drop_connections(NAME)
+    monkeypatch.setattr(InstanceAccess, "look_up", slow)
+    asyncio.run(ask())
+
+
 FORKED = """
 import os, sys, threading
 import redis
@@ -501,17 +528,20 @@ def test_encryption_that_is_gone_all_of_a_sudden(
             client.ping()
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 @pytest.mark.parametrize("auth", [False, True], ids=["switched off", "switched on"])
-def test_auth_that_is_switched(memorystore_emulator: Emulator, auth: bool) -> None:
-    create_instance(NAME, auth=not auth)
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
+def test_auth_that_is_switched(memorystore_emulator: Emulator, tls: bool, auth: bool, asynchronous: bool) -> None:
+    create_instance(NAME, auth=not auth, tls=tls)
     client = connect(NAME)
+    history = MemorystoreChatMessageHistory(client, "a session")
     operation = cloud_redis_client("a-project").update_instance(
         update_mask={"paths": ["auth_enabled"]}, instance=redis_v1.Instance(name=NAME, auth_enabled=auth)
     )
     assert eventually(operation.done)
-    assert client.ping()
-    memorystore_emulator.drop_connections(NAME)
-    assert client.ping()
+    for _ in range(2):
+        assert (asyncio.run(history.aget_messages()) if asynchronous else history.messages) == []
+        memorystore_emulator.drop_connections(NAME)
 
 
 @pytest.fixture

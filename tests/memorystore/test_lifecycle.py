@@ -43,6 +43,7 @@ from helpers.memorystore.api.errors import (
     QuotaExceededError,
     RequestInvalidError,
 )
+from helpers.memorystore.creation import begin_creation
 from tests.conftest import eventually
 from tests.connecting.test_connection import silent  # noqa: F401 - a fixture
 
@@ -90,6 +91,27 @@ def test_what_is_chosen_is_what_is_created() -> None:
     assert not created.auth
     assert not created.tls
     assert created.network.endswith("/mine")
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        ({"tier": "PREMIUM"}, "tier must be BASIC or STANDARD_HA, not 'PREMIUM'"),
+        ({"tier": "from_bytes"}, "tier must be BASIC or STANDARD_HA, not 'from_bytes'"),
+        ({"tier": "TIER_UNSPECIFIED"}, "tier must be BASIC or STANDARD_HA, not 'TIER_UNSPECIFIED'"),
+        ({"tier": ["BASIC"]}, r"tier must be BASIC or STANDARD_HA, not \['BASIC'\]"),
+        ({"memory_gb": "5"}, "memory_gb must be a whole number of GiB, not '5'"),
+        ({"memory_gb": 0.5}, "memory_gb must be a whole number of GiB, not 0.5"),
+    ],
+)
+def test_what_can_not_be_chosen_is_refused_before_a_price_is_said(
+    choice: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for call in (create_instance, begin_creation):
+        with pytest.raises(ValueError, match=says):
+            call(NAME, **choice)
+    assert capsys.readouterr().out == ""
+    assert list_instances(PROJECT) == []
 
 
 def test_a_table_shows_what_there_is() -> None:

@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from helpers.emulator.servers.certificates import Authority
+from helpers.memorystore.access import pinned_tls
 from helpers.memorystore.access.pinned_tls import check_address, pinned_context
 
 ADDRESS = "10.20.30.40"  # not of this machine: every connection here goes through a "tunnel"
@@ -38,9 +40,11 @@ def serving(context: ssl.SSLContext) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def greeted(context: ssl.SSLContext, port: int, address: str | None) -> bytes:
@@ -140,9 +144,29 @@ def test_an_authority_that_another_one_signed_is_an_end_of_trust(connection: Any
             connection(pinned_context(pem(Authority()), ADDRESS), port, ADDRESS)
 
 
-def test_no_older_tls_than_1_2() -> None:
-    # Python has this of itself, but for builds like Debian's, which leave it to OpenSSL's configuration.
-    assert pinned_context(pem(Authority()), ADDRESS).minimum_version >= ssl.TLSVersion.TLSv1_2
+class _OldContext(ssl.SSLContext):
+    """As a Python makes it that leaves the versions to OpenSSL's configuration, Debian's for example."""
+
+    def __new__(cls, protocol: int) -> "_OldContext":
+        made = super().__new__(cls, protocol)
+        made.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        made.set_ciphers("DEFAULT:@SECLEVEL=0")
+        return made
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+def test_no_older_tls_than_1_2(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority()
+    old = authority.server_context(ADDRESS, common_name_only=False)
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    old.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with serving(old) as port:
+        careless = _OldContext(ssl.PROTOCOL_TLS_CLIENT)
+        careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
+        assert connection(careless, port, ADDRESS) == b"hello"
+        monkeypatch.setattr(pinned_tls, "ssl", SimpleNamespace(**vars(ssl) | {"SSLContext": _OldContext}))
+        with pytest.raises(ssl.SSLError, match=r"UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION"):
+            connection(pinned_context(pem(authority), ADDRESS), port, ADDRESS)
 
 
 def test_a_host_name_is_left_to_openssl() -> None:

@@ -714,6 +714,55 @@ def test_what_the_package_says_is_counted_and_shown_too(tree: Path, localize: Ru
     assert "No instances." in printed
 
 
+INCOMPLETE = "The list is incomplete: {regions} could not be reached. Try again later."
+
+
+def spoken_catalog() -> dict[str, polib.POEntry]:
+    return {entry.msgid: entry for entry in polib.pofile(str(spoken.path_of("ko")), wrapwidth=0)}
+
+
+def say_otherwise(old: str, new: str) -> Spoil:
+    return edit_file("helpers/memorystore/instances.py", f'"{old}"', f'"{new}"')
+
+
+def test_what_the_package_says_otherwise_keeps_its_translation(tree: Path, localize: Run) -> None:
+    before = spoken_catalog()
+    second, third = (INCOMPLETE.replace("later", word) for word in ("soon", "in a while"))
+    say_otherwise(INCOMPLETE, second)(tree)
+    localize("extract")
+    say_otherwise(second, third)(tree)
+    for _ in range(2):
+        localize("extract")
+        after = spoken_catalog()
+        assert (after.keys() - before.keys(), before.keys() - after.keys()) == ({third}, {INCOMPLETE})
+        assert [text for text, entry in after.items() if entry.fuzzy] == [third]
+        assert after[third].previous_msgid == INCOMPLETE
+        assert after[third].msgstr == before[INCOMPLETE].msgstr
+    status, printed = localize("check", "--awaiting-translation-ok")
+    assert (status, "marked fuzzy" in printed) == (0, True)
+    printed = localize("diff", "ko")[1]
+    assert "Try again [-later.-]{+in a while.+}" in printed
+    assert before[INCOMPLETE].msgstr in printed
+
+
+def test_what_the_package_says_anew_takes_no_other_translation(tree: Path, localize: Run) -> None:
+    say_otherwise(INCOMPLETE, "Of {regions} nothing is known.")(tree)
+    localize("extract")
+    after = spoken_catalog()
+    assert after["Of {regions} nothing is known."].msgstr == ""
+    assert not any(entry.fuzzy for entry in after.values())
+
+
+def test_what_the_offline_model_says_otherwise_is_known_by_its_place(tree: Path, localize: Run) -> None:
+    catalog = polib.pofile(str(spoken.path_of("ko")), wrapwidth=0)
+    greeting = next(entry for entry in catalog if entry.msgctxt == "offline_model/greets")
+    now, greeting.msgid = greeting.msgid, "Howdy."
+    catalog.save()
+    localize("extract")
+    changed = spoken_catalog()[now]
+    assert (changed.fuzzy, changed.previous_msgid, changed.msgstr) == (True, "Howdy.", greeting.msgstr)
+
+
 def test_a_translation_keeps_the_english_it_was_made_from(tree: Path, localize: Run) -> None:
     before = {entry.msgctxt: entry for entry in polib.pofile(str(kit.catalog_path("ko")))}
     edit_source("## Clean up", "## Tidy up")(tree)

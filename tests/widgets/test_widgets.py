@@ -914,6 +914,18 @@ async def test_an_instance_is_picked(emulator: Emulator) -> None:
     picker.close()
 
 
+def test_an_id_that_two_regions_have_is_ambiguous(emulator: Emulator) -> None:
+    names = [f"projects/practice/locations/{region}/instances/chat" for region in ("europe-west1", "us-central1")]
+    for name in [*names, f"{PROJECT}/other"]:
+        create_instance(name, auth=False, tls=False)
+    picker = InstancePicker("practice")
+    with pytest.raises(ValueError, match="'chat' is the ID of 2 instances") as caught:
+        picker.pick("chat")
+    assert str(caught.value).splitlines()[0].endswith(": " + ", ".join(names))
+    assert str(caught.value).splitlines()[1] == "Give the full name of one of them."
+    assert picker.pick(names[0]) is connect(names[0])
+
+
 async def test_one_is_created_and_deleted_with_progress(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     seen, start = threading.Event(), EmulatedInstance.start
 

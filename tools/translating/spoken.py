@@ -1,6 +1,7 @@
 """The catalogs of what `helpers` says: texts marked with `say` and `words`, and the offline model's languages."""
 
 import ast
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -16,6 +17,7 @@ from tools.tutorials import ENGLISH
 
 AWAITING = "awaiting translation: "
 _PATTERNS = ("signs", "introduces", "asks_name", "asks_previous", "asks_count")
+_ALIKE = 0.6  # from nothing alike to the same
 _GROUPS = {"introduces": 1}
 _NO_REPETITION = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")  # what is escaped, and sets of characters
 
@@ -62,14 +64,15 @@ def _entries(language: str) -> dict[tuple[str, str], polib.POEntry]:
 
 
 def extract(language: str) -> None:
-    """Bring a catalog up to date. A text that has changed is a new one; what is no longer said goes."""
+    """Bring a catalog up to date; the translation of a text that has changed stays, marked fuzzy."""
     path_of(language).parent.mkdir(exist_ok=True)
     updated(language).save(str(path_of(language)))
 
 
 def updated(language: str) -> polib.POFile:
     """A language's catalog as it should be, with the translations that there are."""
-    known = _entries(language)
+    known, wanted = _entries(language), texts()
+    gone = {key: entry for key, entry in known.items() if key not in wanted and entry.msgstr}
     catalog = polib.POFile(wrapwidth=0)
     catalog.metadata = {
         "Project-Id-Version": "chat-history-tutorials",
@@ -78,12 +81,25 @@ def updated(language: str) -> polib.POFile:
         "Content-Type": "text/plain; charset=utf-8",
         "Content-Transfer-Encoding": "8bit",
     }
-    for (context, text), places in texts().items():
+    for (context, text), places in wanted.items():
         entry = polib.POEntry(msgctxt=context or None, msgid=text, comment=places)
-        if old := known.get((context, text)):
+        if old := known.get((context, text)) or _changed(gone, context, text):
             entry.msgstr, entry.flags, entry.tcomment = old.msgstr, old.flags, old.tcomment
+            if old.fuzzy:
+                entry.previous_msgid = old.previous_msgid
+            if old.msgid != text:
+                # Of several changes since the translation, the first English text is the one it is made from.
+                entry.previous_msgid = entry.previous_msgid or old.msgid
+                entry.flags = ["fuzzy"]
         catalog.append(entry)
     return catalog
+
+
+def _changed(gone: dict[tuple[str, str], polib.POEntry], context: str, text: str) -> polib.POEntry | None:
+    """What a text was before it was changed: that of the same context, else, as for gettext, the one most like it."""
+    before = [old for known, old in gone if known == context]
+    alike = before if context else difflib.get_close_matches(text, before, n=1, cutoff=_ALIKE)
+    return gone[context, alike[0]] if alike else None
 
 
 def problems(language: str) -> Iterator[tuple[str, str]]:
@@ -115,19 +131,10 @@ def problems(language: str) -> Iterator[tuple[str, str]]:
         yield "-", "the file is not as python -m tools extract leaves it."
 
 
-def states(language: str) -> dict[str, str]:
-    """Whether each text is translated, fuzzy or missing."""
-    if language == ENGLISH:
-        return {text: "translated" for _, text in texts()}
+def translations(language: str) -> dict[tuple[str, str], polib.POEntry | None]:
+    """The entry of each text, by context and text, where the catalog has one."""
     known = _entries(language)
-    return {
-        text: "missing"
-        if (entry := known.get((context, text))) is None or not entry.msgstr
-        else "fuzzy"
-        if entry.fuzzy
-        else "translated"
-        for context, text in texts()
-    }
+    return {key: known.get(key) for key in texts()}
 
 
 def _pattern_trouble(field: str, value: str) -> str | None:
