@@ -34,9 +34,9 @@ class Model(BaseChatModel):
 
 
 def message(record: dict[str, Any]) -> Any:
-    """A new message, as it is written in a record but for its ID."""
+    """A new message, as it is written in a record but for its ID, which an agent would give it otherwise."""
     made: BaseMessage = messages_from_dict([record])[0]
-    made.id = f"lc_run--{uuid.uuid4()}" if made.type == "ai" else None
+    made.id = f"lc_run--{uuid.uuid4()}" if made.type == "ai" else str(uuid.uuid4())
     return made
 
 
