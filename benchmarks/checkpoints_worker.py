@@ -7,7 +7,6 @@ OPTIONS is JSON; so are question and answer, messages as LangChain writes them.
 """
 
 import json
-import signal
 import sys
 import time
 import uuid
@@ -166,7 +165,6 @@ def read(kept_by: Any, thread: str) -> Work:
 
 def main() -> None:
     """Answer until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the benchmark has it close this input
     name, options, url, thread, question, answer = sys.argv[1:]
     ANSWER.update(json.loads(answer))
     settings, asked = json.loads(options), json.loads(question)

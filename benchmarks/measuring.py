@@ -23,6 +23,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # out of reach of Ctrl-C: it ends once its input does
         )
 
     def do(self, work: str) -> dict[str, Any]:
