@@ -11,6 +11,7 @@
 #   make mutation            make small faults in the core, one by one, and count how many the tests notice; takes hours.
 #                            MODULE=records SAMPLE=05 narrow it; WRITE=1 commits to the scores, which otherwise may not fall
 #   make benchmark           measure the histories beside their peers
+#   make benchmark-checkpoints   measure what an agent's thread costs, beside the other checkpointers; takes half an hour
 #   make lock                lock the newest releases that the ranges in pyproject.toml admit; COOLDOWN="7 days" leaves out younger ones
 #   make wheelhouse          fetch what an installation needs, for machines without internet
 #   make colab-freeze        fetch the list of what Colab's runtime has today, which tests/project/test_colab.py installs upon
@@ -38,7 +39,7 @@ OFFLINE := $(if $(WHEELHOUSE),--no-index --find-links wheelhouse)
 UV_RELEASE = $$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-dev.txt)
 UV_PIP := $(BIN)/uv pip
 
-.PHONY: run lab test test-server release-check notebooks links screenshots mutation benchmark lock wheelhouse colab-freeze repository clean
+.PHONY: run lab test test-server release-check notebooks links screenshots mutation benchmark benchmark-checkpoints lock wheelhouse colab-freeze repository clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -82,6 +83,9 @@ mutation: $(READY_TO_TEST)
 
 benchmark: $(READY_TO_TEST)
 	@$(BIN)/python -m benchmarks.history
+
+benchmark-checkpoints: $(READY_TO_TEST)
+	@$(BIN)/python -m benchmarks.checkpoints
 
 # Resolved for the oldest Python that is supported. What testing needs is locked beside what a reader needs: without
 # the packages that requirements.txt has for every platform, and in the same versions.

@@ -8,12 +8,9 @@ their ratios; a plot goes to docs/benchmark.svg and the table into the README.
 """
 
 import argparse
-import json
 import os
 import platform
-import re
 import statistics
-import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,10 +21,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.measuring import HERE, Worker, markdown, put_between
 from helpers.embedded import EmbeddedServer
 from tests.support.official import COMMUNITY, MEMORYSTORE, official_python
 
-HERE = Path(__file__).parent
 PLOT = HERE.parent / "docs" / "benchmark.svg"
 README = HERE.parent / "README.md"
 
@@ -60,36 +57,9 @@ BARS = [
     ("500 async turns", "community", "faster", 3.0),
 ]
 GROWTH = 1.15
+COLUMNS = ["work", *(f"{name}, µs" for name in EVERYONE), "community / ours", "ours / floor"]
 
 Seconds = dict[tuple[str, str], float]
-
-
-class Worker:
-    """An implementation's process."""
-
-    def __init__(self, name: str, python: Path, url: str) -> None:
-        self._process = subprocess.Popen(
-            [str(python), "-P", str(HERE / "worker.py"), name, url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def do(self, work: str) -> dict[str, float]:
-        """Seconds a unit of the work, for itself (under the empty name) and for what it measured beside it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{work}\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"The worker ended during {work!r}, with status {self._process.wait()}.")
-        seconds: dict[str, float] = json.loads(line)
-        return seconds
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
 
 
 def measure(url: str, rounds: int) -> Seconds:
@@ -102,7 +72,7 @@ def measure(url: str, rounds: int) -> Seconds:
     }
     taken: dict[tuple[str, str], list[float]] = {}
     with ExitStack() as stack:
-        workers = {name: Worker(name, python, url) for name, python in pythons.items()}
+        workers = {name: Worker("worker.py", python, name, url) for name, python in pythons.items()}
         for worker in workers.values():
             stack.callback(worker.close)
         for number in track(range(rounds + 1), description="rounds", disable=not sys.stderr.isatty()):
@@ -133,18 +103,10 @@ def rows(seconds: Seconds) -> list[list[str]]:
 
 def table(seconds: Seconds) -> Table:
     """The table for the terminal."""
-    made = Table("work", *(f"{name}, µs" for name in EVERYONE), "community / ours", "ours / floor")
+    made = Table(*COLUMNS)
     for row in rows(seconds):
         made.add_row(*row)
     return made
-
-
-def markdown(seconds: Seconds) -> str:
-    """The same table for the README."""
-    lines = ["| work | " + " | ".join(f"{name}, µs" for name in EVERYONE) + " | community / ours | ours / floor |"]
-    lines.append("|---" + "|--:" * (len(EVERYONE) + 2) + "|")
-    lines += [f"| {' | '.join(row)} |" for row in rows(seconds)]
-    return "\n".join(lines)
 
 
 def missed_bars(seconds: Seconds) -> list[str]:
@@ -212,10 +174,7 @@ def main() -> int:
     for line in missed:
         console.print(f"[red]missed[/] {line}")
     plot(seconds, conditions)
-    text = README.read_text(encoding="utf-8")
-    figures = f"Medians; {conditions}.\n\n{markdown(seconds)}"
-    marked = re.compile(r"(<!-- benchmark -->\n).*?(<!-- /benchmark -->)", re.DOTALL)
-    README.write_text(marked.sub(rf"\g<1>{figures}\n\g<2>", text), encoding="utf-8")
+    put_between(README, "benchmark", f"Medians; {conditions}.\n\n{markdown(COLUMNS, rows(seconds))}")
     return 1 if missed else 0
 
 

@@ -31,6 +31,7 @@ from helpers._checkpoints.records import (
     Damage,
     Form,
     Memory,
+    Mold,
     Record,
     namespace_of,
     numbers_in,
@@ -492,14 +493,14 @@ class RedisSaver(BaseCheckpointSaver[Any]):
             if life_now == life:
                 read |= {field: value for field, value in zip(some, answer, strict=True) if value is not None}
         made: list[CheckpointTuple] = []
-        learned: list[tuple[str, bytes, bytes]] = []
+        learned: list[tuple[str, bytes, bytes | Mold]] = []
         for record, frames in records:
             wanted = [field for fields in record.fields for field in fields] + frames
             lost = next((field for field in wanted if field not in read and field not in values), None)
             if lost and last:
                 raise DamagedThreadError(place.key, lost, "its checkpoint is there, and it is not")
             if not lost:
-                made.append(_revived(form, place, record, frames, values | read if read else values, learned))
+                made.append(_revived(form, place, record, frames, values, read, learned))
         self._memory.learn(place.key, known, (swept or b"0").decode(), learned)
         return made
 
@@ -734,8 +735,9 @@ def _revived(
     place: _Place,
     record: Record,
     frames: Sequence[str],
-    values: Mapping[str, bytes],
-    learned: list[tuple[str, bytes, bytes]],
+    known: Mapping[str, bytes | Mold],
+    read: Mapping[str, bytes],
+    learned: list[tuple[str, bytes, bytes | Mold]],
 ) -> CheckpointTuple:
     damaged = f"checkpoint:{record.checkpoint_id}{place.suffix}"
     try:
@@ -744,8 +746,15 @@ def _revived(
         for (channel, kind), fields in zip(body["channels"], record.fields, strict=True):
             items = []
             for damaged in fields:
-                items.append(form.loads(values[damaged]))
-                learned.append((damaged, form.digest(items[-1]), values[damaged]))
+                value = known.get(damaged) or read[damaged]
+                if isinstance(value, Mold):
+                    items.append(value.made())
+                else:
+                    items.append(form.loads(value))
+                    if damaged in known:  # it is read again, and will be
+                        value = form.mold(items[-1], value)
+                digest = value.digest if isinstance(value, Mold) else form.digest(items[-1])
+                learned.append((damaged, digest, value))
             channels[channel] = form.unpack(kind, items)
         damaged = f"writes:{record.checkpoint_id}{place.suffix}"
         return CheckpointTuple(
@@ -753,7 +762,7 @@ def _revived(
             checkpoint=body["checkpoint"] | {"channel_values": channels},
             metadata=body["metadata"],
             parent_config=place.config(record.parent) if record.parent else None,
-            pending_writes=form.writes(values[frame] for frame in frames),
+            pending_writes=form.writes(read[frame] for frame in frames),
         )
     except (Damage, LookupError, TypeError, ValueError) as error:
         reason = str(error) if isinstance(error, Damage) else "it is not what a saver stores"

@@ -161,28 +161,45 @@ local function trim(ns, keep)
     end
   end
 end
-local function without(left, range)
-  local rest = {}
+local function in_order(found)
+  table.sort(found, function(one, other)
+    if one[3] ~= other[3] then return one[3] < other[3] end
+    return one[1] < other[1]
+  end)
+  return found
+end
+local function without(left, taken)
+  local rest, place = {}, 1
   for _, one in ipairs(left) do
-    if one[3] ~= range[3] or one[2] < range[1] or one[1] > range[2] then
-      rest[#rest + 1] = one
-    else
-      if one[1] < range[1] then rest[#rest + 1] = {one[1], range[1] - 1, one[3]} end
-      if one[2] > range[2] then rest[#rest + 1] = {range[2] + 1, one[2], one[3]} end
+    local first, at = one[1]
+    while taken[place] and (taken[place][3] < one[3] or (taken[place][3] == one[3] and taken[place][2] < first)) do
+      place = place + 1
     end
+    at = place
+    while taken[at] and taken[at][3] == one[3] and taken[at][1] <= one[2] do
+      if taken[at][1] > first then rest[#rest + 1] = {first, taken[at][1] - 1, one[3]} end
+      first = math.max(first, taken[at][2] + 1)
+      at = at + 1
+    end
+    if first <= one[2] then rest[#rest + 1] = {first, one[2], one[3]} end
   end
   return rest
 end
 local function sweep(newest)
-  local left = {}
+  local named, left = {}, {}
   for _, record in ipairs(gone) do
-    for _, range in ipairs(ranges(record)) do
-      left = without(left, range)
+    for _, range in ipairs(ranges(record)) do named[#named + 1] = range end
+  end
+  for _, range in ipairs(in_order(named)) do
+    local before = left[#left]
+    if before and before[3] == range[3] and range[1] <= before[2] + 1 then
+      before[2] = math.max(before[2], range[2])
+    else
       left[#left + 1] = range
     end
   end
   local function spare(record)
-    for _, range in ipairs(record and ranges(record) or {}) do left = without(left, range) end
+    if record then left = without(left, in_order(ranges(record))) end
     return #left == 0
   end
   if #left == 0 or (newest and spare(newest)) then return end
