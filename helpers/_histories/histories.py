@@ -12,12 +12,12 @@ from types import FrameType
 from typing import Any, ClassVar, Literal, NoReturn, Self
 
 import redis
-from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from helpers._connecting.asynchronous import AsyncClient, async_twin
 from helpers._connecting.clients import Client
 from helpers._connecting.connection import address, connect
+from helpers._histories.base import BaseChatMessageHistory
 from helpers._histories.records import DamagedRecordError, decode, encode_all
 from helpers._histories.writing import APPEND, CLEAR, Write, carry_out, carry_out_async
 from helpers._localization.messages import say

@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, message_chunk_to_message
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.base import RunnableBindingBase
-from langchain_core.runnables.history import RunnableWithMessageHistory
 
 from helpers._histories.histories import MemorystoreChatMessageHistory, RedisChatMessageHistory
 from helpers._localization.messages import say
@@ -45,7 +44,7 @@ class Conversing:
         self._runnable, self._history_factory = runnable, history_factory
         self._session_field: str | None = None
         kept = _unbound(runnable)
-        if isinstance(kept, RunnableWithMessageHistory):
+        if _has_history(kept):
             if len(kept.history_factory_config) != 1:
                 raise ValueError("The runnable names a session by several fields; ChatPanel has one session ID.")
             self._session_field = kept.history_factory_config[0].id
@@ -156,9 +155,14 @@ async def _stream(runnable: Runnable[Any, Any], value: Any, config: RunnableConf
 
 def _unbound(runnable: Any) -> Any:
     """The runnable itself, out of what `with_config` and its like wrap around it."""
-    while isinstance(runnable, RunnableBindingBase) and not isinstance(runnable, RunnableWithMessageHistory):
+    while isinstance(runnable, RunnableBindingBase) and not _has_history(runnable):
         runnable = runnable.bound
     return runnable
+
+
+def _has_history(runnable: Any) -> bool:
+    """Whether it is a `RunnableWithMessageHistory`, a class that LangChain 2.0 has no more."""
+    return hasattr(runnable, "history_factory_config")
 
 
 def _keys(runnable: Runnable[Any, Any]) -> tuple[str | None, str | None]:
