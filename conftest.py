@@ -1,7 +1,8 @@
 """Every notebook under nbmake twice: as a reader finds it, and on servers that are not the embedded one.
 
 The second time, the Redis tutorials use the server at REDIS_URL, and the Memorystore tutorial an emulator
-whose instances are run by the `redis-server` of this machine.
+whose instances are run by the `redis-server` of this machine. The tutorial on agents runs a third time, on such an
+instance, which it takes like any other server.
 """
 
 import difflib
@@ -31,6 +32,9 @@ _SEPARATE = "TUTORIALS_SEPARATE_SERVER"
 _server = pytest.StashKey[EmbeddedServer]()
 # The tutorial whose servers are instances of an emulator.
 _ON_EMULATOR = "02_memorystore"
+# The tutorial that runs on an instance too, named by REDIS_URL.
+_ON_INSTANCE = "03_agents"
+_INSTANCE = "projects/practice/locations/us-central1/instances/agents"
 # Whether only what depends on the server is run, on the separate one.
 _ON_SEPARATE = "--on-separate-server"
 
@@ -129,10 +133,10 @@ class OutputsDifferError(AssertionError):
 
 
 class TutorialFile(NotebookFile):  # type: ignore[misc]
-    """A notebook, to be run in each of the two settings."""
+    """A notebook, to be run in each of its settings."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        for setting in ("embedded", "separate"):
+        for setting in ("embedded", "separate", *["instance"] * (self.path.stem == _ON_INSTANCE)):
             yield TutorialItem.from_parent(self, setting=setting)
 
 
@@ -161,11 +165,12 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
         run = NotebookRun(self.path, self.config.option.nbmake_timeout)
         if self.setting == "embedded":
             return run.execute()
-        if self.path.stem != _ON_EMULATOR:
+        if self.setting == "separate" and self.path.stem != _ON_EMULATOR:
             patch.setenv("REDIS_URL", os.environ[_SEPARATE])
             return run.execute()
         from helpers.emulator import Emulator
         from helpers.emulator.servers import instances
+        from helpers.memorystore import create_instance
 
         made: list[str] = []
         make = instances._new_auth_string
@@ -177,6 +182,9 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
         patch.setattr(instances, "_new_auth_string", remembered)
         with Emulator(operation_seconds=0.3, engine="redis" if shutil.which("redis-server") else None) as emulator:
             patch.setenv("MEMORYSTORE_EMULATOR_HOST", emulator.host)
+            if self.setting == "instance":
+                create_instance(_INSTANCE, tier="BASIC")
+                patch.setenv("REDIS_URL", _INSTANCE)
             result = run.execute()
         executed = json.dumps(result.nb)
         assert made, "The tutorial made no instance with AUTH."

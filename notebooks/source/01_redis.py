@@ -12,6 +12,13 @@ This notebook stores a chat in Redis, looks at what is really there, and puts it
 [LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain.
 """
 
+# %% [markdown] id="new-code"
+"""
+**Are you writing new code?** Take lesson 3, [Agents that remember](03_agents.ipynb). LangChain has deprecated the
+classes that this lesson and the next one build on. Stay here if you maintain code that uses them, or want to see how
+simple a chat memory can be.
+"""
+
 # %% [markdown] id="learn"
 """
 ## What you will learn
@@ -470,21 +477,5 @@ for session in [SESSION_ID, f"{SESSION_ID}-stranger", f"{SESSION_ID}-bounded", f
 - Your own Redis: set `REDIS_URL`, or fill in the form above, and choose **Run all** again.
 - A real model: set `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for a server of your own such as Ollama. `OPENAI_MODEL`
   names the model in either case.
-- The successor: in LangChain's newer way an agent keeps its messages itself, through a *checkpointer* of LangGraph. A
-  `thread_id` takes the place of the session ID. This needs `pip install langchain`, which the kit does not bring, and a
-  chat model of yours as `model`:
-
-```python
-from langchain.agents import create_agent
-from langgraph.checkpoint.memory import InMemorySaver
-
-agent = create_agent(model, checkpointer=InMemorySaver())
-agent.invoke(
-    {"messages": [("human", "Hi! I'm Bob.")]},
-    {"configurable": {"thread_id": "bob"}},
-)
-```
-
-See [short-term memory](https://docs.langchain.com/oss/python/langchain/short-term-memory) in LangChain's
-documentation.
+- The successor: [Agents that remember, in Redis and Memorystore](03_agents.ipynb).
 """

@@ -11,6 +11,13 @@ This notebook stores chat messages there with `MemorystoreChatMessageHistory` an
 history in Redis](01_redis.ipynb) first.
 """
 
+# %% [markdown] id="new-code"
+"""
+**Are you writing new code?** Take lesson 3, [Agents that remember](03_agents.ipynb), which runs on Memorystore too.
+LangChain has deprecated the classes that this lesson builds on. Stay here if you maintain code that uses them, or want
+to know what Memorystore does: instances, TLS, failover.
+"""
+
 # %% [markdown] id="learn"
 """
 ## What you will learn
