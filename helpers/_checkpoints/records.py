@@ -53,12 +53,16 @@ def namespace_of(suffix: str) -> str:
 
 
 class Record(NamedTuple):
-    """A checkpoint, its values still numbers: of each channel, the fields that hold them."""
+    """A checkpoint, its values still numbers: of each channel, the fields that hold them.
+
+    `shown` is whether it can be gone back to.
+    """
 
     checkpoint_id: str
     parent: str | None
     fields: list[list[str]]
     body: bytes
+    shown: bool
 
 
 def read_record(checkpoint_id: str, stored: bytes) -> Record:
@@ -69,15 +73,15 @@ def read_record(checkpoint_id: str, stored: bytes) -> Record:
     """
     head, found, body = stored.partition(b"\n")
     try:
-        _, parent, leans, *channels = head.decode().split(" ")
+        _, parent, reach, *channels = head.decode().split(" ")
         named = [channel.partition("=") for channel in channels]
         fields = [[f"{channel}@{number}" for number in numbers_in(numbers)] for channel, _, numbers in named]
     except ValueError:
         fields = []
         found = b""
-    if not found or leans not in ("0", "1"):
-        raise Damage("its first line is not TOKEN PARENT LEANS CHANNEL=NUMBERS …")
-    return Record(checkpoint_id, None if parent == "-" else parent, fields, body)
+    if not found or not (reach == "-" or reach.isdecimal()):
+        raise Damage("its first line is not TOKEN PARENT REACH CHANNEL=NUMBERS …")
+    return Record(checkpoint_id, None if parent == "-" else parent, fields, body, reach != "-")
 
 
 def numbers_in(text: str) -> Iterator[int]:
@@ -150,6 +154,11 @@ class Memory:
         """Whether a checkpoint was read or written here."""
         known = self._threads.get(key)
         return known is not None and name in known.checkpoints
+
+    def missed(self, key: str, name: str) -> None:
+        """Note that a checkpoint isn't there."""
+        if known := self._threads.get(key):
+            known.checkpoints.discard(name)
 
     def seen(self, key: str, life: str, swept: str, names: Iterable[str], there: Iterable[str]) -> Known:
         """What is known of a thread as it was just read: some checkpoints, and the fields that they name."""

@@ -441,11 +441,10 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         for attempt in range(_ATTEMPTS):
             life, swept, found, stored, writes = yield scripts.READ, place.key, place.suffix, place.checkpoint_id or ""
             if stored is None:
+                self._memory.missed(place.key, found.decode() + place.suffix)
                 return None
-            tuples = yield from self._made(
-                place, life, swept, [(found.decode(), stored, writes)], last=attempt == _ATTEMPTS - 1
-            )
-            if tuples:
+            read = [(found.decode(), stored, writes)]
+            if tuples := (yield from self._made(place, life, swept, read, last=attempt == _ATTEMPTS - 1)):
                 return tuples[0]
         raise AssertionError("unreachable")
 
@@ -455,8 +454,10 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         for attempt in range(_ATTEMPTS):
             life, swept, *stored = yield "HMGET", place.key, "life", "swept", *fields
             found = [one for one in zip(ids, stored[::2], stored[1::2], strict=True) if one[1] is not None]
-            made = (yield from self._made(place, life, swept, found, last=attempt == _ATTEMPTS - 1)) if found else []
-            if len(made) == len(found):
+            if not found:
+                return []
+            made = yield from self._made(place, life, swept, found, last=attempt == _ATTEMPTS - 1)
+            if made is not None:
                 return made
         raise AssertionError("unreachable")
 
@@ -468,20 +469,24 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         found: Sequence[tuple[str, bytes, bytes | None]],
         *,
         last: bool,
-    ) -> Steps[Sequence[CheckpointTuple]]:
+        hidden: bool = False,
+    ) -> Steps[Sequence[CheckpointTuple] | None]:
         """Checkpoints out of what was read of them: what is known already is not asked for again.
 
-        Values that aren't there went with their checkpoint, between two steps; if they are to be there, they are lost.
+        Those that can't be gone back to are left out, unless they are asked for. None if values aren't there, which
+        then went with their checkpoint between two steps; in the last attempt they are lost.
         """
         form = self._form
         records: list[tuple[Record, list[str]]] = []
         for checkpoint_id, stored, writes in found:
             try:
                 frames = [f"@{number}" for number in numbers_in((writes or b"").decode())]
-                records.append((read_record(checkpoint_id, stored), frames))
+                record = read_record(checkpoint_id, stored)
             except (Damage, ValueError) as damage:
                 raise DamagedThreadError(place.key, f"checkpoint:{checkpoint_id}{place.suffix}", str(damage)) from None
-        names = [record.checkpoint_id + place.suffix for record, _ in records]
+            if record.shown or hidden:
+                records.append((record, frames))
+        names = [record.checkpoint_id + place.suffix for record, _ in records if record.shown]
         there = [field for record, _ in records for fields in record.fields for field in fields]
         known = self._memory.seen(place.key, life.decode(), (swept or b"0").decode(), names, there)
         values = known.values
@@ -498,8 +503,9 @@ class RedisSaver(BaseCheckpointSaver[Any]):
             lost = next((field for field in wanted if field not in read and field not in values), None)
             if lost and last:
                 raise DamagedThreadError(place.key, lost, "its checkpoint is there, and it is not")
-            if not lost:
-                made.append(_revived(form, place, record, frames, values | read if read else values, learned))
+            if lost:
+                return None
+            made.append(_revived(form, place, record, frames, values | read if read else values, learned))
         self._memory.learn(place.key, known, (swept or b"0").decode(), learned)
         return made
 
@@ -523,10 +529,13 @@ class RedisSaver(BaseCheckpointSaver[Any]):
     ) -> Steps[RunnableConfig]:
         form, checkpoint_id = self._form, _name(checkpoint["id"])
         parent = place.checkpoint_id
-        leans = bool(metadata.get("counters_since_delta_snapshot"))
+        deltas: Any = metadata.get("counters_since_delta_snapshot") or {}
+        steps = [since for name, (_, since) in deltas.items() if name in checkpoint["channel_versions"]]
         rest: dict[str, Any] = {name: value for name, value in checkpoint.items() if name != "channel_values"}
         noted = get_checkpoint_metadata(config, metadata)
-        stranger = parent is not None and not self._memory.has(place.key, parent + place.suffix)
+        # A copy follows what its original followed, which may be gone.
+        copied = metadata.get("source") == "fork"
+        stranger = parent and not copied and not self._memory.has(place.key, parent + place.suffix)
         for attempt in range(3):
             known = self._memory.get(place.key) if attempt < 2 else None
             life, swept = (known.life, known.swept) if known else ("", "")  # before what is known is looked at
@@ -541,8 +550,8 @@ class RedisSaver(BaseCheckpointSaver[Any]):
                 place.suffix,
                 checkpoint_id,
                 parent or "-",
-                "1" if parent and (leans or stranger) else "0",
-                "1" if leans else "0",
+                "1" if stranger else "0",
+                str(max(steps, default=0) if parent else 0),
                 form.dumps("metadata", body),
             ]
             for channel, numbers in packed.numbers.items():
@@ -620,7 +629,7 @@ class RedisSaver(BaseCheckpointSaver[Any]):
             if not found:
                 break
             chain = [(one.decode(), stored, pending) for one, stored, pending in found]
-            for ancestor in (yield from self._made(place, life, swept, chain, last=True)):
+            for ancestor in (yield from self._made(place, life, swept, chain, last=True, hidden=True)) or ():
                 for write in reversed(ancestor.pending_writes or []):
                     if write[1] in writes and write[1] not in seeds:
                         writes[write[1]].append(write)
