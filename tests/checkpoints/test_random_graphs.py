@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import copy
 import os
 import random
 from collections import Counter
@@ -143,7 +144,7 @@ class Comparison:
                 answers = {one.id: f"answer {turn}" for one in histories[place][0].interrupts}
                 return side.ask("invoke", Command(resume=answers), config, **run)
             if what == "stream":
-                return side.ask("stream", question, config, stream_mode="values", **run)
+                return side.ask("stream", copy.deepcopy(question), config, stream_mode="values", **run)
             if what in ("go on", "replay"):
                 return side.ask("invoke", None, config, **run)
             if what == "copy":
@@ -151,11 +152,11 @@ class Comparison:
             if what == "end":
                 return _but_config(side.ask("update_state", config, None, as_node=END))
             if what in ("update", "fork"):
-                made = side.ask("update_state", config, update, as_node=node)
+                made = side.ask("update_state", config, copy.deepcopy(update), as_node=node)
                 if isinstance(made, Exception) or what == "update":
                     return _but_config(made)
                 return side.ask("invoke", None, {**side.config, **made}, **run)
-            return side.ask("invoke", question, config, **run)
+            return side.ask("invoke", copy.deepcopy(question), config, **run)
 
         self._both(step, self.said)
 

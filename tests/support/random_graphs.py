@@ -4,8 +4,9 @@ import functools
 import operator
 import random
 import re
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, RemoveMessage, ToolMessage
@@ -153,7 +154,7 @@ class Graph:
             name=name,
         )
 
-    def _node(self, name: str, kind: str, failures: Counter[Any], saver: Any) -> Callable[[Any], Any]:
+    def _node(self, name: str, kind: str, failures: Counter[Any], saver: Any) -> Any:
         sub = self._sub() if kind == "sub" else None
 
         def node(state: dict[str, Any], config: RunnableConfig) -> Any:
@@ -166,7 +167,7 @@ class Graph:
                 told = sub.invoke({"messages": messages[-2:], "count": 1})  # type: ignore[union-attr]
                 return made | {"messages": told["messages"][-1:]}
             while kind == "mutate" and self.stores and not saver.get(_of_the_step(config)):
-                pass  # what is being stored by another thread must not change yet
+                time.sleep(0.001)  # what another thread is storing must not change yet
             return made | self._did(kind, name, messages, rng, failures, made)
 
         def going(state: dict[str, Any]) -> Command[Any]:
