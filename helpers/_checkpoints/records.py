@@ -6,7 +6,6 @@ new one.
 """
 
 import json
-import marshal
 import re
 import threading
 from collections import OrderedDict
@@ -17,6 +16,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
+import ormsgpack
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.event_hooks import register_serde_event_listener
@@ -30,6 +30,15 @@ REMEMBERED_BYTES = 64 << 20
 
 _SMALL = 256  # bytes; what has no more stays in the record
 _WORTH_A_NUMBER = 64  # bytes an element, about what a field of a hash costs
+# Nothing but plain values; whatever else, and their subclasses, are refused.
+_PLAIN = (
+    ormsgpack.OPT_PASSTHROUGH_DATACLASS
+    | ormsgpack.OPT_PASSTHROUGH_DATETIME
+    | ormsgpack.OPT_PASSTHROUGH_ENUM
+    | ormsgpack.OPT_PASSTHROUGH_SUBCLASS
+    | ormsgpack.OPT_PASSTHROUGH_TUPLE
+    | ormsgpack.OPT_PASSTHROUGH_UUID
+)
 _SCALARS = {type(None), bool, int, float}
 
 
@@ -360,13 +369,12 @@ class Form:
 
     def _digest(self, channel: str, value: Any) -> tuple[bytes, bool]:
         """What a value's content is known by, and whether it is made of plain values and LangChain's messages alone."""
-        content, kind = value, type(value)
-        if isinstance(value, BaseModel):
-            content = kind.__module__, kind.__qualname__, vars(value), value.__pydantic_extra__
+        kind = type(value)
+        content = [vars(value), value.__pydantic_extra__] if isinstance(value, BaseModel) else value
         try:
-            # Version 2 writes equal content equally, whatever else holds a reference to it.
-            data, plain = marshal.dumps(content, 2), content is value or kind.__module__.startswith("langchain_core.")
-        except ValueError:
+            data = ormsgpack.packb([kind.__module__, kind.__qualname__, content], option=_PLAIN)
+            plain = kind.__module__.startswith(("builtins", "langchain_core."))
+        except TypeError:
             data, plain = self._bytes(channel, value), False
         return blake2b(data, digest_size=16).digest(), plain
 

@@ -200,7 +200,7 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         wanted = _Wanted(config, filter, before, limit)
         for key in [self._place(config).key] if config else self._keys():
             for place, ids in self._run(self._index(key, wanted)):
-                for page in _pages(ids, wanted.page):
+                for page in wanted.pages(ids):
                     yield from wanted.some(self._run(self._tuples(place, page)))
 
     async def alist(
@@ -225,7 +225,7 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         wanted = _Wanted(config, filter, before, limit)
         for key in [self._place(config).key] if config else [key async for key in self._akeys()]:
             for place, ids in await self._arun(self._index(key, wanted)):
-                for page in _pages(ids, wanted.page):
+                for page in wanted.pages(ids):
                     for found in wanted.some(await self._arun(self._tuples(place, page))):
                         yield found
 
@@ -720,10 +720,13 @@ class _Wanted:
         self._before = before["configurable"].get("checkpoint_id") if before else None
         self._metadata, self._left = metadata or {}, limit
 
-    @property
-    def page(self) -> int:
-        """How many to read at once."""
-        return _PAGE if self._left is None or self._metadata else min(_PAGE, self._left)
+    def pages(self, ids: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Those to read at once, as long as there are not enough."""
+        size = _PAGE if self._left is None or self._metadata else min(_PAGE, self._left)
+        for page in _pages(ids, size):
+            if self._left == 0:
+                return
+            yield page
 
     def has(self, checkpoint_id: str) -> bool:
         """Whether a checkpoint of this ID is wanted."""

@@ -150,7 +150,7 @@ class Graph:
         name = rng.choice((None, "bob"))
         return HumanMessage(
             [{"type": "text", "text": words}] if rng.random() < 0.2 else words,
-            id=f"{who}{rng.randrange(10**6)}" if rng.random() < 0.8 else None,
+            id=f"{who}{rng.randrange(10**6)}",  # one that LangGraph gave might be stored before it has it, or after
             name=name,
         )
 
