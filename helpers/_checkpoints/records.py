@@ -64,7 +64,7 @@ def namespace_of(suffix: str) -> str:
 class Record(NamedTuple):
     """A checkpoint, its values still numbers: of each channel, the fields that hold them.
 
-    `shown` is whether it can be gone back to.
+    `shown` is whether it can be gone back to, `stored` what was read.
     """
 
     checkpoint_id: str
@@ -72,6 +72,7 @@ class Record(NamedTuple):
     fields: list[list[str]]
     body: bytes
     shown: bool
+    stored: bytes
 
 
 def read_record(checkpoint_id: str, stored: bytes) -> Record:
@@ -90,7 +91,7 @@ def read_record(checkpoint_id: str, stored: bytes) -> Record:
         found = b""
     if not found or not (reach == "-" or reach.isdecimal()):
         raise Damage("its first line is not TOKEN PARENT REACH CHANNEL=NUMBERS …")
-    return Record(checkpoint_id, None if parent == "-" else parent, fields, body, reach != "-")
+    return Record(checkpoint_id, None if parent == "-" else parent, fields, body, reach != "-", stored)
 
 
 def numbers_in(text: str) -> Iterator[int]:

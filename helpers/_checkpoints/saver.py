@@ -51,7 +51,6 @@ from helpers.errors import CheckpointNotFoundError, DamagedThreadError, NotAThre
 _PAGE = 20  # checkpoints that are read at once
 _FIELDS = 1000  # likewise
 _ANCESTORS = 100
-_ATTEMPTS = 3  # at a thread that is written meanwhile
 _SCAN = 1000
 
 T = TypeVar("T")
@@ -438,28 +437,23 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         return _Place(key, key[len(self.key_prefix) :], named.get("checkpoint_ns") or "", named.get("checkpoint_id"))
 
     def _get(self, place: _Place) -> Steps[CheckpointTuple | None]:
-        for attempt in range(_ATTEMPTS):
+        while True:
             life, swept, found, stored, writes = yield scripts.READ, place.key, place.suffix, place.checkpoint_id or ""
             if stored is None:
                 self._memory.missed(place.key, found.decode() + place.suffix)
                 return None
-            read = [(found.decode(), stored, writes)]
-            if tuples := (yield from self._made(place, life, swept, read, last=attempt == _ATTEMPTS - 1)):
-                return tuples[0]
-        raise AssertionError("unreachable")
+            if made := (yield from self._made(place, life, swept, [(found.decode(), stored, writes)])):
+                return made[0]
 
     def _tuples(self, place: _Place, ids: Sequence[str]) -> Steps[Sequence[CheckpointTuple]]:
         """Several checkpoints, without those that are gone by now."""
         fields = [f"{kind}:{one}{place.suffix}" for one in ids for kind in ("checkpoint", "writes")]
-        for attempt in range(_ATTEMPTS):
+        while True:
             life, swept, *stored = yield "HMGET", place.key, "life", "swept", *fields
             found = [one for one in zip(ids, stored[::2], stored[1::2], strict=True) if one[1] is not None]
-            if not found:
-                return []
-            made = yield from self._made(place, life, swept, found, last=attempt == _ATTEMPTS - 1)
+            made = (yield from self._made(place, life, swept, found)) if found else []
             if made is not None:
                 return made
-        raise AssertionError("unreachable")
 
     def _made(
         self,
@@ -468,13 +462,12 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         swept: bytes | None,
         found: Sequence[tuple[str, bytes, bytes | None]],
         *,
-        last: bool,
         hidden: bool = False,
     ) -> Steps[Sequence[CheckpointTuple] | None]:
         """Checkpoints out of what was read of them: what is known already is not asked for again.
 
-        Those that can't be gone back to are left out, unless they are asked for. None if values aren't there, which
-        then went with their checkpoint between two steps; in the last attempt they are lost.
+        Those that can't be gone back to are left out, unless they are asked for. None if one of them went meanwhile;
+        where it is still there, and its values are not, they are lost.
         """
         form = self._form
         records: list[tuple[Record, list[str]]] = []
@@ -489,23 +482,22 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         names = [record.checkpoint_id + place.suffix for record, _ in records if record.shown]
         there = [field for record, _ in records for fields in record.fields for field in fields]
         known = self._memory.seen(place.key, life.decode(), (swept or b"0").decode(), names, there)
-        values = known.values
+        values = {field: value for field in there if (value := known.values.get(field)) is not None}
         missing = [field for field in dict.fromkeys(there) if field not in values]
-        read: dict[str, bytes] = {}
         for some in _pages([*missing, *(frame for _, frames in records for frame in frames)], _FIELDS):
             life_now, *answer = yield "HMGET", place.key, "life", *some
             if life_now == life:
-                read |= {field: value for field, value in zip(some, answer, strict=True) if value is not None}
+                values |= {field: value for field, value in zip(some, answer, strict=True) if value is not None}
         made: list[CheckpointTuple] = []
         learned: list[tuple[str, bytes, bytes]] = []
         for record, frames in records:
             wanted = [field for fields in record.fields for field in fields] + frames
-            lost = next((field for field in wanted if field not in read and field not in values), None)
-            if lost and last:
+            if lost := next((field for field in wanted if field not in values), None):
+                name = f"checkpoint:{record.checkpoint_id}{place.suffix}"
+                if (yield "HGET", place.key, name) != record.stored:
+                    return None
                 raise DamagedThreadError(place.key, lost, "its checkpoint is there, and it is not")
-            if lost:
-                return None
-            made.append(_revived(form, place, record, frames, values | read if read else values, learned))
+            made.append(_revived(form, place, record, frames, values, learned))
         self._memory.learn(place.key, known, (swept or b"0").decode(), learned)
         return made
 
@@ -629,7 +621,10 @@ class RedisSaver(BaseCheckpointSaver[Any]):
             if not found:
                 break
             chain = [(one.decode(), stored, pending) for one, stored, pending in found]
-            for ancestor in (yield from self._made(place, life, swept, chain, last=True, hidden=True)) or ():
+            made = yield from self._made(place, life, swept, chain, hidden=True)
+            if made is None:
+                return (yield from self._history(place, channels))
+            for ancestor in made:
                 for write in reversed(ancestor.pending_writes or []):
                     if write[1] in writes and write[1] not in seeds:
                         writes[write[1]].append(write)

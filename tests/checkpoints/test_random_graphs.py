@@ -104,7 +104,7 @@ class Comparison:
 
     def play(self) -> None:
         """Do random things, and compare everything after each."""
-        for turn in range(self.rng.randint(4, 10)):
+        for turn in range(self.rng.randint(3, 7)):
             self._step(turn)
             self.compare()
         if not self.keep:

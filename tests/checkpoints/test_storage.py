@@ -1,6 +1,7 @@
 """What a thread costs, counted in fields and bytes: each message is stored once, and a turn sends what is new."""
 
 import itertools
+import threading
 from collections.abc import Iterator
 from typing import Annotated, Any, TypedDict
 
@@ -277,3 +278,32 @@ def test_a_limit_bounds_what_is_read(client: redis.Redis) -> None:
     assert len(list(app.get_state_history(CONFIG, limit=1))) == 1
     after: Any = client.info("stats")
     assert after["total_commands_processed"] - before["total_commands_processed"] < 10
+
+
+def test_a_thread_can_be_read_while_it_is_written(client: redis.Redis) -> None:
+    """What a write removes, a reader of the same process that is still at it has all the same, or reads anew."""
+
+    def shorten(state: Any) -> Any:
+        return {
+            "messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *(one.model_copy() for one in state["messages"][-99:])]
+        }
+
+    app = agent(RedisSaver(client, keep=1), shorten=shorten, model=answered)
+    app.update_state(CONFIG, {"messages": [HumanMessage(LONG, id=f"h{n}") for n in range(99)]}, as_node="model")
+    over, failed = threading.Event(), []
+
+    def read() -> None:
+        while not over.is_set():
+            try:
+                assert len(app.get_state(CONFIG).values["messages"]) >= 99
+            except Exception as error:  # whatever it is, it is too much
+                failed.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    ask(app, *range(12))
+    over.set()
+    for reader in readers:
+        reader.join()
+    assert not failed
