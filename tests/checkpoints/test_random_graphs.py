@@ -100,7 +100,10 @@ class Comparison:
         self.thread: Any = rng.choice(THREADS)
         self.client, self.ttl, self.memory, self.ours = client, ttl, memory, made[0]
         self.key = self.ours.key(str(self.thread))
-        self.sides = [Side(self.graph, which, self.thread, rng) for which in (lambda: memory, ours)]
+        ways = (random.Random(seed) for _ in range(2))  # noqa: S311  # a cancelled task is noted in asyncio alone
+        self.sides = [
+            Side(self.graph, *how) for how in zip((lambda: memory, ours), [self.thread] * 2, ways, strict=True)
+        ]
 
     def play(self) -> None:
         """Do random things, and compare everything after each."""
