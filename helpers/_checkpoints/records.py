@@ -6,7 +6,6 @@ new one.
 """
 
 import json
-import marshal
 import re
 import threading
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
+import ormsgpack
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.event_hooks import register_serde_event_listener
@@ -32,6 +32,15 @@ REMEMBERED_BYTES = 64 << 20
 _SMALL = 256  # bytes; what has no more stays in the record
 _WORTH_A_NUMBER = 64  # bytes an element, about what a field of a hash costs
 _CHECKPOINTS = 1000
+# Nothing but plain values; whatever else, and their subclasses, are refused.
+_PLAIN = (
+    ormsgpack.OPT_PASSTHROUGH_DATACLASS
+    | ormsgpack.OPT_PASSTHROUGH_DATETIME
+    | ormsgpack.OPT_PASSTHROUGH_ENUM
+    | ormsgpack.OPT_PASSTHROUGH_SUBCLASS
+    | ormsgpack.OPT_PASSTHROUGH_TUPLE
+    | ormsgpack.OPT_PASSTHROUGH_UUID
+)
 _SCALARS = {type(None), bool, int, float}
 _LIGHT = _SCALARS | {str, bytes}
 
@@ -56,12 +65,17 @@ def namespace_of(suffix: str) -> str:
 
 
 class Record(NamedTuple):
-    """A checkpoint, its values still numbers: of each channel, the fields that hold them."""
+    """A checkpoint, its values still numbers: of each channel, the fields that hold them.
+
+    `shown` is whether it can be gone back to, `stored` what was read.
+    """
 
     checkpoint_id: str
     parent: str | None
     fields: list[list[str]]
     body: bytes
+    shown: bool
+    stored: bytes
 
 
 def read_record(checkpoint_id: str, stored: bytes) -> Record:
@@ -72,15 +86,15 @@ def read_record(checkpoint_id: str, stored: bytes) -> Record:
     """
     head, found, body = stored.partition(b"\n")
     try:
-        _, parent, leans, *channels = head.decode().split(" ")
+        _, parent, reach, *channels = head.decode().split(" ")
         named = [channel.partition("=") for channel in channels]
         fields = [[f"{channel}@{number}" for number in numbers_in(numbers)] for channel, _, numbers in named]
     except ValueError:
         fields = []
         found = b""
-    if not found or leans not in ("0", "1"):
-        raise Damage("its first line is not TOKEN PARENT LEANS CHANNEL=NUMBERS …")
-    return Record(checkpoint_id, None if parent == "-" else parent, fields, body)
+    if not found or not (reach == "-" or reach.isdecimal()):
+        raise Damage("its first line is not TOKEN PARENT REACH CHANNEL=NUMBERS …")
+    return Record(checkpoint_id, None if parent == "-" else parent, fields, body, reach != "-", stored)
 
 
 def numbers_in(text: str) -> Iterator[int]:
@@ -126,7 +140,7 @@ class Mold:
     def made(self) -> Any:
         """The message."""
         message: Any = object.__new__(self.kind)
-        message.__setstate__(marshal.loads(self.state))  # noqa: S302  # written by this process
+        message.__setstate__(marshal.loads(self.state))  # written by this process
         return message
 
 
@@ -185,6 +199,11 @@ class Memory:
         """Whether a checkpoint was read or written here."""
         known = self._threads.get(key)
         return known is not None and name in known.checkpoints
+
+    def missed(self, key: str, name: str) -> None:
+        """Note that a checkpoint isn't there."""
+        if known := self._threads.get(key):
+            known.checkpoints.discard(name)
 
     def seen(self, key: str, life: str, swept: str, names: Iterable[str], there: Iterable[str]) -> Known:
         """What is known of a thread as it was just read: some checkpoints, and the fields that they name."""
@@ -397,13 +416,12 @@ class Form:
 
     def _digest(self, channel: str, value: Any) -> tuple[bytes, bool]:
         """What a value's content is known by, and whether it is made of plain values and LangChain's messages alone."""
-        kind: Any = type(value)
-        named = _model(kind)
-        content = (*named, vars(value), value.__pydantic_extra__) if named else value
+        named = _model(type(value))
+        content = [*named, vars(value), value.__pydantic_extra__] if named else ["", "", value]
         try:
-            # Version 2 writes equal content equally, whatever else holds a reference to it.
-            data, plain = marshal.dumps(content, 2), not named or named[0].startswith("langchain_core.")
-        except ValueError:
+            data = ormsgpack.packb(content, option=_PLAIN)
+            plain = not named or named[0].startswith("langchain_core.")
+        except TypeError:
             data, plain = self._bytes(channel, value), False
         return blake2b(data, digest_size=16).digest(), plain
 

@@ -52,7 +52,6 @@ from helpers.errors import CheckpointNotFoundError, DamagedThreadError, NotAThre
 _PAGE = 20  # checkpoints that are read at once
 _FIELDS = 1000  # likewise
 _ANCESTORS = 100
-_ATTEMPTS = 3  # at a thread that is written meanwhile
 _SCAN = 1000
 
 T = TypeVar("T")
@@ -201,7 +200,7 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         wanted = _Wanted(config, filter, before, limit)
         for key in [self._place(config).key] if config else self._keys():
             for place, ids in self._run(self._index(key, wanted)):
-                for page in _pages(ids, wanted.page):
+                for page in wanted.pages(ids):
                     yield from wanted.some(self._run(self._tuples(place, page)))
 
     async def alist(
@@ -226,7 +225,7 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         wanted = _Wanted(config, filter, before, limit)
         for key in [self._place(config).key] if config else [key async for key in self._akeys()]:
             for place, ids in await self._arun(self._index(key, wanted)):
-                for page in _pages(ids, wanted.page):
+                for page in wanted.pages(ids):
                     for found in wanted.some(await self._arun(self._tuples(place, page))):
                         yield found
 
@@ -439,27 +438,23 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         return _Place(key, key[len(self.key_prefix) :], named.get("checkpoint_ns") or "", named.get("checkpoint_id"))
 
     def _get(self, place: _Place) -> Steps[CheckpointTuple | None]:
-        for attempt in range(_ATTEMPTS):
+        while True:
             life, swept, found, stored, writes = yield scripts.READ, place.key, place.suffix, place.checkpoint_id or ""
             if stored is None:
+                self._memory.missed(place.key, found.decode() + place.suffix)
                 return None
-            tuples = yield from self._made(
-                place, life, swept, [(found.decode(), stored, writes)], last=attempt == _ATTEMPTS - 1
-            )
-            if tuples:
-                return tuples[0]
-        raise AssertionError("unreachable")
+            if made := (yield from self._made(place, life, swept, [(found.decode(), stored, writes)])):
+                return made[0]
 
     def _tuples(self, place: _Place, ids: Sequence[str]) -> Steps[Sequence[CheckpointTuple]]:
         """Several checkpoints, without those that are gone by now."""
         fields = [f"{kind}:{one}{place.suffix}" for one in ids for kind in ("checkpoint", "writes")]
-        for attempt in range(_ATTEMPTS):
+        while True:
             life, swept, *stored = yield "HMGET", place.key, "life", "swept", *fields
             found = [one for one in zip(ids, stored[::2], stored[1::2], strict=True) if one[1] is not None]
-            made = (yield from self._made(place, life, swept, found, last=attempt == _ATTEMPTS - 1)) if found else []
-            if len(made) == len(found):
+            made = (yield from self._made(place, life, swept, found)) if found else []
+            if made is not None:
                 return made
-        raise AssertionError("unreachable")
 
     def _made(
         self,
@@ -468,24 +463,27 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         swept: bytes | None,
         found: Sequence[tuple[str, bytes, bytes | None]],
         *,
-        last: bool,
-    ) -> Steps[Sequence[CheckpointTuple]]:
+        hidden: bool = False,
+    ) -> Steps[Sequence[CheckpointTuple] | None]:
         """Checkpoints out of what was read of them: what is known already is not asked for again.
 
-        Values that aren't there went with their checkpoint, between two steps; if they are to be there, they are lost.
+        Those that can't be gone back to are left out, unless they are asked for. None if one of them went meanwhile;
+        where it is still there, and its values are not, they are lost.
         """
         form = self._form
         records: list[tuple[Record, list[str]]] = []
         for checkpoint_id, stored, writes in found:
             try:
                 frames = [f"@{number}" for number in numbers_in((writes or b"").decode())]
-                records.append((read_record(checkpoint_id, stored), frames))
+                record = read_record(checkpoint_id, stored)
             except (Damage, ValueError) as damage:
                 raise DamagedThreadError(place.key, f"checkpoint:{checkpoint_id}{place.suffix}", str(damage)) from None
-        names = [record.checkpoint_id + place.suffix for record, _ in records]
+            if record.shown or hidden:
+                records.append((record, frames))
+        names = [record.checkpoint_id + place.suffix for record, _ in records if record.shown]
         there = [field for record, _ in records for fields in record.fields for field in fields]
         known = self._memory.seen(place.key, life.decode(), (swept or b"0").decode(), names, there)
-        values = known.values
+        values = {field: value for field in there if (value := known.values.get(field)) is not None}
         missing = [field for field in dict.fromkeys(there) if field not in values]
         read: dict[str, bytes] = {}
         for some in _pages([*missing, *(frame for _, frames in records for frame in frames)], _FIELDS):
@@ -496,11 +494,12 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         learned: list[tuple[str, bytes, bytes | Mold]] = []
         for record, frames in records:
             wanted = [field for fields in record.fields for field in fields] + frames
-            lost = next((field for field in wanted if field not in read and field not in values), None)
-            if lost and last:
+            if lost := next((field for field in wanted if field not in values and field not in read), None):
+                name = f"checkpoint:{record.checkpoint_id}{place.suffix}"
+                if (yield "HGET", place.key, name) != record.stored:
+                    return None
                 raise DamagedThreadError(place.key, lost, "its checkpoint is there, and it is not")
-            if not lost:
-                made.append(_revived(form, place, record, frames, values, read, learned))
+            made.append(_revived(form, place, record, frames, values, read, learned))
         self._memory.learn(place.key, known, (swept or b"0").decode(), learned)
         return made
 
@@ -524,10 +523,13 @@ class RedisSaver(BaseCheckpointSaver[Any]):
     ) -> Steps[RunnableConfig]:
         form, checkpoint_id = self._form, _name(checkpoint["id"])
         parent = place.checkpoint_id
-        leans = bool(metadata.get("counters_since_delta_snapshot"))
+        deltas: Any = metadata.get("counters_since_delta_snapshot") or {}
+        steps = [since for name, (_, since) in deltas.items() if name in checkpoint["channel_versions"]]
         rest: dict[str, Any] = {name: value for name, value in checkpoint.items() if name != "channel_values"}
         noted = get_checkpoint_metadata(config, metadata)
-        stranger = parent is not None and not self._memory.has(place.key, parent + place.suffix)
+        # A copy follows what its original followed, which may be gone.
+        copied = metadata.get("source") == "fork"
+        stranger = parent and not copied and not self._memory.has(place.key, parent + place.suffix)
         for attempt in range(3):
             known = self._memory.get(place.key) if attempt < 2 else None
             life, swept = (known.life, known.swept) if known else ("", "")  # before what is known is looked at
@@ -542,8 +544,8 @@ class RedisSaver(BaseCheckpointSaver[Any]):
                 place.suffix,
                 checkpoint_id,
                 parent or "-",
-                "1" if parent and (leans or stranger) else "0",
-                "1" if leans else "0",
+                "1" if stranger else "0",
+                str(max(steps, default=0) if parent else 0),
                 form.dumps("metadata", body),
             ]
             for channel, numbers in packed.numbers.items():
@@ -621,7 +623,10 @@ class RedisSaver(BaseCheckpointSaver[Any]):
             if not found:
                 break
             chain = [(one.decode(), stored, pending) for one, stored, pending in found]
-            for ancestor in (yield from self._made(place, life, swept, chain, last=True)):
+            made = yield from self._made(place, life, swept, chain, hidden=True)
+            if made is None:
+                return (yield from self._history(place, channels))
+            for ancestor in made:
                 for write in reversed(ancestor.pending_writes or []):
                     if write[1] in writes and write[1] not in seeds:
                         writes[write[1]].append(write)
@@ -712,10 +717,13 @@ class _Wanted:
         self._before = before["configurable"].get("checkpoint_id") if before else None
         self._metadata, self._left = metadata or {}, limit
 
-    @property
-    def page(self) -> int:
-        """How many to read at once."""
-        return _PAGE if self._left is None or self._metadata else min(_PAGE, self._left)
+    def pages(self, ids: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Those to read at once, as long as there are not enough."""
+        size = _PAGE if self._left is None or self._metadata else min(_PAGE, self._left)
+        for page in _pages(ids, size):
+            if self._left == 0:
+                return
+            yield page
 
     def has(self, checkpoint_id: str) -> bool:
         """Whether a checkpoint of this ID is wanted."""

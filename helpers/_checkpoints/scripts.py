@@ -4,10 +4,10 @@ The fields of a thread's hash, where NS is `:` and the checkpoint's namespace, w
 
 * `messages@0`, `messages@1` …: the values of the channel `messages`, each once, as `type:bytes` of LangGraph's
   serializer. No number of a channel is given twice, whatever becomes of its value.
-* `checkpoint:ID:NS`: a checkpoint. Its first line is `TOKEN PARENT LEANS` and then `CHANNEL=NUMBERS` for each
+* `checkpoint:ID:NS`: a checkpoint. Its first line is `TOKEN PARENT REACH` and then `CHANNEL=NUMBERS` for each
   channel, such as ``messages=0-57,60``. TOKEN is the ID of the write that stored it, PARENT the checkpoint before it or
-  `-`, LEANS says whether that one must stay because a delta channel is rebuilt from it (`1`) or not (`0`). The rest is
-  what LangGraph gave, without those values.
+  `-`, REACH how many of those before it its delta channels are rebuilt from; one that stays for that alone, and can't
+  be gone back to, has `-` there. The rest is what LangGraph gave, without those values.
 * `writes:ID:NS`: the numbers of what tasks wrote after that checkpoint; `@0`, `@1` …: what they wrote.
 * `ids:NS`: the IDs of the checkpoints, newest first; `namespaces`: every NS.
 * `life`, `swept`, `next:messages`: a name for this hash, new whenever the hash is; how often values that no checkpoint
@@ -39,7 +39,11 @@ local function get(field) return redis.call('HGET', thread, field) end
 local function set(field, value) redis.call('HSET', thread, field, value) end
 local function record_of(ns, id) return get('checkpoint:' .. id .. ns) end
 local function parent_of(record) return string.match(record, '^%S+ (%S+)') end
-local function leans(record) return string.match(record, '^%S+ %S+ (%d)') == '1' end
+local function reach_of(record) return tonumber(string.match(record, '^%S+ %S+ (%d+)')) end
+local function shown(ns, id)
+  local record = record_of(ns, id)
+  return record and reach_of(record) and record
+end
 -- Somebody else's hash of that name stays as it is.
 if redis.call('EXISTS', thread) == 1 and not get('life') then return redis.error_reply('WRONGTYPE no thread') end
 local function split(text)
@@ -56,10 +60,10 @@ READ = _script(
 local id = ARGV[2]
 if id == '' then
   for one in string.gmatch(get('ids' .. ARGV[1]) or '', '%S+') do
-    if record_of(ARGV[1], one) then id = one break end
+    if shown(ARGV[1], one) then id = one break end
   end
 end
-return {get('life'), get('swept'), id, record_of(ARGV[1], id), get('writes:' .. id .. ARGV[1])}
+return {get('life'), get('swept'), id, shown(ARGV[1], id) or false, get('writes:' .. id .. ARGV[1])}
 """,
 )
 # ARGV: NS; the ID to begin with; how many to go back at most.
@@ -116,7 +120,7 @@ _REMOVE = """\
 local gone, swept = {}, {}
 local function ranges(record)
   local found = {}
-  for channel, numbers in string.gmatch(string.match(record, '^%S+ %S+ %d([^\\n]*)') or '', '(%S+)=(%S*)') do
+  for channel, numbers in string.gmatch(string.match(record, '^%S+ %S+ %S+([^\\n]*)') or '', '(%S+)=(%S*)') do
     for first, last in string.gmatch(numbers, '(%d+)%-?(%d*)') do
       found[#found + 1] = {tonumber(first), tonumber(last == '' and first or last), channel}
     end
@@ -136,26 +140,31 @@ local function list(ns, ids)
   for _, other in ipairs(split(get('namespaces'))) do if other ~= ns then others[#others + 1] = other end end
   set('namespaces', table.concat(others, ' '))
 end
-local function trim(ns, keep)
-  local ids, needed, rest = split(get('ids' .. ns)), {}, {}
+local function trim(ns, keep, new)
+  local ids, left, rest, oldest = split(get('ids' .. ns)), {}, {}, nil
   if #ids <= keep then return end
-  for place = 1, keep do
-    local id = ids[place]
-    while id and not needed[id] do
-      local record = record_of(ns, id)
-      needed[id] = true
-      id = record and leans(record) and parent_of(record)
+  for place, id in ipairs(ids) do
+    if place <= keep or id == new then
+      oldest = id
+      local record = record_of(ns, id) or '- - 0'
+      for reach = reach_of(record) or -1, 0, -1 do
+        if (left[id] or -1) >= reach then break end
+        left[id], id = reach, parent_of(record)
+        record = reach > 0 and record_of(ns, id) or '- - 0'
+      end
     end
   end
-  for _, id in ipairs(ids) do
-    if needed[id] then rest[#rest + 1] = id else drop(ns, id) end
+  for place, id in ipairs(ids) do
+    local record = left[id] and place > keep and id ~= new and shown(ns, id)
+    if record then set('checkpoint:' .. id .. ns, (string.gsub(record, '^(%S+ %S+) %d+', '%1 -'))) end
+    if left[id] then rest[#rest + 1] = id else drop(ns, id) end
   end
   list(ns, rest)
   if ns ~= ':' then return end
   -- A subgraph's call goes with the checkpoint that it was made at.
   for _, call in ipairs(split(get('namespaces'))) do
     local its = string.find(call, ':', 2, true) and split(get('ids' .. call))
-    if its and its[1] and its[1] < rest[#rest] then
+    if its and its[1] and its[1] < oldest then
       for _, id in ipairs(its) do drop(call, id) end
       list(call, {})
     end
@@ -216,7 +225,7 @@ end
 
 # ARGV: the write's ID, the fence's seconds, the thread's seconds to live; how many checkpoints to keep or 0; a name for
 # the hash if it is new; the life and the sweeps that what is borrowed was known at, or blanks; NS, ID, parent; 1 if
-# the parent must be there; 1 if it must stay; the rest of the record; then, for each channel, its name, its numbers, +0
+# that must be there and shown; the reach; the rest of the record; then, for each channel, its name, its numbers, +0
 # being the first of its new values, how many of those there are, and they. Returns what came of it and, where the
 # client has to learn, life, sweeps, the ranges that were removed, and for each channel the first new number.
 _PUT = """\
@@ -227,7 +236,8 @@ if before and string.sub(before, 1, #ARGV[1] + 1) == ARGV[1] .. ' ' then
   return {'again'}
 end
 if ARGV[6] ~= '' and (get('life') ~= ARGV[6] or (get('swept') or '0') ~= ARGV[7]) then return {'stale'} end
-if ARGV[11] == '1' and not record_of(ns, parent) then return {'orphan'} end
+if ARGV[11] == '1' and not shown(ns, parent) then return {'orphan'} end
+if ARGV[12] ~= '0' and not record_of(ns, parent) then return {'orphan'} end
 if before then gone[1] = before end
 if not get('life') then set('life', ARGV[5]) end
 local head, firsts, place = {ARGV[1], parent, ARGV[12]}, {}, 14
@@ -243,7 +253,7 @@ end
 local record = table.concat(head, ' ') .. '\\n' .. ARGV[13]
 set('checkpoint:' .. id .. ns, record)
 enter(ns, id)
-if ARGV[4] ~= '0' then trim(ns, tonumber(ARGV[4])) end
+if ARGV[4] ~= '0' then trim(ns, tonumber(ARGV[4]), id) end
 sweep(record)
 live()
 fence()
