@@ -6,6 +6,7 @@ new one.
 """
 
 import json
+import marshal
 import re
 import threading
 from collections import OrderedDict
@@ -140,7 +141,7 @@ class Mold:
     def made(self) -> Any:
         """The message."""
         message: Any = object.__new__(self.kind)
-        message.__setstate__(marshal.loads(self.state))  # written by this process
+        message.__setstate__(marshal.loads(self.state))  # noqa: S302  # written by this process
         return message
 
 
@@ -416,7 +417,8 @@ class Form:
 
     def _digest(self, channel: str, value: Any) -> tuple[bytes, bool]:
         """What a value's content is known by, and whether it is made of plain values and LangChain's messages alone."""
-        named = _model(type(value))
+        kind: Any = type(value)
+        named = _model(kind)
         content = [*named, vars(value), value.__pydantic_extra__] if named else ["", "", value]
         try:
             data = ormsgpack.packb(content, option=_PLAIN)
