@@ -419,7 +419,7 @@ class Form:
         """What a value's content is known by, and whether it is made of plain values and LangChain's messages alone."""
         kind: Any = type(value)
         named = _model(kind)
-        content = [*named, vars(value), value.__pydantic_extra__] if named else ["", "", value]
+        content = [*named, vars(value), value.__pydantic_extra__] if named else ["", kind.__qualname__, value]
         try:
             data = ormsgpack.packb(content, option=_PLAIN)
             plain = not named or named[0].startswith("langchain_core.")
