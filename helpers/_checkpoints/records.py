@@ -393,7 +393,7 @@ class Form:
         if isinstance(value, BaseModel):
             content = kind.__module__, kind.__qualname__, vars(value), value.__pydantic_extra__
         try:
-            if not _is_plain(content):
+            if not _is_plain((content,)):
                 raise ValueError
             # Version 2 writes equal content equally, whatever else holds a reference to it.
             data, plain = marshal.dumps(content, 2), content is value or kind.__module__.startswith("langchain_core.")
@@ -438,13 +438,15 @@ class Form:
             )
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether marshal tells it from all others: what gives its bytes away, as an array does, it takes for bytes."""
-    values = value.values() if type(value) is dict else value if type(value) in _CONTAINERS else (value,)
-    kinds = set(map(type, values)) - _PLAIN
-    if not kinds <= _CONTAINERS:
-        return False
-    return not kinds or all(_is_plain(one) for one in values if type(one) in kinds)
+def _is_plain(values: Iterable[Any]) -> bool:
+    """Whether marshal tells them from all others: what gives its bytes away, as an array does, it takes for bytes."""
+    for value in values:
+        kind = type(value)
+        if kind not in _PLAIN and (
+            kind not in _CONTAINERS or (value and not _is_plain(value.values() if kind is dict else value))
+        ):
+            return False
+    return True
 
 
 def _parts(value: Any) -> tuple[str, Sequence[Any]]:
