@@ -33,6 +33,7 @@ REMEMBERED_BYTES = 64 << 20
 _SMALL = 256  # bytes; what has no more stays in the record
 _WORTH_A_NUMBER = 64  # bytes an element, about what a field of a hash costs
 _CHECKPOINTS = 1000
+_MOST = 10_000_000  # values that one range names
 # Nothing but plain values; whatever else, and their subclasses, are refused.
 _PLAIN = (
     ormsgpack.OPT_PASSTHROUGH_DATACLASS
@@ -47,7 +48,16 @@ _LIGHT = _SCALARS | {str, bytes}
 
 
 class Damage(Exception):  # noqa: N818  # which place it is, its catcher knows
-    """A stored value is not what this module stores."""
+    """A stored value is not what this module stores.
+
+    Attributes:
+        field: The field that holds it, where that is known here.
+    """
+
+    def __init__(self, reason: str, field: str | None = None) -> None:
+        super().__init__(reason)
+        if field:
+            self.field = field
 
 
 def escape(name: str) -> str:
@@ -102,6 +112,8 @@ def numbers_in(text: str) -> Iterator[int]:
     """The numbers that ranges name, in their order."""
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")
+        if not 0 <= int(last or first) - int(first) < _MOST:
+            raise ValueError(part)
         yield from range(int(first), int(last or first) + 1)
 
 
@@ -258,6 +270,26 @@ class Memory:
         )
         self.learn(key, known, swept, (one for one in stored if one[0] not in gone))
 
+    def had_written(self, key: str, name: str, seen: Sequence[str], packed: "Packed") -> None:
+        """Note what an attempt has stored whose reply was lost.
+
+        Args:
+            key: The thread's key.
+            name: The checkpoint.
+            seen: Life and sweeps, and the first line of the record.
+            packed: The checkpoint's values.
+        """
+        life, swept, head = seen
+        there = read_record(name, head.encode()).fields
+        known = self.seen(key, life, swept, [name], [field for fields in there for field in fields])
+        stored = (
+            (fields[place], *packed.new[channel][-number - 1])
+            for fields, (channel, numbers) in zip(there, packed.numbers.items(), strict=True)
+            for place, number in enumerate(numbers)
+            if number < 0
+        )
+        self.learn(key, known, swept, stored)
+
     def _current(self, key: str, life: str) -> Known:
         known = self._threads.get(key)
         if known is None or known.life != life:
@@ -384,32 +416,36 @@ class Form:
         parts, values = [], []
         for index, channel, value in writes:
             values.append(self.dumps(channel, value))
-            if not self._digest(channel, value)[1]:
-                self._check(channel, value, values[-1])
+            self.check(channel, value, values[-1])
             parts.append((index, channel, len(values[-1])))
         return json.dumps((task_id, task_path, parts)).encode() + b"\n" + b"".join(values)
 
-    def writes(self, frames: Iterable[bytes]) -> list[tuple[str, str, Any]]:
+    def writes(self, frames: Iterable[tuple[str, bytes]]) -> list[tuple[str, str, Any]]:
         """The pending writes, in the order in which LangGraph applies them.
+
+        Args:
+            frames: Each with its field.
 
         Raises:
             Damage: A frame is none.
         """
-        found: dict[tuple[str, int], tuple[str, str, bytes]] = {}
-        for stored in frames:
+        found: dict[tuple[str, int], tuple[str, str, Any]] = {}
+        for field, stored in frames:
             head, _, data = stored.partition(b"\n")
             try:
                 task_id, path, parts = json.loads(head)
+                if sum(size for _, _, size in parts) != len(data):
+                    raise ValueError("truncated")
                 for index, channel, size in parts:
-                    if (
-                        index < 0 or (task_id, index) not in found
-                    ):  # of what is special the latest counts, else the first
-                        found[task_id, index] = path, channel, data[:size]
+                    # Of what is special the latest counts, else the first.
+                    if index < 0 or (task_id, index) not in found:
+                        found[task_id, index] = path, channel, self.loads(data[:size])
                     data = data[size:]
-            except (ValueError, TypeError) as error:
-                raise Damage("what a task wrote can't be read") from error
+            except (Damage, ValueError, TypeError) as error:
+                reason = str(error) if isinstance(error, Damage) else "what a task wrote can't be read"
+                raise Damage(reason, field) from error
         ordered = sorted(found.items(), key=lambda one: (one[1][0], *one[0]))
-        return [(task_id, channel, self.loads(value)) for (task_id, _), (_, channel, value) in ordered]
+        return [(task_id, channel, value) for (task_id, _), (_, channel, value) in ordered]
 
     def digest(self, value: Any) -> bytes:
         """What a value's content is known by."""
@@ -432,6 +468,15 @@ class Form:
             return b"\0".join([tag.encode() if isinstance(tag, str) else tag for tag in self._plain.dumps_typed(value)])
         except Exception as error:
             raise UnstorableStateError(channel, type(value), str(error) or type(error).__name__) from error
+
+    def check(self, channel: str, value: Any, stored: bytes | None = None) -> None:
+        """Refuse a value that would not come back as it is.
+
+        Raises:
+            UnstorableStateError: It has classes in it that the serializer does not revive.
+        """
+        if not self._digest(channel, value)[1]:
+            self._check(channel, value, stored or self.dumps(channel, value))
 
     def _check(self, channel: str, value: Any, stored: bytes) -> None:
         """See that a value with classes in it would come back as it is: the serializer revives those that it knows."""

@@ -39,7 +39,7 @@ from helpers._checkpoints.records import (
     read_record,
     suffix_of,
 )
-from helpers._checkpoints.writing import ThreadWrite
+from helpers._checkpoints.writing import ThreadWrite, said_of
 from helpers._connecting.arguments import given_async_client, given_client, positive, warn_that_it_forgets
 from helpers._connecting.asynchronous import AsyncClient, async_twin
 from helpers._connecting.clients import Client
@@ -141,15 +141,11 @@ class RedisSaver(BaseCheckpointSaver[Any]):
             ValueError: It is blank, or can't be part of a key.
         """
         name = str(thread_id) if isinstance(thread_id, int) and not isinstance(thread_id, bool) else thread_id
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name or name != name.encode(errors="ignore").decode():
             raise ValueError(
-                f"thread_id must be a string of at least one character, not {thread_id!r}.\n"
+                f"thread_id must be a string of one or more whole characters, not {thread_id!r}.\n"
                 + say("Name the conversation: {example}", example='{"configurable": {"thread_id": "bob"}}')
             )
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            raise ValueError(f"thread_id holds half of a character: {thread_id!r}.") from None
         return self.key_prefix + name
 
     # What LangGraph calls.
@@ -472,17 +468,23 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         """
         form = self._form
         records: list[tuple[Record, list[str]]] = []
-        for checkpoint_id, stored, writes in found:
-            try:
-                frames = [f"@{number}" for number in numbers_in((writes or b"").decode())]
+        damaged = "swept"
+        try:
+            seen = life.decode(errors="replace"), str(int(swept or b"0"))
+            for checkpoint_id, stored, writes in found:
+                damaged = f"writes:{checkpoint_id}{place.suffix}"
+                frames = [f"@{number}" for number in numbers_in("" if writes is None else writes.decode() or "?")]
+                damaged = f"checkpoint:{checkpoint_id}{place.suffix}"
                 record = read_record(checkpoint_id, stored)
-            except (Damage, ValueError) as damage:
-                raise DamagedThreadError(place.key, f"checkpoint:{checkpoint_id}{place.suffix}", str(damage)) from None
-            if record.shown or hidden:
-                records.append((record, frames))
+                if record.shown or hidden:
+                    records.append((record, frames))
+        except (Damage, ValueError) as error:
+            reason = str(error) if isinstance(error, Damage) else "it is not what a saver stores"
+            raise DamagedThreadError(place.key, damaged, reason) from None
         names = [record.checkpoint_id + place.suffix for record, _ in records if record.shown]
         there = [field for record, _ in records for fields in record.fields for field in fields]
-        known = self._memory.seen(place.key, life.decode(), (swept or b"0").decode(), names, there)
+        known = self._memory.seen(place.key, *seen, names, there)
+        # As they are now: another thread may write meanwhile, and have some removed.
         values = {field: value for field in there if (value := known.values.get(field)) is not None}
         missing = [field for field in dict.fromkeys(there) if field not in values]
         read: dict[str, bytes] = {}
@@ -500,22 +502,19 @@ class RedisSaver(BaseCheckpointSaver[Any]):
                     return None
                 raise DamagedThreadError(place.key, lost, "its checkpoint is there, and it is not")
             made.append(_revived(form, place, record, frames, values, read, learned))
-        self._memory.learn(place.key, known, (swept or b"0").decode(), learned)
+        self._memory.learn(place.key, known, seen[1], learned)
         return made
 
     def _index(self, key: str, wanted: "_Wanted") -> Steps[Sequence[tuple[_Place, Sequence[str]]]]:
         """For each namespace that is wanted, the IDs of its checkpoints, newest first."""
         thread_id = key[len(self.key_prefix) :]
-        if not wanted.one_thread and (yield "TYPE", key) != b"hash":
+        if not wanted.one_thread and ((yield "TYPE", key) != b"hash" or (yield "HGET", key, "life") is None):
             return []  # a fence, or what others keep under such names
-        namespaces = (yield "HGET", key, "namespaces") or b""
         found = []
-        for suffix in namespaces.decode().split():
-            if wanted.namespace not in (None, namespace_of(suffix)):
-                continue
-            ids = ((yield "HGET", key, f"ids{suffix}") or b"").decode().split()
-            place = _Place(key, thread_id, namespace_of(suffix), None)
-            found.append((place, [one for one in ids if wanted.has(one)]))
+        for suffix, ids in (yield scripts.INDEX, key):
+            place = _Place(key, thread_id, namespace_of(suffix.decode(errors="replace")), None)
+            if wanted.namespace in (None, place.namespace):
+                found.append((place, [one for one in ids.decode(errors="replace").split() if wanted.has(one)]))
         return found
 
     def _put(
@@ -527,6 +526,7 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         steps = [since for name, (_, since) in deltas.items() if name in checkpoint["channel_versions"]]
         rest: dict[str, Any] = {name: value for name, value in checkpoint.items() if name != "channel_values"}
         noted = get_checkpoint_metadata(config, metadata)
+        form.check("metadata", noted)
         # A copy follows what its original followed, which may be gone.
         copied = metadata.get("source") == "fork"
         stranger = parent and not copied and not self._memory.has(place.key, parent + place.suffix)
@@ -552,7 +552,9 @@ class RedisSaver(BaseCheckpointSaver[Any]):
                 new = packed.new[channel]
                 arguments += [channel, ranges(numbers), str(len(new)), *(value for _, value in new)]
             answer = yield ThreadWrite(self.redis_client, scripts.PUT, place.key, self.key_prefix, tuple(arguments))
-            outcome, *seen = [one.decode() if isinstance(one, bytes) else str(one) for one in answer or ["again"]]
+            outcome, *seen = [
+                one.decode(errors="replace") if isinstance(one, bytes) else str(one) for one in answer or ["again"]
+            ]
             if outcome == "stale":
                 if attempt == 0:  # values have gone: what the checkpoint names now is there for sure
                     yield from self._get(place)
@@ -561,7 +563,9 @@ class RedisSaver(BaseCheckpointSaver[Any]):
                 raise CheckpointNotFoundError(place.key, parent or "")
             if outcome == "written":
                 self._memory.wrote(place.key, checkpoint_id + place.suffix, seen, packed.new)
-            else:
+            elif seen:
+                self._memory.had_written(place.key, checkpoint_id + place.suffix, seen, packed)
+            else:  # somebody has deleted it since
                 self._memory.forget(place.key)
             return place.config(checkpoint_id)
         raise AssertionError("unreachable")
@@ -607,6 +611,8 @@ class RedisSaver(BaseCheckpointSaver[Any]):
             return
         if isinstance(fields, dict):
             fields = [part for pair in fields.items() for part in pair]
+        if b"life" not in fields[::2]:
+            raise NotAThreadError(source)
         arguments = (str(self.ttl or 0), secrets.token_hex(4), *fields)
         answer = yield ThreadWrite(self.redis_client, scripts.COPY, target, self.key_prefix, arguments)
         if answer:
@@ -653,11 +659,12 @@ class RedisSaver(BaseCheckpointSaver[Any]):
                 answer = carry_out(self.redis_client, request)
                 continue
             try:
-                answer = self._ask(self.redis_client, request, by_name=True)
-            except NoScriptError:
-                answer = self._ask(self.redis_client, request, by_name=False)
+                try:
+                    answer = self._ask(self.redis_client, request, by_name=True)
+                except NoScriptError:
+                    answer = self._ask(self.redis_client, request, by_name=False)
             except redis.ResponseError as error:
-                raise _said_of(request[1], error) from error
+                raise said_of(request[1], error) from error
 
     async def _arun(self, steps: Steps[T]) -> T:
         client: Any = self._own_async_client or await async_twin(self.redis_client)
@@ -671,11 +678,12 @@ class RedisSaver(BaseCheckpointSaver[Any]):
                 answer = await carry_out_async(client, request)
                 continue
             try:
-                answer = await self._ask(client, request, by_name=True)
-            except NoScriptError:
-                answer = await self._ask(client, request, by_name=False)
+                try:
+                    answer = await self._ask(client, request, by_name=True)
+                except NoScriptError:
+                    answer = await self._ask(client, request, by_name=False)
             except redis.ResponseError as error:
-                raise _said_of(request[1], error) from error
+                raise said_of(request[1], error) from error
 
     @staticmethod
     def _ask(client: Any, request: Sequence[Any], *, by_name: bool) -> Any:
@@ -711,7 +719,7 @@ class _Wanted:
         limit: int | None,
     ) -> None:
         named = config["configurable"] if config else {}
-        self.one_thread = config is not None
+        self.one_thread = bool(config)
         self.namespace: str | None = named.get("checkpoint_ns")
         self._id = named.get("checkpoint_id")
         self._before = before["configurable"].get("checkpoint_id") if before else None
@@ -770,11 +778,11 @@ def _revived(
             checkpoint=body["checkpoint"] | {"channel_values": channels},
             metadata=body["metadata"],
             parent_config=place.config(record.parent) if record.parent else None,
-            pending_writes=form.writes(read[frame] for frame in frames),
+            pending_writes=form.writes([(frame, read[frame]) for frame in frames]),
         )
     except (Damage, LookupError, TypeError, ValueError) as error:
         reason = str(error) if isinstance(error, Damage) else "it is not what a saver stores"
-        raise DamagedThreadError(place.key, damaged, reason) from None
+        raise DamagedThreadError(place.key, getattr(error, "field", damaged), reason) from None
 
 
 def _pages(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -793,7 +801,3 @@ def _text(key: bytes) -> str | None:
         return key.decode()
     except UnicodeDecodeError:  # none of ours
         return None
-
-
-def _said_of(key: str, error: redis.ResponseError) -> Exception:
-    return NotAThreadError(key) if "WRONGTYPE" in str(error) else error

@@ -59,11 +59,32 @@ READ = _script(
     """\
 local id = ARGV[2]
 if id == '' then
-  for one in string.gmatch(get('ids' .. ARGV[1]) or '', '%S+') do
+  local ids = get('ids' .. ARGV[1])
+  for _, ns in ipairs(not ids and split(get('namespaces')) or {}) do
+    if ns == ARGV[1] then return redis.error_reply('DAMAGED ids' .. ns) end
+  end
+  for one in string.gmatch(ids or '', '%S+') do
     if shown(ARGV[1], one) then id = one break end
+    if not record_of(ARGV[1], one) and not get('writes:' .. one .. ARGV[1]) then
+      return redis.error_reply('DAMAGED checkpoint:' .. one .. ARGV[1])
+    end
   end
 end
 return {get('life'), get('swept'), id, shown(ARGV[1], id) or false, get('writes:' .. id .. ARGV[1])}
+""",
+)
+# Each NS with its IDs.
+INDEX = _script(
+    _THREAD,
+    """\
+local found, namespaces = {}, get('namespaces')
+if get('life') and not namespaces then return redis.error_reply('DAMAGED namespaces') end
+for _, ns in ipairs(split(namespaces)) do
+  found[#found + 1] = {ns, get('ids' .. ns)}
+  if not found[#found][2] then return redis.error_reply('DAMAGED ids' .. ns) end
+end
+if namespaces and #found == 0 then return redis.error_reply('DAMAGED namespaces') end
+return found
 """,
 )
 # ARGV: NS; the ID to begin with; how many to go back at most.
@@ -90,6 +111,7 @@ _AGAIN = "local function fence() redis.call('SET', KEYS[2], '1', 'EX', ARGV[2]) 
 # ARGV[3]: the thread's seconds to live. What may be refused is tried where it changes nothing. SET comes first: a
 # server whose memory is full refuses it, and nothing that comes after a script's first command that may write.
 _BEGIN = """\
+if get('life') and not get('namespaces') then return redis.error_reply('DAMAGED namespaces') end
 local ttl = tonumber(ARGV[3])
 local function live() if ttl > 0 then redis.call('EXPIRE', thread, ttl) end end
 redis.call('SET', KEYS[2], '1', 'XX')
@@ -216,8 +238,8 @@ local function sweep(newest)
     for id in string.gmatch(get('ids' .. ns) or '', '%S+') do if spare(record_of(ns, id)) then return end end
   end
   for _, range in ipairs(left) do
-    for number = range[1], range[2] do redis.call('HDEL', thread, string.format('%s@%d', range[3], number)) end
-    swept[#swept + 1] = string.format('%s=%d-%d', range[3], range[1], range[2])
+    for number = range[1], range[2] do redis.call('HDEL', thread, range[3] .. string.format('@%d', number)) end
+    swept[#swept + 1] = range[3] .. string.format('=%d-%d', range[1], range[2])
   end
   set('swept', string.format('%d', (get('swept') or 0) + 1))
 end
@@ -227,28 +249,42 @@ end
 # the hash if it is new; the life and the sweeps that what is borrowed was known at, or blanks; NS, ID, parent; 1 if
 # that must be there and shown; the reach; the rest of the record; then, for each channel, its name, its numbers, +0
 # being the first of its new values, how many of those there are, and they. Returns what came of it and, where the
-# client has to learn, life, sweeps, the ranges that were removed, and for each channel the first new number.
-_PUT = """\
+# client has to learn, life, sweeps, the ranges that were removed, and for each channel the first new number. Of what an
+# earlier attempt has stored, life, sweeps and the record's first line.
+_UNLESS_PUT = (
+    """\
 local ns, id, parent = ARGV[8], ARGV[9], ARGV[10]
 local before = record_of(ns, id)
 if before and string.sub(before, 1, #ARGV[1] + 1) == ARGV[1] .. ' ' then
   fence()
-  return {'again'}
+  return {'again', get('life'), get('swept') or '0', string.match(before, '^[^\\n]*\\n')}
 end
+"""
+    + _UNLESS_FENCED
+)
+_PUT = """\
 if ARGV[6] ~= '' and (get('life') ~= ARGV[6] or (get('swept') or '0') ~= ARGV[7]) then return {'stale'} end
 if ARGV[11] == '1' and not shown(ns, parent) then return {'orphan'} end
 if ARGV[12] ~= '0' and not record_of(ns, parent) then return {'orphan'} end
-if before then gone[1] = before end
-if not get('life') then set('life', ARGV[5]) end
+if not tonumber(get('swept') or '0') then return redis.error_reply('DAMAGED swept') end
 local head, firsts, place = {ARGV[1], parent, ARGV[12]}, {}, 14
 while place <= #ARGV do
   local channel, count = ARGV[place], tonumber(ARGV[place + 2])
   local first = tonumber(get('next:' .. channel) or '0')
+  if not first or get(channel .. string.format('@%d', first)) then
+    return redis.error_reply('DAMAGED next:' .. channel)
+  end
+  firsts[#firsts + 1], place = first, place + 3 + count
+end
+if before then gone[1] = before end
+if not get('life') then set('life', ARGV[5]) end
+place = 14
+for _, first in ipairs(firsts) do
+  local channel, count = ARGV[place], tonumber(ARGV[place + 2])
   local numbers = string.gsub(ARGV[place + 1], '%+(%d+)', function(nth) return string.format('%d', first + nth) end)
-  for nth = 0, count - 1 do set(string.format('%s@%d', channel, first + nth), ARGV[place + 3 + nth]) end
+  for nth = 0, count - 1 do set(channel .. string.format('@%d', first + nth), ARGV[place + 3 + nth]) end
   if count > 0 then set('next:' .. channel, string.format('%d', first + count)) end
-  head[#head + 1], firsts[#firsts + 1] = channel .. '=' .. numbers, first
-  place = place + 3 + count
+  head[#head + 1], place = channel .. '=' .. numbers, place + 3 + count
 end
 local record = table.concat(head, ' ') .. '\\n' .. ARGV[13]
 set('checkpoint:' .. id .. ns, record)
@@ -265,6 +301,7 @@ _PUT_WRITES = """\
 local ns, id = ARGV[5], ARGV[6]
 local name = 'writes:' .. id .. ns
 local number, before = get('next:') or '0', get(name)
+if not tonumber(number) or get('@' .. number) then return redis.error_reply('DAMAGED next:') end
 if not get('life') then set('life', ARGV[4]) end
 set('next:', string.format('%d', number + 1))
 set('@' .. number, ARGV[7])
@@ -277,7 +314,6 @@ fence()
 # ARGV: the write's ID, the fence's seconds, 0; how many checkpoints of each namespace stay; then NS and ID of single
 # ones to remove.
 _PRUNE = """\
-redis.call('DEL', KEYS[2])
 if redis.call('EXISTS', thread) == 1 then
   if ARGV[4] ~= '0' then
     for _, ns in ipairs(split(get('namespaces'))) do if get('ids' .. ns) then trim(ns, tonumber(ARGV[4])) end end
@@ -312,9 +348,10 @@ def _task(*parts: str) -> Task:
     return Task(_UNLESS_FENCED + _FIRST + body, _UNLESS_FENCED + _AGAIN + body)
 
 
-PUT = _task(_BEGIN, _REMOVE, _PUT)
+PUT = Task(*[fence + _THREAD + _UNLESS_PUT + _BEGIN + _REMOVE + _PUT for fence in (_FIRST, _AGAIN)])
 PUT_WRITES = _task(_BEGIN, _PUT_WRITES)
-PRUNE = _task(_BEGIN, _REMOVE, _PRUNE)
+# What removes is possible where memory is full: DEL comes before SET.
+PRUNE = _task("redis.call('DEL', KEYS[2])\n", _BEGIN, _REMOVE, _PRUNE)
 # Each attempt leaves the fence: a further one that finds it deletes nothing, whoever has written meanwhile.
 DELETE = Task(*[_UNLESS_FENCED + _AGAIN + _THREAD + _DELETE] * 2)
 COPY = _task(_BEGIN, _COPY)

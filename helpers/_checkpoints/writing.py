@@ -10,8 +10,8 @@ from helpers._histories.writing import Write
 from helpers._localization.messages import say, words
 from helpers.errors import (
     THREAD_RIGHTS,
+    DamagedThreadError,
     MissingRightsError,
-    NotAHistoryError,
     NotAThreadError,
     WriteOutcomeUnknownError,
 )
@@ -20,6 +20,14 @@ _RIGHTS_ADVICE = words("Agents' threads need them: give this user {rights}.")
 _UNKNOWN_ADVICE = words(
     "Once the server answers, agent.get_state(config) shows what is stored; agent.invoke(None, config) goes on from it."
 )
+
+
+def said_of(key: str, error: Exception) -> Exception:
+    """What a server's refusal says of a thread, if it is about what is stored of it."""
+    if "WRONGTYPE" in str(error):
+        return NotAThreadError(key)
+    _, damaged, field = str(error).partition("DAMAGED ")
+    return DamagedThreadError(key, field, "it is missing, or not what a saver stores") if damaged else error
 
 
 class ThreadWrite(Write):
@@ -42,9 +50,9 @@ class ThreadWrite(Write):
         return super().pause_after(error, sent=sent)
 
     def _told(self, error: Exception) -> Exception:
+        if not self._unknown and (said := said_of(self.key, error)) is not error:
+            return said
         told: Exception = super()._told(error)
-        if isinstance(told, NotAHistoryError):
-            return NotAThreadError(self.key)
         if isinstance(told, MissingRightsError):
             return MissingRightsError(self.key, str(error), say(_RIGHTS_ADVICE, rights=THREAD_RIGHTS))
         if isinstance(told, WriteOutcomeUnknownError):
