@@ -42,7 +42,7 @@ local function parent_of(record) return string.match(record, '^%S+ (%S+)') end
 local function reach_of(record) return tonumber(string.match(record, '^%S+ %S+ (%d+)')) end
 local function shown(ns, id)
   local record = record_of(ns, id)
-  return record and reach_of(record) and record
+  return record and string.match(record, '^%S+ %S+ (%S+)') ~= '-' and record
 end
 -- Somebody else's hash of that name stays as it is.
 if redis.call('EXISTS', thread) == 1 and not get('life') then return redis.error_reply('WRONGTYPE no thread') end

@@ -240,9 +240,11 @@ def test_checkpoints_out_of_order(client: redis.Redis) -> None:
     saver = RedisSaver(client, keep=2)
     for name in ("3", "1", "5", "4", "2"):
         put(saver, checkpoint_id=name, words=words(1, int(name)))
-    assert [one.checkpoint["id"] for one in saver.list(thread())] == ["5", "4"]
+    # What came too late to be kept stays until the next one comes: its run goes on from it.
+    assert [one.checkpoint["id"] for one in saver.list(thread())] == ["5", "4", "2"]
     assert values_of(saver) == {"words": words(1, 5)}
-    # What came too late to be kept leaves nothing.
+    put(saver, checkpoint_id="6", words=words(1, 6))
+    assert [one.checkpoint["id"] for one in saver.list(thread())] == ["6", "5"]
     assert sum(field.startswith(b"words@") for field in fields(client)) == 2
 
 
