@@ -1,23 +1,32 @@
 """A chat model without a network: it knows what its messages tell it, and says so."""
 
 import asyncio
+import html
+import json
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages.tool import ToolCall, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from helpers._localization.languages import LANGUAGES, SOURCE_LANGUAGE
-from helpers._localization.messages import catalog
+from helpers._localization.messages import catalog, say
 from helpers._localization.messages import language as spoken_language
+from helpers._models.calling import choice_of, find_call
 
 _NAME = r"[^\W\d_][\w'’\-]{0,60}"
 _READ = 1000  # characters of a message, from either end
+_QUOTED = 200  # characters of a line, in a summary
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Language:
         asks_name, asks_previous, asks_count: The questions that the model can answer.
         not_names: What may follow where a name would, without being one.
         stand_in: The mark before every answer.
-        greets, knows, knows_not, previous, no_previous, count, otherwise: The answers.
+        greets, knows, knows_not, previous, no_previous, count, tool, summary, otherwise: The answers.
     """
 
     signs: str = "(?!)"
@@ -55,6 +64,8 @@ class Language:
     previous: str = "Just before, you said: “{text}”"
     no_previous: str = "This is the first message I was given in this conversation."
     count: str = "Messages that you have sent so far: {count}."
+    tool: str = "The tool {name} answers: {text}"
+    summary: str = "What you have said so far:\n{text}"
     otherwise: str = "I stand in for a real model: from the messages that I was given I can only tell your name, what you said before, and how many messages you sent."
 
 
@@ -84,11 +95,41 @@ class OfflineChatModel(BaseChatModel):
     message told it, what was said before, and how many messages there were, in the language of the
     message it answers. Of a long message it reads the beginning and the end: a pasted text introduces nobody and
     asks nothing, but who pastes it may, before or after. Every answer begins with a mark that no real model was asked.
+
+    With tools bound, it calls the one that the numbers and quotations of the latest message fill, and answers with
+    what the tool gave: ``What did order 4711 cost?`` calls ``look_up_order(order: int)``. Asked for a summary by
+    LangChain's `SummarizationMiddleware`, it lists the latest of what was said, and who said so.
     """
 
     @property
     def _llm_type(self) -> str:
         return "offline"
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | dict[str, Any] | bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """The model with tools that it may call.
+
+        Args:
+            tools: What LangChain takes for a tool.
+            tool_choice: ``None`` or ``"auto"``: a tool is called if the latest message fills all that it requires;
+                ``"any"`` or a tool's name: one is called in any case; ``"none"``: none is. A provider's form of these
+                is understood too.
+            kwargs: Handed on with each call; the model has no use for them.
+
+        Raises:
+            ValueError: No tool has the name.
+        """
+        bound = [convert_to_openai_tool(tool) for tool in tools]
+        names = [tool["function"]["name"] for tool in bound if "function" in tool]
+        if (choice := choice_of(tool_choice)) not in ("auto", "any", "none", *names):
+            advice = say("Name it: {argument}.", argument=f"tool_choice={' | '.join(map(repr, names))}")
+            raise ValueError(f"No tool is called {choice!r}.\n{advice}")
+        return self.bind(tools=bound, tool_choice=choice, **kwargs)
 
     def _generate(
         self,
@@ -97,9 +138,7 @@ class OfflineChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        text = _cut(_reply(messages), stop)
-        message = AIMessage(text, response_metadata={"model_name": "offline", "finish_reason": "stop"})
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return ChatResult(generations=[ChatGeneration(message=_answer(messages, stop, **kwargs))])
 
     async def _agenerate(
         self,
@@ -108,7 +147,7 @@ class OfflineChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return self._generate(messages, stop)  # nothing here waits, so nothing needs a thread
+        return self._generate(messages, stop, **kwargs)  # nothing here waits, so nothing needs a thread
 
     def _stream(
         self,
@@ -117,7 +156,7 @@ class OfflineChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        for chunk in _chunks(_cut(_reply(messages), stop)):
+        for chunk in _chunks(_answer(messages, stop, **kwargs)):
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -129,19 +168,58 @@ class OfflineChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        for chunk in _chunks(_cut(_reply(messages), stop)):
+        for chunk in _chunks(_answer(messages, stop, **kwargs)):
             if run_manager:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
             await asyncio.sleep(0)  # a long answer leaves the loop to others, as a real model does
 
 
+def _answer(
+    messages: Sequence[BaseMessage],
+    stop: Sequence[str] | None,
+    tools: Sequence[dict[str, Any]] = (),
+    tool_choice: str | dict[str, Any] | bool | None = None,
+    **_: Any,
+) -> AIMessage:
+    latest, call = messages[-1] if messages else None, None
+    # A summary of LangChain's stands as the person's words, and asks for nothing.
+    if isinstance(latest, HumanMessage) and latest.additional_kwargs.get("lc_source") != "summarization":
+        call = find_call(_ends(latest.text), tools, choice_of(tool_choice))
+    return AIMessage(
+        "" if call else _cut(_reply(messages), stop),
+        tool_calls=[tool_call(name=call[0], args=call[1], id=_new_id(messages))] if call else [],
+        response_metadata={"model_name": "offline", "finish_reason": "tool_calls" if call else "stop"},
+    )
+
+
+def _calls(messages: Sequence[BaseMessage]) -> list[ToolCall]:
+    return [call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
+
+
+def _new_id(messages: Sequence[BaseMessage]) -> str:
+    """An ID that no call in the messages has, though the first of them may have been cut off."""
+    numbers = [re.fullmatch(r"call_(\d{1,9})", call["id"] or "") for call in _calls(messages)]
+    return f"call_{1 + max((int(number[1]) for number in numbers if number), default=0)}"
+
+
 def _reply(messages: Sequence[BaseMessage]) -> str:
     said = [message.text.strip() for message in messages if isinstance(message, HumanMessage)]
-    read = [text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}" for text in said]
+    if to_summarise := _to_summarise(said[0]) if len(messages) == len(said) == 1 else []:
+        said = to_summarise
+    read = [_ends(text) for text in said]
     language = _languages()[_language(read)]
     latest = read[-1] if read else ""
-    if _matches(language.asks_name, latest):
+    names = {call["id"]: call["name"] for call in _calls(messages)}
+    results: list[Any] = list(takewhile(lambda message: isinstance(message, ToolMessage), reversed(messages)))[::-1]
+    if to_summarise:
+        answer = language.summary.format(text=_summary(read))
+    elif results:
+        answer = "\n".join(
+            language.tool.format(name=result.name or names.get(result.tool_call_id), text=result.text)
+            for result in results
+        )
+    elif _matches(language.asks_name, latest):
         name = next(filter(None, map(_name, reversed(read))), None)
         answer = language.knows.format(name=name) if name else language.knows_not
     elif name := _name(latest):
@@ -153,6 +231,19 @@ def _reply(messages: Sequence[BaseMessage]) -> str:
     else:
         answer = language.otherwise
     return f"{language.stand_in} {answer}"
+
+
+def _to_summarise(prompt: str) -> list[str]:
+    """What the person said in a conversation that LangChain asks to summarise: XML in a prompt of any language."""
+    return [html.unescape(part.partition("</message>")[0]) for part in prompt.split('<message type="human">')[1:]]
+
+
+def _summary(said: Sequence[str]) -> str:
+    """Who speaks, and the latest that they said; also where that stands in an earlier summary."""
+    lines = [line.removeprefix("- ") for text in said for line in text.splitlines() if not line.endswith((":", "："))]
+    lines = [line[:_QUOTED] for line in lines if line and not _asks_name(line)]
+    named = [line for line in lines if _name(line)]
+    return "\n".join(f"- {line}" for line in dict.fromkeys(named[-1:] + lines[-3:]))
 
 
 def _language(said: Sequence[str]) -> str:
@@ -174,7 +265,7 @@ def _language(said: Sequence[str]) -> str:
 def _name(text: str) -> str | None:
     """The name that a message gives its speaker, in whichever language it does."""
     languages = _languages().values()
-    if any(_matches(language.asks_name, text) for language in languages):
+    if _asks_name(text):
         return None
     not_names = {word for language in languages for word in language.not_names.split()}
     for language in languages:
@@ -182,6 +273,14 @@ def _name(text: str) -> str | None:
             if match[1].lower() not in not_names:
                 return match[1]
     return None
+
+
+def _asks_name(text: str) -> bool:
+    return any(_matches(language.asks_name, text) for language in _languages().values())
+
+
+def _ends(text: str) -> str:
+    return text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -192,14 +291,21 @@ def _cut(text: str, stop: Sequence[str] | None) -> str:
     return min((text.partition(mark)[0] for mark in stop or () if mark), key=len, default=text)
 
 
-def _chunks(text: str) -> Iterator[ChatGenerationChunk]:
-    pieces = _PIECES.findall(text) or [text]
+def _chunks(answer: AIMessage) -> Iterator[ChatGenerationChunk]:
+    calls = [
+        tool_call_chunk(
+            name=call["name"], args=json.dumps(call["args"], ensure_ascii=False), id=call["id"], index=place
+        )
+        for place, call in enumerate(answer.tool_calls)
+    ]
+    pieces = _PIECES.findall(answer.text) or [answer.text]
     for place, piece in enumerate(pieces, start=1):
         ended = place == len(pieces)
         yield ChatGenerationChunk(
             message=AIMessageChunk(
                 content=piece,
-                response_metadata={"model_name": "offline", "finish_reason": "stop"} if ended else {},
+                tool_call_chunks=calls,
+                response_metadata=answer.response_metadata if ended else {},
                 chunk_position="last" if ended else None,
             )
         )
