@@ -364,7 +364,7 @@ class SessionExplorer(Live):
         content = base64.b64encode(text.encode()).decode()
         file = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in name) + ".jsonl"
         self._say(
-            say("Sessions: {count}", count=text.count('"session": ')),
+            say("Sessions: {count}", count=text.count('"ttl_ms": ')),
             href=f"data:application/jsonl;base64,{content}",
             file=file,
             link=say("Save {file}", file=file),
