@@ -24,7 +24,7 @@ from redis.client import NEVER_DECODE
 from helpers._connecting.clients import Client
 from helpers._histories.histories import MemorystoreChatMessageHistory
 from helpers._histories.packed import unpacked
-from helpers._histories.records import glimpse, shown
+from helpers._histories.records import called, glimpse, shown
 from helpers._histories.writing import carry_out
 from helpers._localization.messages import say, words
 from helpers.errors import HelpersError, NotAHistoryError, WriteOutcomeUnknownError
@@ -236,6 +236,7 @@ class SessionExistsError(HelpersError, ValueError):
 
 
 Kind = Literal["history", "thread"]
+"""What a session is: the list of a history, or an agent's thread."""
 
 
 @dataclass(frozen=True, order=True)
@@ -629,12 +630,8 @@ def _message(number: int, size: int, head: bytes, end: bytes = b"", *, serde: An
             case [str(module), str(), {"content": str() | list() as content, **rest}, *_]:
                 role, text = shown(str(rest.get("type") or module.rpartition(".")[2]), content)
                 calls: Any = rest.get("tool_calls", ())
-                return Record(number, size, role, text + "…" * bool(end), tuple(_call(**call) for call in calls))
+                return Record(number, size, role, text + "…" * bool(end), tuple(called(**call) for call in calls))
     return Record(number, size, "", head[:200].decode("utf-8", "replace") + "…" * bool(end))
-
-
-def _call(name: str, args: dict[str, Any], **_: Any) -> str:
-    return f"{name}({', '.join(f'{argument}={value!r}' for argument, value in args.items())})"
 
 
 class _Parsed(NamedTuple):

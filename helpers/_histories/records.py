@@ -183,6 +183,11 @@ def shown(role: str, content: str | list[Any]) -> tuple[str, str]:
     return _HALF_PAIR.sub("\ufffd", role), _HALF_PAIR.sub("\ufffd", text)
 
 
+def called(name: str, args: dict[str, Any], **_: Any) -> str:
+    """The call of a tool, to be shown."""
+    return f"{name}({', '.join(f'{argument}={value!r}' for argument, value in args.items())})"
+
+
 def _block(block: Any) -> str:
     match block:
         case str(text) | {"type": "text", "text": str(text)}:
