@@ -27,7 +27,7 @@ from helpers._histories.packed import unpacked
 from helpers._histories.records import called, glimpse, shown
 from helpers._histories.writing import carry_out
 from helpers._localization.messages import say, words
-from helpers.errors import HelpersError, NotAHistoryError, WriteOutcomeUnknownError
+from helpers.errors import HelpersError, MissingRightsError, NotAHistoryError, WriteOutcomeUnknownError
 
 DEFAULT_PREFIX = "message_store:"
 """What the keys of `RedisChatMessageHistory` begin with, and those of LangChain's class of that name."""
@@ -437,8 +437,8 @@ def delete_session(client: Client, key: str) -> None:
         return
     try:
         MemorystoreChatMessageHistory(client, key).clear()
-    except NotAHistoryError:
-        if not _run(client, _IS_THREAD, key):
+    except (NotAHistoryError, MissingRightsError):  # who may use threads need not be allowed what histories need
+        if not _is_thread(client, key):
             raise
         from helpers._checkpoints.scripts import DELETE
         from helpers._checkpoints.writing import ThreadWrite
@@ -590,6 +590,13 @@ def _is_of_langchainjs(record: bytes) -> bool:
         data = json.loads(record)["data"]
         return "additional_kwargs" in data and "type" not in data
     except (ValueError, LookupError, TypeError, RecursionError):  # damaged, or cut
+        return False
+
+
+def _is_thread(client: Client, key: str) -> bool:
+    try:
+        return bool(_run(client, _IS_THREAD, key))
+    except redis.ResponseError:
         return False
 
 

@@ -128,7 +128,7 @@ async def test_a_question_of_the_agents_own_waits(client: redis.Redis) -> None:
     panel = ChatPanel(agent, "bob")
     show(panel)
     await panel.send(QUESTION)
-    waits = "⏸ The agent waits for your decision: agent.invoke(Command(resume=…), config)"
+    waits = "The agent waits for your decision: agent.invoke(Command(resume=…), config)"
     assert waits in visible(live_text(panel))
     assert waits in visible(show(panel)["text/html"])
     field = enter(panel, "Message", "Never mind.")
