@@ -25,7 +25,7 @@ from helpers import RedisSaver, chat_model
 from helpers._connecting.connection import connect
 from helpers._histories.histories import RedisChatMessageHistory
 from helpers.embedded import EmbeddedServer
-from helpers.errors import NotAHistoryError, WriteOutcomeUnknownError
+from helpers.errors import THREAD_RIGHTS, NotAHistoryError, WriteOutcomeUnknownError
 from helpers.sessions import (
     DamagedExportError,
     Session,
@@ -287,6 +287,21 @@ def test_deleting_takes_a_thread_and_nothing_else(saver: RedisSaver, client: red
     assert sorted(client.scan_iter()) == sorted(
         [b"thread:somebody", b"thread:text", b"message_store:somebody", b"message_store:bob"]
     )
+
+
+@pytest.mark.real_server
+def test_who_has_an_agents_rights_alone_deletes_threads(
+    saver: RedisSaver, client: redis.Redis, server: EmbeddedServer
+) -> None:
+    rules = f"reset on >anna ~thread:* -@all {THREAD_RIGHTS}"
+    client.execute_command("ACL", "SETUSER", "anna", *rules.split())
+    anna = connect(server.url, username="anna", password="anna")
+    delete_session(anna, "thread:bob")
+    assert not client.exists("thread:bob")
+    for key in ("thread:somebody", "message_store:bob"):
+        with pytest.raises(redis.ResponseError):
+            delete_session(anna, key)
+        assert client.exists(key)
 
 
 # Export and import.

@@ -183,6 +183,7 @@ async def test_a_student_can_do_all_that_the_kit_does_and_nothing_more(
     assert "12.50" in await panel.send("What did order 4711 cost?")
     panel.close()
     explorer = SessionExplorer(anna, "thread:anna-")
+    explorer._repr_mimebundle_()
     assert [one.messages for one in explorer.refresh()] == [4]
     await explorer._open(explorer.sessions[0])
     explorer.export(classroom.folder / "threads.jsonl")
