@@ -181,18 +181,24 @@ class AgentConversing:
 
     async def answers(self, text: str, session_id: str) -> AsyncIterator[list[BaseMessage]]:
         """The messages of the answer to a text as far as it has come, calls of tools and results among them."""
-        question = self._unanswered.get(session_id)
-        if question is None or question.content != text:
-            # What is said again after a fault is the same message: it replaces the one that was stored before.
-            question = self._unanswered[session_id] = HumanMessage(text, id=str(uuid.uuid4()))
         config: RunnableConfig = {"configurable": {"thread_id": session_id}}
+        before = self._unanswered.get(session_id)
+        question = before if before and before.content == text else HumanMessage(text, id=str(uuid.uuid4()))
+        self._unanswered[session_id] = question
+        # What is said again after a fault, and was stored, is gone on from.
+        stored = question is before and await asyncio.to_thread(self._has, question, config)
+        value = None if stored else {"messages": [question]}
         said: dict[str | None, BaseMessage] = {}
-        async for piece, _ in _stream(self._agent, {"messages": [question]}, config, "messages"):
-            before = said.get(piece.id)
-            goes_on = isinstance(before, AIMessageChunk) and isinstance(piece, AIMessageChunk)
-            said[piece.id] = before + piece if goes_on else piece
+        async for piece, _ in _stream(self._agent, value, config, "messages"):
+            known = said.get(piece.id)
+            goes_on = isinstance(known, AIMessageChunk) and isinstance(piece, AIMessageChunk)
+            said[piece.id] = known + piece if goes_on else piece
             yield list(said.values())
         del self._unanswered[session_id]
+
+    def _has(self, question: HumanMessage, config: RunnableConfig) -> bool:
+        messages = _unbound(self._agent).get_state(config).values.get("messages", ())
+        return any(one.id == question.id for one in messages)
 
 
 @contextmanager
