@@ -1,18 +1,21 @@
 """Chat sessions as Redis holds them: found, looked into, exported, imported, deleted.
 
-A session is a list that begins or ends with a chat message. Whatever else a server holds is neither listed nor
-touched. All functions that are given a client raise `redis.RedisError` where the server can't be reached or refuses.
+A session is a history, which is a list that begins or ends with a chat message, or an agent's thread, which is a hash
+of a `helpers.RedisSaver`. Whatever else a server holds is neither listed nor touched. Nothing that is stored is made
+into an object of a class, and only deleting a thread needs LangGraph. All functions that are given a client raise
+`redis.RedisError` where the server can't be reached or refuses.
 """
 
 import json
 import re
+import secrets
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import Any
+from itertools import chain, islice
+from typing import Any, Literal, NamedTuple
 
 import redis
 from pydantic_core import from_json
@@ -20,19 +23,28 @@ from redis.client import NEVER_DECODE
 
 from helpers._connecting.clients import Client
 from helpers._histories.histories import MemorystoreChatMessageHistory
-from helpers._histories.records import glimpse
+from helpers._histories.packed import unpacked
+from helpers._histories.records import called, glimpse, shown
+from helpers._histories.writing import carry_out
 from helpers._localization.messages import say, words
-from helpers.errors import HelpersError, NotAHistoryError, WriteOutcomeUnknownError
+from helpers.errors import HelpersError, MissingRightsError, NotAHistoryError, WriteOutcomeUnknownError
 
 DEFAULT_PREFIX = "message_store:"
 """What the keys of `RedisChatMessageHistory` begin with, and those of LangChain's class of that name."""
+THREAD_PREFIX = "thread:"
+"""What the keys of `RedisSaver` begin with."""
+PREFIXES = (DEFAULT_PREFIX, THREAD_PREFIX)
+"""Where sessions are searched for."""
 SCAN_COUNT = 1000
 """How many keys the server looks at in one step of a search, before it serves others again."""
 _PIPELINED = 200
 FORMAT = "chat-sessions/1"
 """What the first line of an export says that it is."""
+THREADS_FORMAT = "chat-sessions/2"
+"""What the line before the first thread of an export says."""
 
-# In all scripts, KEYS: the list. Of a record longer than `kept` bytes only the beginning and the end travel.
+# In all scripts, KEYS: the list, or the thread, whose fields helpers/_checkpoints/scripts.py describes. Of a record
+# longer than `kept` bytes only the beginning and the end travel.
 _CUT = """\
 local function at(index) return redis.call('LRANGE', KEYS[1], index, index)[1] or '' end
 local function cut(record, kept)
@@ -40,11 +52,61 @@ local function cut(record, kept)
   return {#record, string.sub(record, 1, kept), string.sub(record, -40)}
 end
 """
+_THREAD = """\
+local function get(field) return redis.call('HGET', KEYS[1], field) end
+local function is_thread()
+  local marks = redis.pcall('HMGET', KEYS[1], 'life', 'namespaces')
+  return not marks.err and marks[1] and marks[2]
+end
+local function newest()
+  for id in string.gmatch(get('ids:') or '', '%S+') do
+    local record = get('checkpoint:' .. id .. ':')
+    if record and string.match(record, '^%S+ %S+ (%S+)') ~= '-' then
+      return id, string.match(record, '^[^\\n]*'), get('writes:' .. id .. ':') or ''
+    end
+  end
+  return '', '- - 0', ''
+end
+-- How many messages a checkpoint has, and the latest of them, newest first: number, length, beginning and end of each.
+local function messages(head, latest, kept)
+  local ranges, count, found = {}, 0, {}
+  if not string.match(head, '^%S+ %S+ %d') then return 1, {{0, unpack(cut(head, kept))}} end
+  for first, last in string.gmatch(string.match(head, ' messages=(%S*)') or '', '(%d+)%-?(%d*)') do
+    ranges[#ranges + 1] = {tonumber(first), tonumber(last == '' and first or last)}
+    count = count + ranges[#ranges][2] - ranges[#ranges][1] + 1
+  end
+  for place = #ranges, 1, -1 do
+    for number = ranges[place][2], ranges[place][1], -1 do
+      if #found == latest then return count, found end
+      found[#found + 1] = {number, unpack(cut(get(string.format('messages@%d', number)) or '', kept))}
+    end
+  end
+  return count, found
+end
+local function checkpoints()
+  local count = 0
+  for ns in string.gmatch(get('namespaces'), '%S+') do
+    for _ in string.gmatch(get('ids' .. ns) or '', '%S+') do count = count + 1 end
+  end
+  return count
+end
+local function size()
+  local used, bytes = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 1000), 0
+  if type(used) == 'number' and used > 65536 then return used, 1 end
+  for _, part in ipairs(redis.call('HGETALL', KEYS[1])) do bytes = bytes + #part end
+  return bytes, 0
+end
+"""
 # ARGV: the bytes to keep. Small sessions are added up; how large others are Redis knows, at no cost. Who may not ask it
 # is told what some of the records let expect.
-_SUMMARY = f"""{_CUT}
+_SUMMARY = f"""{_CUT}{_THREAD}
 local length = redis.pcall('LLEN', KEYS[1])
-if type(length) == 'table' then return not string.find(tostring(length.err), 'WRONGTYPE') and length end
+if type(length) == 'table' then
+  if not is_thread() then return not string.find(tostring(length.err), 'WRONGTYPE') and length end
+  local _, head = newest()
+  local count, found = messages(head, 1, tonumber(ARGV[1]))
+  return {{'thread', count, redis.call('PTTL', KEYS[1]), checkpoints(), found, size()}}
+end
 if length == 0 then return false end
 local used, bytes, read = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 1000), 0, 0
 local step = type(used) == 'number' and 1 or math.ceil(length / 100)
@@ -62,8 +124,23 @@ return {{length, redis.call('PTTL', KEYS[1]), bytes, read, cut(at(0), kept), cut
 """
 # ARGV: how many of the latest records, or -1; the newest one's index; the bytes to keep; the version that is known.
 # Some records at a time, so that large ones don't fill the script's memory.
-_LOOK = f"""{_CUT}
-local length, latest, kept, newest = redis.call('LLEN', KEYS[1]), tonumber(ARGV[1]), tonumber(ARGV[3]), at(ARGV[2])
+_LOOK = f"""{_CUT}{_THREAD}
+local length, latest, kept = redis.pcall('LLEN', KEYS[1]), tonumber(ARGV[1]), tonumber(ARGV[3])
+if type(length) == 'table' then
+  if not is_thread() then return length end
+  local id, head, writes = newest()
+  local stored = checkpoints()
+  local version = table.concat({{get('life'), id, string.match(head, '^%S*'), stored, writes}}, ' ')
+  if version == ARGV[4] then return {{-1, redis.call('PTTL', KEYS[1]), version}} end
+  local count, found = messages(head, latest, kept)
+  local waiting = 0
+  for number in string.gmatch(writes, '%d+') do
+    local task = string.match(get('@' .. number) or '', '^[^\\n]*')
+    if string.find(task, '"__interrupt__"', 1, true) then waiting = 1 end
+  end
+  return {{count, redis.call('PTTL', KEYS[1]), version, found, stored, waiting, size()}}
+end
+local newest = at(ARGV[2])
 local version = length .. ' ' .. #newest .. ' ' .. string.sub(newest, 1, 200) .. string.sub(newest, -200)
 local found, records = {{length, redis.call('PTTL', KEYS[1]), version}}, {{}}
 if version == ARGV[4] then return found end
@@ -76,15 +153,25 @@ end
 found[4] = records
 return found
 """
-_READ = "return {redis.call('PTTL', KEYS[1]), redis.call('LRANGE', KEYS[1], 0, -1)}"
+_READ = f"""{_THREAD}
+if is_thread() then return {{redis.call('PTTL', KEYS[1]), redis.call('HGETALL', KEYS[1]), 1}} end
+return {{redis.call('PTTL', KEYS[1]), redis.call('LRANGE', KEYS[1], 0, -1)}}
+"""
+_IS_THREAD = f"{_THREAD} return is_thread() and 1 or 0"
 # Asking for the length fails where the key holds something else than a list, which must stay.
 _DELETE = "redis.call('LLEN', KEYS[1]) return redis.call('DEL', KEYS[1])"
-# ARGV: milliseconds to live or -1, then the records.
+# ARGV: milliseconds to live or -1; of a thread its new life, else blank; then the records, or fields and values.
 _IS_SAME = """\
 local function is_same()
-  local there = redis.pcall('LRANGE', KEYS[1], 0, -1)
-  for index, record in ipairs(there) do if record ~= ARGV[index + 1] then return false end end
-  return #there == #ARGV - 1
+  if ARGV[2] == '' then
+    local there = redis.pcall('LRANGE', KEYS[1], 0, -1)
+    for index, record in ipairs(there) do if record ~= ARGV[index + 2] then return false end end
+    return #there == #ARGV - 2
+  end
+  local there, fields = redis.pcall('HGETALL', KEYS[1]), {}
+  for place = 1, #there, 2 do fields[there[place]] = there[place + 1] end
+  for place = 3, #ARGV, 2 do if fields[ARGV[place]] ~= ARGV[place + 1] then return false end end
+  return #there == #ARGV  -- one more of them is the life
 end
 """
 # A session that is there is left as it is. A time to live that Redis refuses is refused before anything is pushed.
@@ -92,7 +179,12 @@ _RESTORE = f"""{_IS_SAME}
 if redis.call('EXISTS', KEYS[1]) == 1 then return is_same() and 2 or 0 end
 local function expire() return tonumber(ARGV[1]) > 0 and redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 expire()
-for index = 2, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[index]) end
+if ARGV[2] == '' then
+  for index = 3, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[index]) end
+else
+  for place = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[place], ARGV[place + 1]) end
+  redis.call('HSET', KEYS[1], 'life', ARGV[2])
+end
 expire()
 return 1
 """
@@ -145,20 +237,28 @@ class SessionExistsError(HelpersError, ValueError):
         )
 
 
+Kind = Literal["history", "thread"]
+"""What a session is: the list of a history, or an agent's thread."""
+
+
 @dataclass(frozen=True, order=True)
 class Session:
     """One session, as a list of sessions shows it.
 
     Attributes:
         key: Its Redis key; bytes that are not UTF-8 are in it as Python's ``surrogateescape`` has them.
-        messages: How many messages Redis holds.
+        messages: How many messages Redis holds; of a thread those of its latest checkpoint, without what a
+            `DeltaChannel` has written since its latest snapshot.
         bytes: The size of its records, without what Redis adds for its own bookkeeping; where `estimated`, the memory
-            that Redis says the list takes, or, where a user may not ask that, what some of its records let expect.
+            that Redis says they take, or, where a user may not ask that, what some of its records let expect.
         ttl: Seconds until Redis forgets it; None: never.
-        role: Who said the newest message: ``human``, ``ai`` and so on; empty where the record is damaged.
+        role: Who said the newest message: ``human``, ``ai`` and so on; empty where the record is damaged, and
+            ``encrypted`` where it can't be read without the key.
         last: The newest message's text, a long one's beginning. Empty, as is `role`, where the order is not known.
         newest_first: Whether the newest record is at the head of the list; None: it can't be known.
         estimated: Whether `bytes` is an estimate, as for all that take more than 64 kB.
+        kind: Whether it is the list of a history, or an agent's thread.
+        checkpoints: How many checkpoints a thread has, with those of subgraphs.
     """
 
     key: str
@@ -169,37 +269,45 @@ class Session:
     last: str
     newest_first: bool | None = None
     estimated: bool = False
+    kind: Kind = "history"
+    checkpoints: int = 0
 
 
 @dataclass(frozen=True)
 class Record:
-    """One element of a session's list.
+    """One message of a session, as it is stored.
 
     Attributes:
-        index: Its place in the Redis list.
+        index: Its place in the Redis list; in a thread its number, which is in the name of its field.
         bytes: Its size.
-        role: Who said it; empty where the record is not a chat message.
+        role: Who said it; empty where the record is not a chat message, ``encrypted`` where it can't be read.
         text: What was said, of a record of more than 20 kB the beginning; of a damaged record the beginning as it is
             stored.
+        calls: The tools that a message of a thread calls, each as ``name(argument=value)``.
     """
 
     index: int
     bytes: int
     role: str
     text: str
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class StoredList:
-    """A session's list at one moment.
+    """A session at one moment: a history's list, or the messages of a thread's latest checkpoint.
 
     Attributes:
         key: Its Redis key.
         length: How many records Redis holds.
         ttl: Seconds until Redis forgets it; None: never.
-        records: The latest records, in the order of the list.
+        records: The latest records, in the order of the list; of a thread the newest one is the last.
         newest_first: Whether the newest record is at its head; None: it can't be known.
-        version: Changes with the length and with the newest record.
+        version: Changes with the length and with the newest record; of a thread with each write.
+        kind: Whether it is the list of a history, or an agent's thread.
+        checkpoints: How many checkpoints a thread has, with those of subgraphs.
+        bytes: The size of a thread, as a `Session` has it; of a list 0.
+        waiting: Whether a thread was interrupted to ask something, and the answer is waited for.
     """
 
     key: str
@@ -208,6 +316,10 @@ class StoredList:
     records: tuple[Record, ...]
     newest_first: bool | None = None
     version: bytes = field(default=b"", repr=False, compare=False)
+    kind: Kind = "history"
+    checkpoints: int = 0
+    bytes: int = 0
+    waiting: bool = False
 
 
 def readable(key: str) -> str:
@@ -238,13 +350,14 @@ def is_newest_first(key: str, prefix: str = "") -> bool:
 
 
 def find_sessions(
-    client: Client, prefix: str = DEFAULT_PREFIX, *, newest_first: bool | None = None
+    client: Client, prefix: str | tuple[str, ...] = PREFIXES, *, newest_first: bool | None = None
 ) -> Iterator[list[Session]]:
     """Search for sessions with SCAN, which never holds the server up, on every node of a cluster.
 
     Args:
         client: A redis-py client.
-        prefix: What the keys begin with; ``""`` finds all sessions, those of `MemorystoreChatMessageHistory` too.
+        prefix: What the keys begin with, or several such; ``""`` finds all sessions, those of
+            `MemorystoreChatMessageHistory` too.
         newest_first: Whether the newest record is at the head of their lists; ``None`` finds it out for each.
 
     Yields:
@@ -253,8 +366,10 @@ def find_sessions(
     """
     seen: set[str] = set()
     scan: Any = client.scan_iter
-    pattern = re.sub(r"[*?\[\\]", r"\\\g<0>", prefix) + "*"  # the prefix stands for itself
-    texts = map(_text, scan(match=_bytes(pattern), count=SCAN_COUNT, **{NEVER_DECODE: True}))
+    # The prefix stands for itself.
+    patterns = [re.sub(r"[*?\[\\]", r"\\\g<0>", one) + "*" for one in ([prefix] if isinstance(prefix, str) else prefix)]
+    keys = (scan(match=_bytes(one), count=SCAN_COUNT, **{NEVER_DECODE: True}) for one in patterns)
+    texts = map(_text, chain.from_iterable(keys))
     while some := list(islice(texts, _PIPELINED)):
         new = [key for key in dict.fromkeys(some) if key not in seen]
         seen.update(new)
@@ -269,8 +384,9 @@ def look_into(
     latest: int | None = None,
     prefix: str = "",
     since: StoredList | None = None,
+    serde: Any = None,
 ) -> StoredList:
-    """Read a session's list, in one step.
+    """Read a session's messages, in one step.
 
     Args:
         client: A redis-py client.
@@ -280,13 +396,14 @@ def look_into(
         latest: How many of the latest records to read; ``None``: all.
         prefix: The prefix that the key was found by. It says nothing of the order.
         since: What an earlier, equal call returned: its records are read again only where the version has changed.
+        serde: The encrypting serializer that a thread's saver was given. Without it encrypted messages stay unread.
 
     Returns:
-        The list as it is now, of length 0 where there is no such key.
+        The session as it is now, of length 0 where there is no such key.
 
     Raises:
         ValueError: `latest` is less than 0.
-        NotAHistoryError: The key holds something else than a list.
+        NotAHistoryError: The key holds something else than a history or a thread.
         redis.RedisError: The server can't be reached, or refuses.
     """
     if latest is not None and latest < 0:
@@ -294,11 +411,15 @@ def look_into(
     if newest_first is None:
         newest_first = next((one.newest_first for one in _summaries(client, [key], None)), None)
     version = since.version if since and since.key == key and since.newest_first == newest_first else b""
-    length, ttl, version, *found = _run(
-        client, _LOOK, key, -1 if latest is None else latest, 0 if newest_first else -1, _READ_BYTES, version
-    )
+    wanted, kept = -1 if latest is None else latest, 1 << 53 if serde else _READ_BYTES
+    length, ttl, version, *found = _run(client, _LOOK, key, wanted, 0 if newest_first else -1, kept, version)
     if since and not found:
         return replace(since, ttl=_seconds(ttl))
+    if found[1:]:
+        pieces, checkpoints, waiting, size, _ = found
+        records = tuple(_message(*piece, serde=serde) for piece in reversed(pieces))
+        held: Any = ("thread", checkpoints, size, bool(waiting))
+        return StoredList(key, length, _seconds(ttl), records, False, version, *held)
     start = 0 if newest_first else length - len(found[0])
     records = tuple(_record(place, *record) for place, record in enumerate(found[0], start))
     return StoredList(key, length, _seconds(ttl), records, newest_first, version)
@@ -314,17 +435,27 @@ def delete_session(client: Client, key: str) -> None:
     Raises:
         NotAHistoryError: The key holds something else, which stays.
         WriteError: The server can't be reached; calling again is safe.
+        MissingExtraError: It is a thread, and the extra for agents is not installed.
     """
-    if readable(key) == key:
-        MemorystoreChatMessageHistory(client, key).clear()
-    else:
+    if readable(key) != key:
         _run(client, _DELETE, key)
+        return
+    try:
+        MemorystoreChatMessageHistory(client, key).clear()
+    except (NotAHistoryError, MissingRightsError):  # who may use threads need not be allowed what histories need
+        if not _is_thread(client, key):
+            raise
+        from helpers._checkpoints.scripts import DELETE
+        from helpers._checkpoints.writing import ThreadWrite
+
+        carry_out(client, ThreadWrite(client, DELETE, key, key[: key.find(":") + 1], ()))
 
 
 def export_sessions(client: Client, keys: Iterable[str], *, missing_ok: bool = False) -> Iterator[str]:
     """Write sessions as JSON Lines: a line that says what it is, then for each session a line and one for each message.
 
-    Records are kept byte for byte, each with a checksum, and the time to live that is left goes with them.
+    A thread is exported with all its checkpoints, a line for each field of its hash. Records are kept byte for byte,
+    each with a checksum, and the time to live that is left goes with them.
 
     Args:
         client: A redis-py client.
@@ -345,26 +476,38 @@ def export_sessions(client: Client, keys: Iterable[str], *, missing_ok: bool = F
 
 
 def _exported(client: Client, keys: Iterable[str], missing_ok: bool) -> Iterator[str]:
-    yield _line({"format": FORMAT})
+    said = ""
     for key in keys:
-        ttl, records = _run(client, _READ, key)
-        if records:
-            left = None if ttl < 0 else max(ttl, 1)
-            checksum = _checksum(key, len(records), left)
-            yield _line({"crc32": checksum, "session": key, "messages": len(records), "ttl_ms": left})
-        elif not missing_ok:
+        ttl, records, *thread = _run(client, _READ, key)
+        if not records:
+            if missing_ok:
+                continue
             raise SessionNotFoundError(f"There is no session under the key {key!r}.\n{say(_GIVE_KEYS)}")
-        for record in records:
-            yield _line({"crc32": zlib.crc32(record), "record": _text(record)})
+        if (form := THREADS_FORMAT if thread else FORMAT) > said:
+            said = form
+            yield _line({"format": form})
+        if thread:  # wherever it is imported it gets another life, so that no saver takes it for the one that it knows
+            parts = [pair for pair in zip(records[::2], records[1::2], strict=True) if pair[0] != b"life"]
+            named: dict[str, Any] = {"thread": key, "fields": len(parts)}
+        else:
+            parts = [(b"", record) for record in records]
+            named = {"session": key, "messages": len(parts)}
+        left = None if ttl < 0 else max(ttl, 1)
+        yield _line({"crc32": _checksum(key, len(parts), left), **named, "ttl_ms": left})
+        for name, record in parts:
+            place = {"field": _text(name)} if thread else {}
+            yield _line({"crc32": zlib.crc32(record, zlib.crc32(name)), **place, "record": _text(record)})
+    if not said:
+        yield _line({"format": FORMAT})
 
 
-def import_sessions(client: Client, lines: Iterable[str], prefix: str = DEFAULT_PREFIX) -> list[str]:
+def import_sessions(client: Client, lines: Iterable[str], prefix: str | tuple[str, ...] = PREFIXES) -> list[str]:
     """Store exported sessions again, all of them or, where something is wrong, none.
 
     Args:
         client: A redis-py client.
         lines: What `export_sessions` yielded, a text file or its whole text.
-        prefix: What every key has to begin with.
+        prefix: What every key has to begin with, or several of which one is enough.
 
     Returns:
         The Redis keys of the sessions.
@@ -380,9 +523,10 @@ def import_sessions(client: Client, lines: Iterable[str], prefix: str = DEFAULT_
     if taken := [key for key in sessions if key not in again and client.exists(_bytes(key))]:
         raise SessionExistsError(taken)
     ours: list[str] = []
+    life = secrets.token_hex(4)
     try:
-        for key, (ttl, records) in sessions.items():
-            stored = _run(client, _RESTORE, key, ttl or -1, *records)
+        for key, (ttl, is_thread, records) in sessions.items():
+            stored = _run(client, _RESTORE, key, ttl or -1, life if is_thread else "", *records)
             if not stored:  # written by somebody else since
                 raise SessionExistsError([key])
             # What is there as it was exported was stored by an attempt that got no reply, or else by somebody else.
@@ -392,7 +536,8 @@ def import_sessions(client: Client, lines: Iterable[str], prefix: str = DEFAULT_
             unsettled.update(ours, [key])
             raise WriteOutcomeUnknownError(key, str(error)) from error
         for one in ours:
-            _run(client, _TAKE_BACK, one, -1, *sessions[one][1])
+            _, is_thread, records = sessions[one]
+            _run(client, _TAKE_BACK, one, -1, life if is_thread else "", *records)
         raise
     unsettled.difference_update(sessions)
     return list(sessions)
@@ -404,13 +549,21 @@ def _summaries(client: Client, keys: Sequence[str], newest_first: bool | None) -
         # Without the node, redis-py asks the cluster, of each command, which its keys are.
         node = {"target_nodes": client.get_node_from_key(name)} if isinstance(client, redis.RedisCluster) else {}
         pipeline.execute_command("EVAL", _SUMMARY, 1, name, _LINE_BYTES, **{NEVER_DECODE: True}, **node)
-    found = []
+    found: list[Session] = []
     for key, summary in zip(keys, pipeline.execute(raise_on_error=False), strict=True):
         if isinstance(summary, redis.exceptions.NoPermissionError) and " access " in str(summary):
             continue  # somebody else's, on a server that several share
         if isinstance(summary, Exception):
             raise summary
         if not summary:
+            continue
+        if summary[0] == b"thread":
+            _, length, ttl, checkpoints, pieces, size, estimated = summary
+            newest = _message(*pieces[0]) if pieces else Record(0, 0, "", "")
+            said = newest.role, newest.text or ", ".join(newest.calls)
+            found.append(
+                Session(key, length, size, _seconds(ttl), *said, False, bool(estimated), "thread", checkpoints)
+            )
             continue
         length, ttl, size, read, *pieces = summary
         head, tail = (_record(0, *piece) for piece in pieces)
@@ -445,6 +598,13 @@ def _is_of_langchainjs(record: bytes) -> bool:
         return False
 
 
+def _is_thread(client: Client, key: str) -> bool:
+    try:
+        return bool(_run(client, _IS_THREAD, key))
+    except redis.ResponseError:
+        return False
+
+
 def _run(client: Client, script: str, key: str, *arguments: Any) -> Any:
     execute: Any = client.execute_command
     try:
@@ -470,11 +630,36 @@ def _record(index: int, size: int, head: bytes, end: bytes = b"") -> Record:
     return Record(index, size, role, text + "…" * bool(end))
 
 
-def _parsed(lines: Iterable[str], prefix: str) -> dict[str, tuple[int | None, list[bytes]]]:
-    """The sessions of an export by key: milliseconds to live, and records."""
-    sessions: dict[str, tuple[int | None, list[bytes]]] = {}
-    records: list[bytes] = []
-    number = announced = empty = 0
+def _message(number: int, size: int, head: bytes, end: bytes = b"", *, serde: Any = None) -> Record:
+    """A message of a thread out of what has travelled of it."""
+    kind, _, data = head.partition(b":")
+    if b"+" in kind and serde is None:
+        return Record(number, size, "encrypted", "")
+    with suppress(Exception):  # whatever is wrong with it, or with the key
+        # A message as an object is one that was decrypted.
+        whole: Any = ["", "", vars(serde.loads_typed((kind.decode(), data)))] if b"+" in kind else unpacked(data)
+        match whole:
+            case [str(module), str(), {"content": str() | list() as content, **rest}, *_]:
+                role, text = shown(str(rest.get("type") or module.rpartition(".")[2]), content)
+                calls: Any = rest.get("tool_calls", ())
+                return Record(number, size, role, text + "…" * bool(end), tuple(called(**call) for call in calls))
+    return Record(number, size, "", head[:200].decode("utf-8", "replace") + "…" * bool(end))
+
+
+class _Parsed(NamedTuple):
+    """A session of an export: milliseconds to live, what it is, and its records, or its fields and their values."""
+
+    ttl: int | None
+    is_thread: bool
+    records: list[bytes]
+
+
+def _parsed(lines: Iterable[str], prefix: str | tuple[str, ...]) -> dict[str, _Parsed]:
+    """The sessions of an export by key."""
+    sessions: dict[str, _Parsed] = {}
+    session = _Parsed(None, False, [])
+    number = left = empty = 0
+    wanted = repr(prefix) if isinstance(prefix, str) else " or ".join(map(repr, prefix))
     fields: Any = None
     # A text's own lines: what splitlines takes for the end of a line may stand in a message.
     for number, line in enumerate(lines.split("\n") if isinstance(lines, str) else lines, start=1):
@@ -483,39 +668,46 @@ def _parsed(lines: Iterable[str], prefix: str) -> dict[str, tuple[int | None, li
             continue
         # Editors add empty lines at the end, and a byte order mark at the beginning.
         fields = _fields(empty or number, "" if empty else line.removeprefix("\ufeff"))
-        if number == 1:
-            if fields != {"format": FORMAT}:
-                raise DamagedExportError(1, f"an export begins with {_line({'format': FORMAT}).strip()}")
-        elif len(records) < announced:
-            records.append(_parsed_record(number, fields))
+        if left:
+            session.records.extend(_parsed_record(number, fields, session.is_thread))
+            left -= 1
+        elif fields in ({"format": FORMAT}, {"format": THREADS_FORMAT}):
+            continue
+        elif number == 1:
+            raise DamagedExportError(1, f"an export begins with {_line({'format': FORMAT}).strip()}")
         else:
-            key, announced, ttl = _parsed_session(number, fields)
+            key, left, session = _parsed_session(number, fields)
             if not key.startswith(prefix):
-                raise DamagedExportError(number, f"the key {key!r} does not begin with {prefix!r}")
+                raise DamagedExportError(number, f"the key {key!r} does not begin with {wanted}")
             if key in sessions:
                 raise DamagedExportError(number, f"the session {key!r} is there twice")
-            records = []
-            sessions[key] = (ttl, records)
-    if fields is None or len(records) < announced:
+            sessions[key] = session
+    if fields is None or left:
         raise DamagedExportError(empty or number + 1, "the export ends before it")
     return sessions
 
 
-def _parsed_session(number: int, fields: Any) -> tuple[str, int, int | None]:
+def _parsed_session(number: int, fields: Any) -> tuple[str, int, _Parsed]:
     match fields:
-        case {"crc32": int(checksum), "session": str(key), "messages": int(count), "ttl_ms": int() | None as ttl}:
+        case {"crc32": int(checksum), "session": str(key), "messages": int(count), "ttl_ms": int() | None as ttl} | {
+            "crc32": int(checksum),
+            "thread": str(key),
+            "fields": int(count),
+            "ttl_ms": int() | None as ttl,
+        }:
             if _checksum(key, count, ttl) == checksum:
-                return key, count, ttl
+                return key, count, _Parsed(ttl, "thread" in fields, [])
             raise DamagedExportError(number, "the session is not the one that was exported (its checksum differs)")
     raise DamagedExportError(number, "it does not begin a session")
 
 
-def _parsed_record(number: int, fields: Any) -> bytes:
+def _parsed_record(number: int, fields: Any, is_thread: bool) -> list[bytes]:
     match fields:
-        case {"crc32": int(checksum), "record": str(text)}:
+        case {"crc32": int(checksum), "record": str(text)} if isinstance(fields.get("field"), str) == is_thread:
             with suppress(UnicodeEncodeError):
-                if zlib.crc32(record := _bytes(text)) == checksum:
-                    return record
+                record, name = _bytes(text), _bytes(fields.get("field", ""))
+                if zlib.crc32(record, zlib.crc32(name)) == checksum:
+                    return [name, record] if is_thread else [record]
             raise DamagedExportError(number, "the record is not the one that was exported (its checksum differs)")
     raise DamagedExportError(number, "it is not a message of the session above")
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import statistics
 import sys
@@ -42,6 +43,24 @@ _NEEDED = (
     ("LRANGE", "LRANGE", "message_store:doctor", 0, 0),
     ("LLEN", "LLEN", "message_store:doctor"),
 )
+# What agents' threads need beside EVAL, tried on a key that there is not: of a field without a value HSET sets nothing.
+_NOWHERE = f"thread:doctor-{secrets.token_hex(8)}"
+_THREADS_NEED = (
+    ("EVALSHA", "EVALSHA", "0" * 40, 0),
+    ("EXISTS", "EXISTS", _NOWHERE),
+    ("SET", "SET", _NOWHERE, 1, "XX"),
+    ("HGET", "HGET", _NOWHERE, "life"),
+    ("HMGET", "HMGET", _NOWHERE, "life"),
+    ("HSET", "HSET", _NOWHERE, "life", 1, "no value"),
+    ("HDEL", "HDEL", _NOWHERE, "life"),
+    ("HGETALL", "HGETALL", _NOWHERE),
+    ("EXPIRE", "EXPIRE", _NOWHERE, 1),
+    ("DEL", "DEL", _NOWHERE),
+    ("TYPE", "TYPE", _NOWHERE),
+)
+# The answers that say that a user may use the command, on other keys than the one tried here, or otherwise: each Redis
+# words the first differently.
+_ALLOWED = re.compile(r"access (one of the|a) keys?\b|No matching script|wrong number of arguments|used memory")
 _OPTIONAL = (
     ("SCAN", "SCAN", 0, "COUNT", 1),
     ("CONFIG", "CONFIG", "GET", "maxmemory-policy"),
@@ -277,7 +296,7 @@ def _commands(client: Any) -> Iterator[Finding]:
     """What the server refuses to this user, tried with commands that change nothing."""
     import redis
 
-    from helpers.errors import RIGHTS
+    from helpers.errors import RIGHTS, THREAD_RIGHTS
 
     def refused(commands: tuple[tuple[Any, ...], ...]) -> list[str]:
         names = []
@@ -288,8 +307,7 @@ def _commands(client: Any) -> Iterator[Finding]:
                 else:
                     client.execute_command(*command)
             except redis.ResponseError as error:
-                # A user who may use the command on other keys than the one tried here: each Redis words it differently.
-                if not re.search(r"access (one of the|a) keys?\b", str(error)):
+                if not _ALLOWED.search(str(error)):
                     names.append(name)
         return names
 
@@ -308,6 +326,12 @@ def _commands(client: Any) -> Iterator[Finding]:
             if optional != ["SCAN"]
             else say("Refused: {commands}", commands="SCAN"),
             advice,
+        )
+    if missing := refused(_THREADS_NEED):
+        yield (
+            "warning",
+            say("Missing for agents: {commands}", commands=", ".join(missing)),
+            say("Agents' threads need them: give this user {rights}.", rights=THREAD_RIGHTS),
         )
     if "CONFIG" not in optional:
         policy = client.config_get("maxmemory-policy")

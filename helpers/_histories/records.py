@@ -188,15 +188,22 @@ def glimpse(record: str | bytes) -> tuple[str, str] | None:
     """
     try:
         match json.loads(record):
-            case {"type": str(role), "data": {"content": str(text)}}:
-                pass
-            case {"type": str(role), "data": {"content": [*blocks]}}:
-                text = " ".join(map(_block, blocks))
-            case _:
-                return None
+            case {"type": str(role), "data": {"content": str() | list() as content}}:
+                return shown(role, content)
     except (ValueError, RecursionError):
-        return None
+        pass
+    return None
+
+
+def shown(role: str, content: str | list[Any]) -> tuple[str, str]:
+    """A message's role and text, to be shown in a list, as `glimpse` gives them."""
+    text = content if isinstance(content, str) else " ".join(map(_block, content))
     return _HALF_PAIR.sub("\ufffd", role), _HALF_PAIR.sub("\ufffd", text)
+
+
+def called(name: str, args: dict[str, Any], **_: Any) -> str:
+    """The call of a tool, to be shown."""
+    return f"{name}({', '.join(f'{argument}={value!r}' for argument, value in args.items())})"
 
 
 def _block(block: Any) -> str:

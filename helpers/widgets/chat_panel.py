@@ -1,17 +1,19 @@
-"""A chat beside the Redis list that it is kept in."""
+"""A chat beside what Redis holds of it: the list of a history, or an agent's thread."""
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import ipywidgets
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
+from helpers._histories.records import called
 from helpers._localization.messages import say
 from helpers.sessions import Record, StoredList, find_sessions, look_into, readable
 from helpers.widgets import pages
-from helpers.widgets.conversing import Conversing, History, HistoryFactory
+from helpers.widgets.conversing import AgentConversing, Conversing, History, HistoryFactory, Thread
 from helpers.widgets.live import Live, button, confirm_button, on_enter, settled
 
 SHOWN = 50
@@ -24,22 +26,25 @@ _COLUMN = {"flex": "1 1 340px", "min_width": "300px"}
 
 
 class ChatPanel(Live):
-    """A conversation with a runnable, and beside it the Redis list that grows as one talks.
+    """A conversation with a runnable, and beside it what Redis holds of it, which grows as one talks.
 
-    The list is read once a second while it is on a page, so the time to live counts down and what others write to the
-    session appears. Talking never blocks the kernel.
+    It is asked once a second while it is on a page, so the time to live counts down and what others write to the
+    session appears. Talking never blocks the kernel. Of an agent's thread, what the latest message has added is marked.
 
     Args:
-        runnable: What answers: a chat model, a chain, or a `RunnableWithMessageHistory`, with or without async.
-        session_id: The session to begin with.
-        history_factory: Makes the `RedisChatMessageHistory` or `MemorystoreChatMessageHistory` of a session ID.
+        runnable: What answers: a chat model, a chain, or a `RunnableWithMessageHistory`, with or without async; or,
+            with no `history_factory`, an agent whose checkpointer is a `RedisSaver`.
+        session_id: The session to begin with, or the ``thread_id`` of the agent's thread.
+        history_factory: Makes the `RedisChatMessageHistory` or `MemorystoreChatMessageHistory` of a session ID;
+            ``None`` for an agent.
         input_key: The name under which the runnable takes the message; ``None`` finds it out.
         history_key: The name under which it takes the messages before; ``None`` finds it out.
         output_key: The name of the answer in a dict that it gives; ``None`` tries ``answer``, ``output``, ``messages``.
         newest_first: Whether the newest record is at the head of the list; ``None``: as the history has it.
 
     Raises:
-        TypeError: The factory makes something else than one of this package's histories.
+        TypeError: The factory makes something else than one of this package's histories, or the agent has no
+            `RedisSaver`.
         ValueError: How the runnable takes a message can't be found out.
     """
 
@@ -47,7 +52,7 @@ class ChatPanel(Live):
         self,
         runnable: Runnable[Any, Any],
         session_id: str,
-        history_factory: HistoryFactory,
+        history_factory: HistoryFactory | None = None,
         *,
         input_key: str | None = None,
         history_key: str | None = None,
@@ -55,11 +60,18 @@ class ChatPanel(Live):
         newest_first: bool | None = None,
     ) -> None:
         super().__init__()
-        self._conversing = Conversing(runnable, history_factory, input_key, history_key, output_key)
+        self._conversing: Conversing | AgentConversing
+        self._history_factory: Callable[[str], History | Thread]
+        if history_factory is None:
+            self._conversing = agent = AgentConversing(runnable)
+            self._history_factory = agent.thread
+        else:
+            self._conversing = Conversing(runnable, history_factory, input_key, history_key, output_key)
+            self._history_factory = history_factory
         self._order = newest_first
-        self._history_factory = history_factory
-        self._history = _checked(history_factory(session_id))
+        self._history = _checked(self._history_factory(session_id))
         self._stored: StoredList | None = None
+        self._newest_seen: int | None = None
         self._busy = self._watching = False
 
     def __repr__(self) -> str:
@@ -80,16 +92,22 @@ class ChatPanel(Live):
             The whole answer's text.
 
         Raises:
-            RuntimeError: The answer to what was said before has not ended.
+            RuntimeError: The answer to what was said before has not ended, or the agent itself waits for an answer.
             Exception: What the runnable or Redis raised; the panel shows it too.
         """
         if self._busy:
             raise RuntimeError("The panel is waiting for an answer. Send the next message after it.")
         self._set_busy(True)
         self._show_error("")
-        said, drawn = "", 0.0
+        said: list[BaseMessage] = []
+        drawn = 0.0
         try:
-            self._show_pending(text, "")
+            if isinstance(self._history, Thread):
+                self._newest_seen = None
+                await self._refresh()
+                if self._stored and self._stored.waiting:
+                    raise RuntimeError(f"{self._history.key!r} takes no message now.\n{pages.waiting(True)}")
+            self._show_pending(text, said)
             async for said in self._conversing.answers(text, self.session_id):
                 if time.monotonic() - drawn > _REDRAWN_SECONDS:
                     self._show_pending(text, said)
@@ -99,9 +117,9 @@ class ChatPanel(Live):
             self._failed(error)
             raise
         finally:
-            self._show_pending("", "")
+            self._show_pending("", [])
             self._set_busy(False)
-        return said
+        return "".join(message.text for message in said[-1:])
 
     def switch(self, session_id: str) -> None:
         """Show another session, which may be a new one.
@@ -110,7 +128,7 @@ class ChatPanel(Live):
             session_id: The session's ID, which `history_factory` makes a history of.
         """
         self._history = _checked(self._history_factory(session_id))
-        self._stored = None
+        self._stored = self._newest_seen = None
         self._show_error("")
         self._read()
         if self._root is not None:
@@ -125,7 +143,9 @@ class ChatPanel(Live):
 
     def _build(self) -> ipywidgets.DOMWidget:
         self._session = ipywidgets.Combobox(
-            description=say("Session"), value=readable(self.session_id), options=self._offered()
+            description=say("Thread") if isinstance(self._history, Thread) else say("Session"),
+            value=readable(self.session_id),
+            options=self._offered(),
         )
         on_enter(self._session, self._switch_clicked)
         top = ipywidgets.HBox(
@@ -212,20 +232,26 @@ class ChatPanel(Live):
     def _read(self) -> None:
         """Read the list now. A server that can't be reached is told in the panel."""
         try:
-            self._stored = self._look(self._history)
+            self._take(self._look(self._history))
         except Exception as error:
             self._failed(error)
 
-    def _look(self, history: History) -> StoredList:
-        order = history.newest_first if self._order is None else self._order
-        return look_into(history.redis_client, history.key, newest_first=order, latest=SHOWN, since=self._stored)
+    def _look(self, history: History | Thread) -> StoredList:
+        order = history.newest_first if self._order is None or isinstance(history, Thread) else self._order
+        options: Any = {"newest_first": order, "latest": SHOWN, "since": self._stored}
+        return look_into(history.redis_client, history.key, serde=getattr(history, "serde", None), **options)
 
-    async def _refresh(self) -> None:
+    def _take(self, stored: StoredList) -> None:
+        self._stored = stored
+        if self._newest_seen is None or not stored.length:
+            self._newest_seen = max((one.index for one in stored.records), default=-1)
+
+    async def _refresh(self, *, conversation: bool = True) -> None:
         history = self._history
         stored = await asyncio.to_thread(self._look, history)
         if history is self._history:
-            self._stored = stored
-            self._draw()
+            self._take(stored)
+            self._draw(conversation=conversation)
 
     def _viewed(self, change: Any) -> None:
         if change["new"] and not self._watching:
@@ -237,25 +263,24 @@ class ChatPanel(Live):
         try:
             while self._root is not None and self._root._view_count:
                 await asyncio.sleep(_EVERY_SECONDS)
-                if self._busy:
-                    continue
                 try:
-                    await self._refresh()
+                    await self._refresh(conversation=not self._busy)
                 except Exception as error:
                     failing = True
                     self._failed(error)
                 else:
-                    if failing:
+                    if failing and not self._busy:
                         failing = False
                         self._show_error("")
         finally:
             self._watching = False
 
-    def _draw(self) -> None:
+    def _draw(self, *, conversation: bool = True) -> None:
         if self._root is None and not hasattr(self, "_list"):
             return
         self._list.value = self._list_html()
-        self._conversation.value = self._conversation_html()
+        if conversation:  # what an agent has stored of an answer that comes is shown as it comes
+            self._conversation.value = self._conversation_html()
         self._facts.value = self._facts_text(pages.clock)
 
     def _conversation_html(self) -> Any:
@@ -267,6 +292,7 @@ class ChatPanel(Live):
             earlier=length > len(records),
             earlier_label=say("Earlier messages: {count}", count=length - len(records)),
             empty_label=say("No messages yet."),
+            waiting=pages.waiting(self._stored is not None and self._stored.waiting),
         )
 
     def _list_html(self) -> Any:
@@ -276,13 +302,16 @@ class ChatPanel(Live):
         return pages.render(
             "list.html",
             stored=self._stored,
-            rows=list(_rows(self._stored, self._history)),
+            rows=list(_rows(self._stored, self._history, self._newest_seen)),
             labels={
                 "index": say("Index"),
                 "role": say("Type"),
                 "bytes": say("Bytes"),
                 "text": say("Text"),
-                "empty": say("The list does not exist: Redis holds no empty lists."),
+                "new": say("new"),
+                "empty": say("No messages yet.")
+                if isinstance(self._history, Thread)
+                else say("The list does not exist: Redis holds no empty lists."),
                 "window": say("The chain is given the latest {count} (window).", count=window),
                 "cap": say("Redis keeps {count} at most (max_messages); older ones fall off here.", count=kept),
                 "more": say("Earlier messages: {count}", count=self._stored.length - len(self._stored.records)),
@@ -290,12 +319,14 @@ class ChatPanel(Live):
         )
 
     def _facts_text(self, time_left: Any) -> str:
-        if self._stored is None or not self._stored.length:
+        if self._stored is None or not (self._stored.length or self._stored.checkpoints):
             return ""
         facts = [say("Messages: {count}", count=self._stored.length)]
         if self._history.max_messages:
             facts[0] += f" / {self._history.max_messages}"
-        if self._stored.length == len(self._stored.records):
+        if self._stored.kind == "thread":
+            facts += [say("Checkpoints: {count}", count=self._stored.checkpoints), pages.size(self._stored.bytes)]
+        elif self._stored.length == len(self._stored.records):
             facts.append(pages.size(sum(record.bytes for record in self._stored.records)))
         facts.append(time_left(self._stored.ttl))
         return " · ".join(facts)
@@ -304,23 +335,25 @@ class ChatPanel(Live):
 
     def _offered(self) -> list[str]:
         """Sessions to choose from: some of those that are there."""
-        prefix = self._history.key_prefix
+        prefix, kind = self._history.key_prefix, "thread" if isinstance(self._history, Thread) else "history"
         deadline = time.monotonic() + _OFFERED_SECONDS
         found: list[str] = []
         try:
             for some in find_sessions(self._history.redis_client, prefix):
-                found += [one.key.removeprefix(prefix) for one in some if readable(one.key) == one.key]
+                found += [
+                    one.key.removeprefix(prefix) for one in some if one.kind == kind and readable(one.key) == one.key
+                ]
                 if len(found) >= _OFFERED or time.monotonic() > deadline:
                     break
         except Exception:
             return []  # a user who may not search can still type a name
         return sorted(found)[:_OFFERED]
 
-    def _show_pending(self, question: str, answer: str) -> None:
+    def _show_pending(self, question: str, answer: Sequence[BaseMessage]) -> None:
         if self._root is None:
             return
-        records = [Record(0, 0, "human", question), Record(0, 0, "ai", answer or "…")]
-        shown = pages.render("conversation.html", records=records, earlier=False, empty_label="")
+        records = [Record(0, 0, "human", question), *(map(_shown, answer) if answer else [Record(0, 0, "ai", "…")])]
+        shown = pages.render("conversation.html", records=records, earlier=False, empty_label="", waiting="")
         self._pending.value = shown if question else ""
 
     def _set_busy(self, busy: bool) -> None:
@@ -334,9 +367,10 @@ class _Row(NamedTuple):
     record: Record | None = None
     in_window: bool = False
     edge: str = ""
+    new: bool = False
 
 
-def _rows(stored: StoredList, history: History) -> Iterator[_Row]:
+def _rows(stored: StoredList, history: History | Thread, newest_seen: int | None) -> Iterator[_Row]:
     """The list from its head to its end, with the edges of window and cap where they are."""
     newest_first, window = stored.newest_first, history.window
     more = stored.length > len(stored.records)
@@ -347,15 +381,21 @@ def _rows(stored: StoredList, history: History) -> Iterator[_Row]:
         age = record.index if newest_first else stored.length - 1 - record.index
         if window and window < stored.length and not newest_first and age == window - 1:
             yield _Row(edge="window")
-        yield _Row(record, in_window=window is not None and age < window)
+        new = stored.kind == "thread" and newest_seen is not None and record.index > newest_seen
+        yield _Row(record, in_window=window is not None and age < window, new=new)
         if window and window < stored.length and newest_first and age == window - 1:
             yield _Row(edge="window")
     if newest_first:
         yield from [_Row(edge="more")] * more + [_Row(edge="cap")] * full
 
 
-def _checked(history: Any) -> History:
-    if not isinstance(history, History):
+def _shown(message: BaseMessage) -> Record:
+    calls = tuple(called(**call) for call in getattr(message, "tool_calls", ()))
+    return Record(0, 0, message.type, message.text or "…" * (not calls), calls)
+
+
+def _checked(history: Any) -> History | Thread:
+    if not isinstance(history, History | Thread):
         raise TypeError(
             f"history_factory made {type(history).__name__}; "
             "it has to make RedisChatMessageHistory or MemorystoreChatMessageHistory of helpers."

@@ -3,17 +3,19 @@
 import asyncio
 import logging
 import sys
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, message_chunk_to_message
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, message_chunk_to_message
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.base import RunnableBindingBase
 
+from helpers._connecting.clients import Client
 from helpers._histories.histories import MemorystoreChatMessageHistory, RedisChatMessageHistory
 from helpers._localization.messages import say
-from helpers.errors import NotWrittenError
+from helpers.errors import NoAsyncClientError, NotWrittenError
 from helpers.sessions import look_into
 
 History = RedisChatMessageHistory | MemorystoreChatMessageHistory
@@ -54,8 +56,8 @@ class Conversing:
             input_key, history_key = _keys(runnable)
         self._input_key, self._history_key, self._output_key = input_key, history_key, output_key
 
-    async def answers(self, text: str, session_id: str) -> AsyncIterator[str]:
-        """The answer to a text as far as it has come, again and again. At the end it is stored.
+    async def answers(self, text: str, session_id: str) -> AsyncIterator[list[BaseMessage]]:
+        """The messages of the answer to a text as far as it has come, again and again. At the end they are stored.
 
         Raises:
             ValueError: Where the answer is in what the runnable gives can't be found out.
@@ -77,7 +79,7 @@ class Conversing:
                     answer = piece if answer is None else answer + piece
                 except TypeError:  # such as dicts, of which each has all that came before
                     answer = piece
-                yield "".join(message.text for message in self._new(answer, text)[-1:])
+                yield self._new(answer, text)
         if self._session_field is None:
             await history.aadd_messages([question, *(self._new(answer, text) or self._fail(answer))])
         elif await asyncio.to_thread(_version, history) == stored:
@@ -114,6 +116,90 @@ class Conversing:
         raise ValueError(f"The answer can't be told among {names}.\n" + say("Name it: {argument}.", argument=example))
 
 
+class Thread(NamedTuple):
+    """An agent's thread, as far as it is like a history."""
+
+    saver: Any
+    session_id: str
+    key: str
+    window: int | None = None
+    max_messages: int | None = None
+    newest_first: bool = False
+
+    @property
+    def key_prefix(self) -> str:
+        """What the keys of its saver begin with."""
+        return str(self.saver.key_prefix)
+
+    @property
+    def redis_client(self) -> Client:
+        """Its saver's client."""
+        client: Client = self.saver.redis_client
+        return client
+
+    @property
+    def serde(self) -> Any:
+        """What decrypts it, where it is encrypted."""
+        return self.saver.serde if hasattr(self.saver.serde, "cipher") else None
+
+    def clear(self) -> None:
+        """Delete it."""
+        self.saver.delete_thread(self.session_id)
+
+
+class AgentConversing:
+    """Sends one message at a time to an agent, which keeps the conversation itself.
+
+    Args:
+        agent: A graph of LangGraph with a `RedisSaver`.
+
+    Raises:
+        TypeError: It has none.
+        MissingExtraError: LangGraph is not installed.
+    """
+
+    def __init__(self, agent: Runnable[Any, Any]) -> None:
+        from helpers._checkpoints.saver import RedisSaver
+
+        self._agent = agent
+        self._saver: Any = getattr(_unbound(agent), "checkpointer", None)
+        if not isinstance(self._saver, RedisSaver):
+            raise TypeError(
+                "Without a history_factory the runnable has to be an agent with a RedisSaver.\n"
+                + say("Name it: {argument}.", argument="create_agent(…, checkpointer=RedisSaver(…))")
+            )
+        self._unanswered: dict[str, HumanMessage] = {}
+
+    def thread(self, thread_id: str) -> Thread:
+        """A thread of the agent's.
+
+        Raises:
+            ValueError: The ID can't be one.
+        """
+        return Thread(self._saver, thread_id, self._saver.key(thread_id))
+
+    async def answers(self, text: str, session_id: str) -> AsyncIterator[list[BaseMessage]]:
+        """The messages of the answer to a text as far as it has come, calls of tools and results among them."""
+        config: RunnableConfig = {"configurable": {"thread_id": session_id}}
+        before = self._unanswered.get(session_id)
+        question = before if before and before.content == text else HumanMessage(text, id=str(uuid.uuid4()))
+        self._unanswered[session_id] = question
+        # What is said again after a fault, and was stored, is gone on from.
+        stored = question is before and await asyncio.to_thread(self._has, question, config)
+        value = None if stored else {"messages": [question]}
+        said: dict[str | None, BaseMessage] = {}
+        async for piece, _ in _stream(self._agent, value, config, "messages"):
+            known = said.get(piece.id)
+            goes_on = isinstance(known, AIMessageChunk) and isinstance(piece, AIMessageChunk)
+            said[piece.id] = known + piece if goes_on else piece
+            yield list(said.values())
+        del self._unanswered[session_id]
+
+    def _has(self, question: HumanMessage, config: RunnableConfig) -> bool:
+        messages = _unbound(self._agent).get_state(config).values.get("messages", ())
+        return any(one.id == question.id for one in messages)
+
+
 @contextmanager
 def _errors_of_callbacks() -> Iterator[list[BaseException]]:
     """What callbacks raise meanwhile. LangChain logs it and goes on, even where a history could not be written."""
@@ -135,17 +221,19 @@ def _version(history: History) -> bytes:
     return look_into(history.redis_client, history.key, newest_first=history.newest_first, latest=1).version
 
 
-async def _stream(runnable: Runnable[Any, Any], value: Any, config: RunnableConfig) -> AsyncIterator[Any]:
+async def _stream(
+    runnable: Runnable[Any, Any], value: Any, config: RunnableConfig, mode: str = "values"
+) -> AsyncIterator[Any]:
     """What a runnable streams, without blocking the event loop, whether it is async or not."""
     begun = False
-    # Of its ways to stream, an agent of LangGraph has this one that gives messages as its invoke does.
-    options: dict[str, Any] = {"stream_mode": "values"} if hasattr(_unbound(runnable), "stream_mode") else {}
+    # Of the ways to stream that an agent of LangGraph has, "values" gives messages as its invoke does.
+    options: dict[str, Any] = {"stream_mode": mode} if hasattr(_unbound(runnable), "stream_mode") else {}
     try:
         async for piece in runnable.astream(value, config, **options):
             begun = True
             yield piece
         return
-    except NotImplementedError:  # a generator that has no async form
+    except (NotImplementedError, NoAsyncClientError):  # a generator, or a client, that has no async form
         if begun:
             raise
     pieces = runnable.stream(value, config, **options)

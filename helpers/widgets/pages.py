@@ -62,8 +62,15 @@ def role(name: str) -> str:
         "AIMessageChunk": say("Assistant"),
         "system": say("System"),
         "tool": say("Tool"),
+        "encrypted": say("encrypted"),
         "": say("damaged"),
     }.get(name, name)
+
+
+def waiting(there_is_a_question: bool) -> str:
+    """What is said of a thread that was interrupted to ask something; else nothing."""
+    answer = "agent.invoke(Command(resume=…), config)"
+    return say("The agent waits for your decision: {call}", call=answer) if there_is_a_question else ""
 
 
 def quoted(name: str, text: str) -> str:

@@ -14,7 +14,7 @@ import ipywidgets
 from helpers._connecting.clients import Client
 from helpers._localization.messages import say
 from helpers.sessions import (
-    DEFAULT_PREFIX,
+    PREFIXES,
     Session,
     delete_session,
     export_sessions,
@@ -42,28 +42,36 @@ _WIDE = {"width": "100%"}
 class SessionExplorer(Live):
     """The chat sessions of a server: how many messages, how large, how long to live, and what was said last.
 
-    They are searched for with SCAN, on every node of a cluster, without holding the server up; what is found appears as
-    it comes. Only chat sessions are listed or touched, whatever else the server holds.
+    Histories and agents' threads are searched for with SCAN, on every node of a cluster, without holding the server up;
+    what is found appears as it comes. Only they are listed or touched, whatever else the server holds.
 
     Args:
         client: A redis-py client, such as `connect` returns.
-        prefix: What the keys begin with; ``""`` finds all sessions, those of `MemorystoreChatMessageHistory` too.
+        prefix: What the keys begin with, or several such; ``""`` finds all sessions, those of
+            `MemorystoreChatMessageHistory` too.
         newest_first: Whether the newest record is at the head of their lists; ``None`` finds it out for each.
 
     Attributes:
         sessions: The sessions that were found.
     """
 
-    def __init__(self, client: Client, prefix: str = DEFAULT_PREFIX, *, newest_first: bool | None = None) -> None:
+    def __init__(
+        self, client: Client, prefix: str | tuple[str, ...] = PREFIXES, *, newest_first: bool | None = None
+    ) -> None:
         super().__init__()
         self.sessions: list[Session] = []
         self._client, self._prefix, self._newest_first = client, prefix, newest_first
+        self._prefixes = (prefix,) if isinstance(prefix, str) else prefix
         self._column, self._descending, self._page = "session", False, 0
         self._filter = ""
         self._search: Iterator[list[Session]] | None = None
 
     def __repr__(self) -> str:
-        return f"<SessionExplorer {self._prefix + '*'!r}>"
+        return f"<SessionExplorer {self._pattern!r}>"
+
+    @property
+    def _pattern(self) -> str:
+        return " ".join(f"{one}*" for one in self._prefixes)
 
     def refresh(self) -> list[Session]:
         """Search again, to the end.
@@ -180,13 +188,16 @@ class SessionExplorer(Live):
     # What is shown.
 
     def _name(self, session: Session) -> str:
-        """The session's ID: its key without the part of the prefix that ends in a colon."""
-        return readable(session.key.removeprefix(self._prefix[: self._prefix.rfind(":") + 1]))
+        """The session's ID: its key without the part of the prefix that ends in a colon; a thread says what it is."""
+        prefix = next((one for one in self._prefixes if session.key.startswith(one)), "")
+        name = readable(session.key.removeprefix(prefix[: prefix.rfind(":") + 1]))
+        return f"{name} · {say('Thread')}" if session.kind == "thread" else name
 
     def _shown(self) -> list[Session]:
         """The sessions that pass the filter, in the chosen order."""
         wanted = self._filter.casefold()
-        found = [one for one in self.sessions if wanted in f"{readable(one.key)}\n{one.last}".casefold()]
+        texts = {one: f"{readable(one.key)}\n{self._name(one)}\n{one.last}" for one in self.sessions}
+        found = [one for one, text in texts.items() if wanted in text.casefold()]
         found.sort()  # by key, which stays the order among equals
         found.sort(key=_ORDERS[self._column], reverse=self._descending)
         return found
@@ -213,7 +224,7 @@ class SessionExplorer(Live):
         return pages.render(
             "sessions.html",
             title=say("Sessions"),
-            pattern=self._prefix + "*",
+            pattern=self._pattern,
             rows=rows,
             status=self._error or self._status(shown),
             chart=self._chart(shown),
@@ -319,7 +330,7 @@ class SessionExplorer(Live):
         )
         name = self._name(session)
         self._detail.children = (
-            ipywidgets.HTML(pages.render("heading.html", text=name)),
+            ipywidgets.HTML(pages.render("heading.html", text=" · ".join([name, *_checkpoints(stored.checkpoints)]))),
             ipywidgets.HTML(pages.render("error.html", error=_unordered(stored.newest_first, stored.length))),
             ipywidgets.HTML(
                 pages.render(
@@ -327,7 +338,8 @@ class SessionExplorer(Live):
                     records=stored.records[::-1] if stored.newest_first else stored.records,
                     earlier=stored.length > len(stored.records),
                     earlier_label=say("Earlier messages: {count}", count=stored.length - len(stored.records)),
-                    empty_label=say("The session is gone."),
+                    empty_label=say("No messages yet.") if stored.checkpoints else say("The session is gone."),
+                    waiting=pages.waiting(stored.waiting),
                 ),
                 layout={"max_height": "300px", "overflow": "auto"},
             ),
@@ -364,7 +376,7 @@ class SessionExplorer(Live):
         content = base64.b64encode(text.encode()).decode()
         file = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in name) + ".jsonl"
         self._say(
-            say("Sessions: {count}", count=text.count('"session": ')),
+            say("Sessions: {count}", count=text.count('"ttl_ms": ')),
             href=f"data:application/jsonl;base64,{content}",
             file=file,
             link=say("Save {file}", file=file),
@@ -459,8 +471,12 @@ def _labels() -> dict[str, str]:
 
 def _cells(one: Session) -> tuple[str, str, str, str]:
     """What a row says of a session, beside its name."""
-    last = _unordered(one.newest_first, one.messages) or pages.quoted(one.role, one.last)
+    last = _unordered(one.newest_first, one.messages) or (pages.quoted(one.role, one.last) if one.messages else "–")
     return str(one.messages), _about(one) + str(one.bytes), pages.minutes(one.ttl), last
+
+
+def _checkpoints(count: int) -> list[str]:
+    return [say("Checkpoints: {count}", count=count)] if count else []
 
 
 def _about(one: Session) -> str:

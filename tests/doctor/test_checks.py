@@ -12,13 +12,15 @@ import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from langchain.agents import create_agent
 
-from helpers import chat_model, connect, doctor
+from helpers import RedisSaver, chat_model, connect, doctor
 from helpers._doctor.checks import Check, Report
 from helpers._histories.histories import RedisChatMessageHistory
 from helpers._localization.languages import LANGUAGES
@@ -28,6 +30,7 @@ from helpers.environment import environment
 from tests.conftest import ROOT
 from tests.support.metadata_server import MetadataServer, running_metadata_server
 from tests.support.openai_server import OpenAIServer, openai_server
+from tests.test_sessions_of_agents import look_up_order
 
 PASSWORD = "a-very-secret-password"
 
@@ -136,6 +139,62 @@ def test_the_rights_that_it_names_are_enough(server: EmbeddedServer) -> None:
     history.add_user_message("Hi")
     assert len(history.messages) == len(history) == 1
     history.clear()
+
+
+async def live(saver: RedisSaver, thread_id: str) -> None:
+    """All that can be done with a thread, both ways."""
+    config: Any = {"configurable": {"thread_id": thread_id}}
+    copied = f"{thread_id}-copy"
+    agent: Any = create_agent(chat_model(), [look_up_order], checkpointer=saver)
+    asked = {"messages": [("human", "What did order 4711 cost?")]}
+    assert "12.50" in agent.invoke(asked, config, durability="sync")["messages"][-1].text
+    assert len((await agent.ainvoke(asked, config, durability="sync"))["messages"]) == 8
+    assert len(list(agent.get_state_history(config))) == len([one async for one in agent.aget_state_history(config)])
+    assert list(saver.list(None))
+    assert [one async for one in saver.alist(None)]
+    saver.delete_for_runs(["none"])
+    await saver.adelete_for_runs(["none"])
+    for prune in (saver.prune, saver.aprune):
+        saver.copy_thread(thread_id, copied)
+        done: Any = prune([copied])
+        await done if done else None
+        assert len(list(saver.list({"configurable": {"thread_id": copied}}))) == 1
+        saver.delete_thread(copied)
+    await saver.acopy_thread(thread_id, copied)
+    await saver.adelete_thread(copied)
+    saver.delete_thread(thread_id)
+    assert saver.get_tuple(config) is None
+    assert await saver.aget_tuple(config) is None
+
+
+@pytest.mark.parametrize("engine", ["valkey", "redis"])
+async def test_the_rights_that_it_names_for_agents_are_enough_and_none_is_too_many(engine: Engine) -> None:
+    from helpers.errors import THREAD_RIGHTS
+
+    with EmbeddedServer(engine=engine) as own:
+        admin: Any = connect(own.url)
+        admin.execute_command("ACL", "SETUSER", "anna", *f"on >{PASSWORD} ~thread:* -@all {THREAD_RIGHTS}".split())
+        url = own.url.replace("redis://", f"redis://anna:{PASSWORD}@")
+        saver = RedisSaver(url, ttl=60, keep=2)
+        await live(saver, "bob")
+        assert admin.dbsize() == 0
+        for right in THREAD_RIGHTS.split():
+            if right == "+ping":
+                continue  # which connecting needs
+            admin.execute_command("ACL", "SETUSER", "anna", right.replace("+", "-"))
+            admin.script_flush()  # a server that was restarted knows none
+            with pytest.raises(redis.ResponseError):
+                await live(saver, "bob")
+            report = doctor(url)
+            named = f"Missing for agents: {right[1:].upper()}\n"
+            assert (named in str(report)) == (right not in ("+eval", "+scan"))
+            assert f"give this user {THREAD_RIGHTS}" in str(report) or right in ("+eval", "+scan")
+            admin.execute_command("ACL", "SETUSER", "anna", right)
+            admin.flushall()
+        assert "Missing for agents" not in str(doctor(url))
+        admin.config_set("maxmemory", 1)
+        assert "Missing for agents" not in str(doctor(url))
+        assert admin.dbsize() == 0
 
 
 def test_a_server_that_would_delete_chats(client: redis.Redis, server: EmbeddedServer) -> None:

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import nbformat
 import pytest
 import redis
+from langchain.agents import create_agent
 
+from helpers import RedisSaver
 from helpers._connecting.connection import connect, forget
 from helpers._histories import writing as exactly_once
 from helpers._histories.histories import MemorystoreChatMessageHistory, RedisChatMessageHistory
@@ -22,6 +24,8 @@ from helpers.embedded import EmbeddedServer, Engine
 from helpers.sessions import delete_session
 from helpers.widgets import ChatPanel, SessionExplorer
 from tests.conftest import ROOT, answers, eventually
+from tests.doctor.test_checks import live
+from tests.test_sessions_of_agents import look_up_order
 from tools.running.execution import execute
 
 PAGE = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
@@ -170,6 +174,25 @@ async def test_a_student_can_do_all_that_the_kit_does_and_nothing_more(
     MemorystoreChatMessageHistory(anna, "message_store:anna-other", max_messages=2).add_user_message("Hi")
     explorer.close()
 
+    # An agent.
+    saver = RedisSaver(anna, ttl=60)
+    agent = create_agent(chat_model(), [look_up_order], checkpointer=saver)
+    panel = ChatPanel(agent, "anna-agent")
+    panel._repr_mimebundle_()
+    assert panel._error == ""
+    assert "12.50" in await panel.send("What did order 4711 cost?")
+    panel.close()
+    explorer = SessionExplorer(anna, "thread:anna-")
+    explorer._repr_mimebundle_()
+    assert [one.messages for one in explorer.refresh()] == [4]
+    await explorer._open(explorer.sessions[0])
+    explorer.export(classroom.folder / "threads.jsonl")
+    delete_session(anna, "thread:anna-agent")
+    assert explorer.load(classroom.folder / "threads.jsonl") == ["thread:anna-agent"]
+    await live(saver, "anna-life")
+    panel = ChatPanel(agent, "anna-agent")
+    panel.clear()
+
     # A write after a fault, which leaves its fence.
     send, attempts = exactly_once._send_once, []
 
@@ -188,7 +211,9 @@ async def test_a_student_can_do_all_that_the_kit_does_and_nothing_more(
     # `connect` asks once what kind of server it is, and takes no for an answer.
     assert {entry["object"] for entry in admin.acl_log()} == {"info", "message_store:ben-1"}
     seen = {name.removeprefix("cmdstat_") for name in admin.info("commandstats")}
-    commands = re.findall('^COMMANDS = "(.*)"$', block("python", "COMMANDS ="), re.MULTILINE)[0].split()
+    lines = re.findall('^(?:COMMANDS|THREADS) = "(.*)"$', block("python", "COMMANDS ="), re.MULTILINE)
+    commands = " ".join(lines).split()
+    assert len(lines) == 2
     administrators = {"info", "auth", "acl|log", "acl", "config|resetstat", "config"}
     assert seen - administrators == set(commands)
 

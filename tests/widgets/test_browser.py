@@ -4,11 +4,17 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
 import redis
+from langchain.agents import create_agent
+from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langgraph.types import Command
 from playwright.sync_api import Browser, Locator, expect
 
+from helpers import RedisChatMessageHistory, RedisSaver, chat_model
 from helpers._localization.messages import catalog
 from helpers.embedded import EmbeddedServer
 from tests.conftest import copy_of_the_tree
@@ -254,6 +260,80 @@ def test_memorystore_live(lab: Lab, browser: Browser) -> None:
     tell(panel, str, "hello there")
     expect(panel.locator("table").get_by_text("hello there", exact=True)).to_be_visible()
     notebook.close()
+
+
+AGENT = """\
+from langchain.agents import create_agent
+from langchain.agents.middleware import HumanInTheLoopMiddleware
+
+from helpers import RedisSaver, chat_model, connect
+from helpers.widgets import ChatPanel, SessionExplorer
+
+def look_up_order(order: int) -> str:
+    "What an order cost."
+    return f"Order {order}: 12.50"
+
+def refund(order: int, amount: float) -> str:
+    "Give money back."
+    return f"{amount} of {order} refunded"
+
+asking = HumanInTheLoopMiddleware(interrupt_on={"refund": True})
+saver = RedisSaver(connect(), ttl=3600)
+agent = create_agent(chat_model(), [look_up_order, refund], checkpointer=saver, middleware=[asking])
+"""
+
+
+def test_an_agent_live(lab: Lab, browser: Browser, client: redis.Redis) -> None:
+    cells = {
+        "agent": AGENT,
+        "panel": 'ChatPanel(agent, "bob")',
+        "explore": "SessionExplorer(connect())",
+    }
+    made = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source, id=name) for name, source in cells.items()]
+    )
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(made, lab.tree / "notebooks" / "en" / "agent.ipynb")
+    RedisChatMessageHistory("bob", client=client).add_user_message("a history's message")
+    notebook = lab.open(browser, "en/agent.ipynb", "en")
+    notebook.run_all()
+    panel = notebook.cell("panel")
+    tell(panel, str, "Hi! I'm Bob. <img src=x onerror=alert()>")
+    expect(panel.locator("table tbody tr")).to_have_count(2)
+    expect(panel.get_by_text("expires in")).to_be_visible()
+    tell(panel, str, "What did order 4711 cost?")
+    expect(panel.locator("table tbody tr")).to_have_count(6)
+    expect(panel.get_by_text("→ look_up_order(order=4711)").first).to_be_visible()
+    expect(panel.locator("table").get_by_text("new", exact=True)).to_have_count(4)
+    assert panel.locator("img").count() == 0
+    notebook.page.evaluate("() => document.activeElement.blur()")
+    notebook.screenshot(panel, "agent_panel-en")
+    tell(panel, str, "Refund 12.50 for order 4711")
+    expect(panel.get_by_text("The agent waits for your decision").first).to_be_visible()
+    notebook.screenshot(panel, "agent_waits-en")
+    explorer = notebook.cell("explore")
+    button(explorer, "Search again").click()
+    button(explorer, "bob · Thread").click()
+    expect(explorer.get_by_text("The agent waits for your decision").first).to_be_visible()
+    notebook.screenshot(explorer, "session_explorer_threads-en")
+    # Answered by another process.
+    asking = HumanInTheLoopMiddleware(interrupt_on={"refund": True})
+    saver = RedisSaver(client)
+    agent: Any = create_agent(chat_model(), [refund], checkpointer=saver, middleware=[asking])
+    agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), {"configurable": {"thread_id": "bob"}})
+    expect(panel.get_by_text("refunded").first).to_be_visible()
+    expect(panel.get_by_text("The agent waits for your decision")).to_have_count(0)
+    button(explorer, "Delete").click()
+    button(explorer, "Delete: click again").click()
+    expect(button(explorer, "bob · Thread")).to_have_count(0)
+    expect(panel.get_by_text("No messages yet.").first).to_be_visible()
+    assert list(client.scan_iter()) == [b"message_store:bob"]
+    notebook.close()
+
+
+def refund(order: int, amount: float) -> str:
+    """Give money back."""
+    return f"{amount} of {order} refunded"
 
 
 def test_by_keyboard_alone(lab: Lab, browser: Browser, client: redis.Redis) -> None:
