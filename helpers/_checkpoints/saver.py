@@ -106,6 +106,9 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         ConnectionFailedError: The address can't be reached.
     """
 
+    redis_client: Client
+    """The redis-py client that the saver goes through."""
+
     def __init__(
         self,
         client: Client | str | None = None,
@@ -136,6 +139,9 @@ class RedisSaver(BaseCheckpointSaver[Any]):
 
         Args:
             thread_id: The thread's name, as in ``{"configurable": {"thread_id": …}}``.
+
+        Returns:
+            The prefix and the name.
 
         Raises:
             ValueError: It is blank, or can't be part of a key.
@@ -171,6 +177,9 @@ class RedisSaver(BaseCheckpointSaver[Any]):
 
         Args:
             config: As there.
+
+        Returns:
+            The checkpoint with its pending writes; None where there is none.
         """
         return await self._arun(self._get(self._place(config)))
 
@@ -266,6 +275,9 @@ class RedisSaver(BaseCheckpointSaver[Any]):
             checkpoint: As there.
             metadata: As there.
             new_versions: As there.
+
+        Returns:
+            The config of the stored checkpoint.
         """
         return await self._arun(self._put(self._place(config), config, checkpoint, metadata))
 
@@ -396,6 +408,9 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         Args:
             config: As there.
             channels: As there.
+
+        Returns:
+            For each channel its writes, oldest first, and the value that they follow, where one is stored.
         """
         return await self._arun(self._history(self._place(config), channels))
 
@@ -405,6 +420,9 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         Args:
             current: The version, of this saver or, in a thread that was moved here, of another one; None: the first.
             channel: Unused.
+
+        Returns:
+            A higher one, in the same form.
         """
         if isinstance(current, str):  # InMemorySaver's and PostgresSaver's form
             return f"{int(current.split('.')[0]) + 1:032}.{secrets.randbelow(10**16):016}"
@@ -415,6 +433,9 @@ class RedisSaver(BaseCheckpointSaver[Any]):
 
         Args:
             extra_allowlist: Module and name of each.
+
+        Returns:
+            The saver; this one where its serializer revives them already.
         """
         clone = cast(Self, super().with_allowlist(extra_allowlist))
         if clone is not self:
