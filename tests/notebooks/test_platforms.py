@@ -29,7 +29,7 @@ from tools.running.execution import SocketKernelManager, lasting_outputs, shown
 from tools.tutorials import neutral_environment
 
 STANDINS = ROOT / "tests" / "support" / "standins"
-LANGUAGES, TUTORIALS = ("en", "ko"), ("01_redis", "02_memorystore")
+LANGUAGES, TUTORIALS = ("en", "ko"), ("01_redis", "02_memorystore", "03_agents")
 # Colab's own versions of everything that this Python admits.
 AS_ON_COLAB = ("--constraint", str(ROOT / "tests" / "support" / "data" / "colab-freeze.txt"))
 KIT = ("-r", str(ROOT / "pyproject.toml"), "--extra", "tutorials")
