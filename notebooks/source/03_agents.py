@@ -16,7 +16,7 @@ agent.invoke(question, thread_id)
   Redis ───────────── thread:bob         # one key holds one conversation
 ```
 
-It uses core commands only, so it runs on Memorystore, on Valkey and on any Redis. The official
+The checkpointer uses core commands only, so it runs on Memorystore, on Valkey and on any Redis. The official
 `langgraph-checkpoint-redis` needs the modules RedisJSON and RediSearch.
 """
 
@@ -167,7 +167,7 @@ After each step, LangGraph saves a *checkpoint*, a snapshot of the agent's state
 | `checkpoint:ID:` | a checkpoint; its first line gives the numbers of its messages |
 | `writes:ID:`, `@0`, `@1` … | what the next step produced, so that it isn't repeated after a crash |
 | `ids:` | the checkpoints' IDs, newest first |
-| the others | bookkeeping, such as the next free number |
+| the others | other parts of the state, and bookkeeping such as the next free number |
 
 Since a checkpoint only names its messages, each turn adds about the same to a thread. A checkpointer that copies the
 whole conversation into each checkpoint grows with the square of its length.
@@ -277,7 +277,8 @@ assert all("Bob" in state["messages"][-1].content for state in states)
 """
 ## Go back in time
 
-You can read every checkpoint again. `get_state_history` lists a thread's states, newest first. In each, `next` names the
+You can read again the checkpoints that `keep` leaves, by default the latest 20. `get_state_history` lists a thread's
+states, newest first. In each, `next` names the
 steps still to run; at the end of a turn it is empty.
 """
 
@@ -289,12 +290,13 @@ agent.invoke({"messages": GREETING}, travel)
 agent.invoke({"messages": QUESTION}, travel)
 
 for state in agent.get_state_history(travel):
-    print(f"{len(state.values.get('messages', []))} messages, next: {state.next}")
+    print(f"Messages: {len(state.values.get('messages', []))}, next: {state.next}")
 
 # %% [markdown] id="fork"
 """
 To go back, invoke the agent with the `config` of an older state. This makes a *fork*: the conversation continues from
-there, and that becomes the thread's newest state. The original stays, and you can still read it by its own `config`.
+there, and that becomes the thread's newest state. The original stays, and as long as `keep` holds it, you can read it by
+its own `config`.
 """
 
 # %% id="forked" tags=["translate"]
@@ -327,7 +329,7 @@ from helpers import RedisSaver, chat_model, connect
 
 def refund(order: int, amount: float) -> str:
     """Refund an amount for an order."""
-    return f"{amount} euros refunded for order {order}."
+    return f"{amount:.2f} euros refunded for order {order}."
 
 
 client = connect(ENDPOINT)
@@ -407,7 +409,7 @@ summarize = SummarizationMiddleware(chat_model(), trigger=("messages", 10), keep
 
 # %% [markdown] id="compare"
 """
-Now hold a conversation of 30 turns in five ways, and compare the size of all fields and values.
+Now hold a conversation of 30 turns with five settings, and compare the size of all fields and values.
 """
 
 # %% id="measure" tags=["translate"]
@@ -477,7 +479,8 @@ assert len(state["messages"]) == 62
 
 Do you have conversations in `RedisChatMessageHistory` or `MemorystoreChatMessageHistory`, as in lessons 1 and 2?
 `update_state` moves one into a thread. `as_node="model"` says that the model spoke last, so the turn is over; without
-it, the agent would be about to answer again. Move each history once: a second call may add its messages again.
+it, the agent would be about to answer again. The history itself stays. Move each one once: a second call adds messages
+without IDs again.
 """
 
 # %% id="moved"
@@ -518,9 +521,9 @@ program a user of its own, as [lesson 1](01_redis.ipynb) shows. For threads, the
 `+ping +eval +evalsha +exists +set +hget +hmget +hset +hdel +hgetall +expire +del +type +scan`. Two things help further:
 
 - `RedisSaver` reads strictly: it revives types of Python and LangChain and no others, so a forged checkpoint can't
-  run code. LangGraph's serializer does so only if you ask for it.
+  run code. LangGraph's serializer is that strict only if you ask for it.
 - Redis stores conversations as readable text. One line encrypts them. It needs `pip install pycryptodome`, and a secret
-  key of 32 characters in `LANGGRAPH_AES_KEY`:
+  key of 32 characters in the environment variable `LANGGRAPH_AES_KEY`:
 
 ```python
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
