@@ -2,7 +2,7 @@
 """
 # Agents that remember, in Redis and Memorystore
 
-An agent forgets everything when its process ends, unless something keeps its state. In this notebook you keep it in
+An agent forgets everything after each call, unless something keeps its state. In this notebook you keep it in
 Redis, with `RedisSaver`, a *checkpointer* for [LangChain's agents](https://docs.langchain.com/oss/python/langchain/agents)
 and for any LangGraph graph. You need some Python, no experience with Redis or LangChain, and about 30 minutes.
 
@@ -25,7 +25,7 @@ The checkpointer uses core commands only, so it runs on Memorystore, on Valkey a
 ## Setup
 
 Choose **Run all**, or run one cell at a time. On a hosted platform such as Colab, the first cell installs the kit.
-Elsewhere it does nothing.
+Elsewhere it does nothing. Run each cell once, since many asserts count messages; to start over, go back to *In short*.
 """
 
 # %% id="install"
@@ -73,7 +73,7 @@ QUESTION = "What's my name?"
 """
 ## In short
 
-Here is the whole thing. `connect` opens the server, `create_agent` makes an agent from a chat model, and the
+Here is the whole thing. `connect` connects to the server, `create_agent` makes an agent from a chat model, and the
 checkpointer gives it a memory. A *thread* is one conversation; the `config` of each call says which.
 
 If `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set, `chat_model` returns `ChatOpenAI`. Otherwise you get an offline model,
@@ -135,8 +135,8 @@ One question became four messages: the question, the model's request to call the
 ## What Redis holds
 
 A thread is one key: `thread:` and the thread ID. Its value is a
-[hash](https://redis.io/docs/latest/develop/data-types/hashes/), a set of named fields. In redis-cli you would type
-`HGETALL` and the key. Here you count the fields by name, with `ID` for a checkpoint's ID and `N` for a number.
+[hash](https://redis.io/docs/latest/develop/data-types/hashes/), a set of named fields. In `redis-cli`, Redis's command
+line, you would type `HGETALL` and the key. Here you count the fields by name, with `ID` for a checkpoint's ID and `N` for a number.
 """
 
 # %% id="fields"
@@ -159,7 +159,8 @@ assert kinds["messages@N"] == 8
 
 # %% [markdown] id="fields-why"
 """
-After each step, LangGraph saves a *checkpoint*, a snapshot of the agent's state.
+A turn runs in *steps*: taking your message, calling the model, running a tool. After each, LangGraph saves a *checkpoint*,
+a snapshot of the agent's state.
 
 | field | what it holds |
 |---|---|
@@ -172,8 +173,8 @@ After each step, LangGraph saves a *checkpoint*, a snapshot of the agent's state
 Since a checkpoint only names its messages, each turn adds about the same to a thread. A checkpointer that copies the
 whole conversation into each checkpoint grows with the square of its length.
 
-In production you will also want `MEMORY USAGE`, the bytes that a key takes, and `TTL`, the seconds until Redis deletes
-it.
+The next cell prints what the newest checkpoint names: `messages=0-6,7` is the messages 0 to 6, and 7. In production you
+will also want `MEMORY USAGE`, the bytes that a key takes, and `TTL`, the seconds until Redis deletes it.
 """
 
 # %% id="record"
@@ -229,7 +230,7 @@ assert "Bob" in messages[-1].content
 
 # %% [markdown] id="stranger"
 """
-Another thread is another key. It doesn't know you.
+Another thread is another key. There, the agent doesn't know you.
 
 **One writer at a time.** If two processes answer in the same thread at the same moment, neither sees the other's
 messages, and the newest state has only one of the two turns. This is so with every LangGraph checkpointer. If your users
@@ -352,7 +353,8 @@ assert desk.get_state(case).values["messages"][-1].tool_calls  # the tool was as
 # %% [markdown] id="kernel"
 """
 Restart the kernel now, if your server outlives it: your own, or the one that `make lab` starts. Then run the cells under
-*Setup* and the cell that makes `desk`, and continue here. You can also continue without a restart.
+*Setup* and the cell that makes `desk`, and continue here. With the server that starts inside this notebook,
+continue without a restart, since it ends with the kernel.
 
 In the thread's state, `tasks` are the steps that wait, and their `interrupts` are the questions. `Command(resume=…)`
 answers with one decision for each call: `approve`, `edit` to change the arguments, or `reject`.
@@ -379,7 +381,8 @@ assert not desk.get_state(case).tasks
 """
 ## Keep it bounded
 
-A conversation that only grows costs memory in Redis, and tokens at every turn. You can bound it in five ways:
+A conversation that only grows costs memory in Redis, and at every turn tokens, the pieces of text that models are paid
+by. Each of these bounds something else:
 
 | what | what it bounds | what you lose |
 |---|---|---|
@@ -409,7 +412,7 @@ summarize = SummarizationMiddleware(chat_model(), trigger=("messages", 10), keep
 
 # %% [markdown] id="compare"
 """
-Now hold a conversation of 30 turns with five settings, and compare the size of all fields and values.
+Now hold the same conversation of 30 turns with five settings, and compare the size of all fields and values.
 """
 
 # %% id="measure" tags=["translate"]
@@ -443,10 +446,10 @@ assert "Bob" in answer_summarized
 # %% [markdown] id="sees"
 """
 With `keep=20`, every message is still there. The trimmed thread has forgotten your name; the summary has kept it. A
-removed message leaves Redis together with the last checkpoint that holds it, which a smaller `keep` brings nearer.
+removed message leaves Redis together with the last checkpoint that holds it, so sooner with a smaller `keep`.
 
-**Fewer writes.** With `invoke(…, durability="exit")`, LangGraph saves one checkpoint, at the end of the turn, and writes
-about a third as much. But if the process dies in the middle, the whole turn is lost, your question included.
+**Fewer writes.** With `invoke(…, durability="exit")`, LangGraph saves one checkpoint, at the end of the turn, and sends
+less than half as much to Redis. But if the process dies in the middle, the whole turn is lost, your question included.
 
 ### What the model sees
 
@@ -478,7 +481,8 @@ assert len(state["messages"]) == 62
 ## Move a chat history into a thread
 
 Do you have conversations in `RedisChatMessageHistory` or `MemorystoreChatMessageHistory`, as in lessons 1 and 2?
-`update_state` moves one into a thread. `as_node="model"` says that the model spoke last, so the turn is over; without
+`update_state` copies one into a thread. `model` is the name of the agent's step that calls the model, and
+`as_node="model"` says that it spoke last, so the turn is over; without
 it, the agent would be about to answer again. The history itself stays. Move each one once: a second call adds messages
 without IDs again.
 """
@@ -503,7 +507,7 @@ assert "Bob" in state["messages"][-1].content
 
 # %% [markdown] id="read-back"
 """
-In the other direction, `get_state` gives you a thread as a list of messages.
+In the other direction, `get_state` gives you the thread's messages, and `add_messages` adds the new ones to the history.
 """
 
 # %% id="read-messages"
@@ -518,12 +522,13 @@ assert [message.content for message in history.messages] == [message.content for
 
 Whoever changes a thread changes what your agent believes. Protect the server with a password and TLS, and give your
 program a user of its own, as [lesson 1](01_redis.ipynb) shows. For threads, the rule is `~thread:*` and
-`+ping +eval +evalsha +exists +set +hget +hmget +hset +hdel +hgetall +expire +del +type +scan`. Two things help further:
+`+ping +eval +evalsha +exists +set +hget +hmget +hset +hdel +hgetall +expire +del +type +scan`, beside that lesson's for
+histories; this notebook also needs `+memory|usage +ttl`. Two things help further:
 
 - `RedisSaver` reads strictly: it revives types of Python and LangChain and no others, so a forged checkpoint can't
   run code. LangGraph's serializer is that strict only if you ask for it.
 - Redis stores conversations as readable text. One line encrypts them. It needs `pip install pycryptodome`, and a secret
-  key of 32 characters in the environment variable `LANGGRAPH_AES_KEY`:
+  key of 32 characters in the environment variable `LANGGRAPH_AES_KEY`. This saver refuses threads stored without it:
 
 ```python
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
@@ -562,7 +567,7 @@ assert len(history) == 0
 | you have | take |
 |---|---|
 | new code | `create_agent`, or a LangGraph graph, with `RedisSaver` |
-| code with `RunnableWithMessageHistory`, which LangChain removes in version 2.0 | the history class that it uses, until you move |
+| code with `RunnableWithMessageHistory`, which LangChain removes in version 2.0 | the history class that it uses now, until you move |
 | conversations stored by `langchain_community` | `RedisChatMessageHistory` |
 | conversations stored by `langchain_google_memorystore_redis` | `MemorystoreChatMessageHistory` |
 

@@ -146,20 +146,40 @@ class Notebook:
             time.sleep(0.1)
         assert failed.count() == 0, failed.all_inner_texts()
 
+    def run(self, *cell_ids: str) -> None:
+        """Run cells one after the other; each has to end well."""
+        for cell_id in cell_ids:
+            assert self.page.evaluate(_RUN, cell_id), (cell_id, self.cell(cell_id).inner_text())
+
+    def restart_kernel_by_menu(self) -> None:
+        """Restart the kernel as a reader does, and answer that this was meant."""
+        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        self.page.get_by_role("menuitem", name="Restart Kernel…").click()
+        with self.page.expect_response(lambda response: response.url.partition("?")[0].endswith("/restart")):
+            self.page.get_by_role("dialog").get_by_text("Restart", exact=True).click()
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.sessionContext.ready")
+
     def restart_kernel(self) -> None:
         """Restart the kernel, and wait until it is ready."""
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.sessionContext.ready")
 
+    def prompt(self, cell_id: str) -> Locator:
+        """What stands before a cell: how many its kernel had run when it ran this one."""
+        return self._cell(cell_id).locator(".jp-InputPrompt")
+
     def cell(self, cell_id: str) -> Locator:
         """The outputs of a cell."""
+        found = self._cell(cell_id).locator(".jp-Cell-outputArea")
+        found.scroll_into_view_if_needed()
+        return found
+
+    def _cell(self, cell_id: str) -> Locator:
         index = self.page.evaluate(
             "id => window.jupyterapp.shell.currentWidget.content.widgets.findIndex(one => one.model.id === id)", cell_id
         )
         assert index >= 0, cell_id
-        found = self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-Cell-outputArea")
-        found.scroll_into_view_if_needed()
-        return found
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
 
     def screenshot(self, place: Locator, name: str) -> None:
         """Keep a picture of a place on the page."""
@@ -173,6 +193,12 @@ class Notebook:
         self.page.context.close()
 
 
+_RUN = """id => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  notebook.deselectAll();
+  notebook.activeCellIndex = notebook.widgets.findIndex(one => one.model.id === id);
+  return window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
 _ALL_RUN = """() => {
   const notebook = window.jupyterapp.shell.currentWidget;
   const code = notebook.content.widgets.filter(one => one.model.type === 'code');

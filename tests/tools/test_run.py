@@ -67,6 +67,7 @@ def test_a_run_leaves_notebooks_and_pages(tree: Path) -> None:
     )  # the pictures of two widgets, which need a kernel themselves
     assert "widget-view+json" not in page
     assert 'href="../fr/02_memorystore.html"' in page
+    assert re.search(r'href="https://colab\.[^"]+/ko/02_memorystore\.ipynb"', page)
     assert "build/ko/02_memorystore.html" in done.stdout
     assert sorted(path.name for path in (tree / "build").rglob("*.*")) == [
         "02_memorystore.html",

@@ -336,6 +336,28 @@ def refund(order: int, amount: float) -> str:
     return f"{amount} of {order} refunded"
 
 
+def test_an_agent_is_answered_after_a_restart(lab: Lab, browser: Browser, client: redis.Redis) -> None:
+    client.set("somebody-elses", "stays")
+    cells = json.loads((lab.tree / "notebooks/en/03_agents.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = [cell["id"] for cell in cells if cell["cell_type"] == "code"]
+    asked = code.index("request") + 1
+    notebook = lab.open(browser, "en/03_agents.ipynb", "en")
+    notebook.run(*code[:asked])
+    assert {b"thread:agents-tutorial-en", b"thread:agents-tutorial-en-case"} <= set(client.keys())
+
+    notebook.restart_kernel_by_menu()
+    notebook.run("install", "language", "form", "desk", *code[asked:])
+    expect(notebook.prompt("install")).to_have_text("[1]:")  # it was a new kernel
+    expect(notebook.cell("waiting")).to_have_text("refund {'order': 4711, 'amount': 12.5}")
+    expect(notebook.cell("approve")).to_contain_text("12.50 euros refunded for order 4711.")
+    assert client.keys() == [b"somebody-elses"]
+
+    notebook.run_all()
+    assert client.keys() == [b"somebody-elses"]
+    assert notebook.dialogs == []
+    notebook.close()
+
+
 def test_by_keyboard_alone(lab: Lab, browser: Browser, client: redis.Redis) -> None:
     notebook = lab.open(browser, without_cleanup(lab, "en", "01_redis"), "en")
     notebook.run_all()

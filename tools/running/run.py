@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -133,10 +134,8 @@ def _html(notebook: nbformat.NotebookNode, run: Run) -> str:
     exporter = HTMLExporter(language_code=run.language, exclude_input_prompt=False)
     title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     page: str = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})[0]
-    # The pages lie beside each other as the notebooks do, so their links can lead to pages.
-    for tutorial in tutorials():
-        page = page.replace(f'{tutorial}.ipynb"', f'{tutorial}.html"')
-    return page
+    # The pages lie beside each other as the notebooks do, so their links can lead to pages; Colab opens notebooks.
+    return re.sub(r'(href="(?:\.\./)?[\w/-]+)\.ipynb"', r'\1.html"', page)
 
 
 def report(runs: Sequence[Run], console: Console) -> None:
