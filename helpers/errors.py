@@ -340,14 +340,14 @@ class UnstorableStateError(HelpersError, TypeError, ValueError):
         channel: The channel, or key of the state, that holds it.
     """
 
-    def __init__(self, channel: str, kind: type, reason: str, refused: str | None = None) -> None:
+    def __init__(self, channel: str, kind: str, reason: str, refused: str = "") -> None:
         self.channel = channel
-        module, _, name = (refused or f"{kind.__module__}.{kind.__qualname__}").rpartition(".")
+        module, _, name = (refused or kind).rpartition(".")
         advice = say(
             "Keep plain values in the state, or name the class to the saver: {argument}",
             argument=f"serde=JsonPlusSerializer(allowed_msgpack_modules=[({module!r}, {name!r})])",
         )
-        super().__init__(f"{channel!r} holds a {kind.__name__} that can't be stored: {reason}.\n{advice}")
+        super().__init__(f"{channel!r} holds a {kind.rpartition('.')[2]} that can't be stored: {reason}.\n{advice}")
 
 
 _BLOCKED = words(

@@ -344,7 +344,7 @@ class Form:
         try:
             kind, data = self._serde.dumps_typed(value)
         except Exception as error:  # whatever a value's own methods raise, too
-            raise UnstorableStateError(channel, type(value), str(error) or type(error).__name__) from error
+            raise UnstorableStateError(channel, _class_of(value), str(error) or type(error).__name__) from error
         return kind.encode() + b":" + data
 
     def loads(self, stored: bytes) -> Any:
@@ -467,7 +467,7 @@ class Form:
         try:
             return b"\0".join([tag.encode() if isinstance(tag, str) else tag for tag in self._plain.dumps_typed(value)])
         except Exception as error:
-            raise UnstorableStateError(channel, type(value), str(error) or type(error).__name__) from error
+            raise UnstorableStateError(channel, _class_of(value), str(error) or type(error).__name__) from error
 
     def check(self, channel: str, value: Any, stored: bytes | None = None) -> None:
         """Refuse a value that would not come back as it is.
@@ -491,13 +491,17 @@ class Form:
         try:
             self.loads(stored)
         except Damage as damage:
-            raise UnstorableStateError(channel, type(value), str(damage)) from damage
+            raise UnstorableStateError(channel, _class_of(value), str(damage)) from damage
         finally:
             end()
         if refused:
             raise UnstorableStateError(
-                channel, type(value), f"the serializer would not revive {refused[0]}", refused[0]
+                channel, _class_of(value), f"the serializer would not revive {refused[0]}", refused[0]
             )
+
+
+def _class_of(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 @lru_cache(maxsize=1000)

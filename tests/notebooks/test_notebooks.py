@@ -32,7 +32,7 @@ def test_every_notebook_in_every_language_runs_in_both_settings(tree: Path) -> N
         f"notebooks/{language}/{tutorial}.ipynb::{setting}"
         for language in LANGUAGES
         for tutorial in tutorials()
-        for setting in ("embedded", "separate")
+        for setting in ("embedded", "separate", *["instance"] * (tutorial == "03_agents"))
     }
 
 

@@ -296,7 +296,10 @@ def test_what_depends_on_the_server_runs_on_the_one_that_is_named() -> None:
     collected = re.findall(r"^(\S+)::", run.stdout, re.MULTILINE)
     assert "tests/histories/test_exactly_once.py" in collected
     assert not any(path.startswith("tests/tools") for path in collected)
-    assert re.findall(r"^notebooks/.*", run.stdout, re.MULTILINE) == ["notebooks/en/01_redis.ipynb::separate"]
+    assert re.findall(r"^notebooks/.*", run.stdout, re.MULTILINE) == [
+        "notebooks/en/01_redis.ipynb::separate",
+        "notebooks/en/03_agents.ipynb::separate",
+    ]
 
 
 def test_windows_can_import_the_tests_that_it_runs(tmp_path: Path) -> None:
