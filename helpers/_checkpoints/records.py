@@ -28,11 +28,13 @@ from pydantic import BaseModel
 from helpers.errors import UnstorableStateError
 
 REMEMBERED_BYTES = 64 << 20
-"""How much a saver remembers, of all its threads. The threads that were not used for longest go first."""
+"""How much a saver remembers of values, of all its threads; what they are known by is as much again at most.
+The threads that were not used for longest go first."""
 
 _SMALL = 256  # bytes; what has no more stays in the record
 _WORTH_A_NUMBER = 64  # bytes an element, about what a field of a hash costs
 _CHECKPOINTS = 1000
+_SHORT = 1024  # bytes
 _MOST = 10_000_000  # values that one range names
 # Nothing but plain values; whatever else, and their subclasses, are refused.
 _PLAIN = (
@@ -140,12 +142,12 @@ class Mold:
 
     Attributes:
         state: The state of such a message, as `marshal` writes it. It never leaves the process, nor came from outside.
-        digest: What the message's content is known by.
+        content: What the message's content is known by.
     """
 
     kind: type[BaseModel]
     state: bytes
-    digest: bytes
+    content: bytes
 
     def __len__(self) -> int:
         return len(self.state)
@@ -163,7 +165,7 @@ class Known:
 
     Attributes:
         values: What fields hold.
-        numbers: By channel and a digest of the content, the numbers that are there while `swept` is what it is.
+        numbers: By channel and content, the numbers that are there while `swept` is what it is.
         checkpoints: Those that were read or written.
     """
 
@@ -174,14 +176,14 @@ class Known:
     checkpoints: set[str] = dataclass_field(default_factory=set)
     size: int = 0
 
-    def learn(self, field: str, digest: bytes, value: bytes | Mold) -> None:
+    def learn(self, field: str, content: bytes, value: bytes | Mold) -> None:
         """Remember a value."""
         known = self.values.get(field, b"")
         if known is not value:
             self.size += len(value) - len(known)
             self.values[field] = value
         channel, _, number = field.partition("@")
-        self.numbers.setdefault(channel, {})[digest] = int(number)
+        self.numbers.setdefault(channel, {})[content] = int(number)
 
     def note(self, checkpoints: Iterable[str]) -> None:
         """Remember that there are checkpoints; of a few the server is asked again."""
@@ -193,7 +195,7 @@ class Known:
         """Rely on no other fields of these channels than those that are there."""
         for channel in channels:
             numbers = self.numbers.get(channel, {}).items()
-            self.numbers[channel] = {digest: number for digest, number in numbers if there(f"{channel}@{number}")}
+            self.numbers[channel] = {content: number for content, number in numbers if there(f"{channel}@{number}")}
 
 
 class Memory:
@@ -229,13 +231,13 @@ class Memory:
             return known
 
     def learn(self, key: str, known: Known, swept: str, values: Iterable[tuple[str, bytes, bytes | Mold]]) -> None:
-        """Remember values as they were seen: field, digest and bytes of each."""
+        """Remember values as they were seen: field, content and bytes of each."""
         with self._lock:
             if self._threads.get(key) is not known or known.swept != swept:  # something newer was learned meanwhile
                 return
             self._size -= known.size
-            for field, digest, value in values:
-                known.learn(field, digest, value)
+            for field, content, value in values:
+                known.learn(field, content, value)
             self._size += known.size
             self._threads.move_to_end(key)
             while self._size > REMEMBERED_BYTES and len(self._threads) > 1:
@@ -248,7 +250,7 @@ class Memory:
             key: The thread's key.
             name: The checkpoint.
             seen: Life and sweeps, the ranges whose values were removed, and for each channel the first new number.
-            new: Of each channel, digests and values.
+            new: Of each channel, contents and values.
         """
         life, swept, removed, *firsts = seen
         named = [channel.partition("=") for channel in removed.split()]
@@ -312,7 +314,7 @@ class Packed:
         kinds: Of what is stored under numbers, the channels, each with what it was: a list, a delta channel's snapshot
             of one, or a single value.
         numbers: Their numbers, those below zero being new: -1 is the first.
-        new: Digests and bytes of the new values.
+        new: Contents and bytes of the new values.
         small: The other channels with their values.
     """
 
@@ -363,11 +365,11 @@ class Form:
 
     def mold(self, message: Any, stored: bytes) -> bytes | Mold:
         """What to remember of a revived message: how to make it again, if that comes to the very same bytes."""
-        digest, plain = self._digest("", message)
+        content, plain = self._known_by("", message)
         if not plain or self._encrypted or not isinstance(message, BaseModel):
             return stored
         try:
-            mold = Mold(type(message), marshal.dumps(message.__getstate__()), digest)
+            mold = Mold(type(message), marshal.dumps(message.__getstate__()), content)
         except ValueError:
             return stored
         return mold if self.dumps("", mold.made()) == stored else stored
@@ -386,20 +388,20 @@ class Form:
             new: list[tuple[bytes, bytes]] = []
             fresh: dict[bytes, int] = {}
             for item in items:
-                digest, plain = self._digest(channel, item)
-                if digest in there:
-                    numbers.append(there[digest])
+                content, plain = self._known_by(channel, item)
+                if content in there:
+                    numbers.append(there[content])
                     continue
-                if digest not in fresh:
+                if content not in fresh:
                     stored = self.dumps(channel, item)
                     if not plain:
                         self._check(channel, item, stored)
                     if kind == "value" and len(stored) <= _SMALL and not isinstance(item, (bytes, bytearray)):
                         packed.small[channel] = item
                         break
-                    new.append((digest, stored))
-                    fresh[digest] = -len(new)
-                numbers.append(fresh[digest])
+                    new.append((content, stored))
+                    fresh[content] = -len(new)
+                numbers.append(fresh[content])
             else:
                 packed.kinds.append((channel, kind))
                 packed.numbers[name], packed.new[name] = numbers, new
@@ -447,11 +449,11 @@ class Form:
         ordered = sorted(found.items(), key=lambda one: (one[1][0], *one[0]))
         return [(task_id, channel, value) for (task_id, _), (_, channel, value) in ordered]
 
-    def digest(self, value: Any) -> bytes:
+    def known_by(self, value: Any) -> bytes:
         """What a value's content is known by."""
-        return self._digest("", value)[0]
+        return self._known_by("", value)[0]
 
-    def _digest(self, channel: str, value: Any) -> tuple[bytes, bool]:
+    def _known_by(self, channel: str, value: Any) -> tuple[bytes, bool]:
         """What a value's content is known by, and whether it is made of plain values and LangChain's messages alone."""
         kind: Any = type(value)
         named = _model(kind)
@@ -461,7 +463,8 @@ class Form:
             plain = not named or named[0].startswith("langchain_core.")
         except TypeError:
             data, plain = self._bytes(channel, value), False
-        return blake2b(data, digest_size=16).digest(), plain
+        # As long as that is short, the content itself: to look it up takes a fraction of the time of a digest.
+        return data if len(data) <= _SHORT else blake2b(data).digest(), plain
 
     def _bytes(self, channel: str, value: Any) -> bytes:
         try:
@@ -475,7 +478,7 @@ class Form:
         Raises:
             UnstorableStateError: It has classes in it that the serializer does not revive.
         """
-        if not self._digest(channel, value)[1]:
+        if not self._known_by(channel, value)[1]:
             self._check(channel, value, stored or self.dumps(channel, value))
 
     def _check(self, channel: str, value: Any, stored: bytes) -> None:

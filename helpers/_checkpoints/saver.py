@@ -790,8 +790,8 @@ def _revived(
                     items.append(form.loads(value))
                     if damaged in known:  # it is read again, and will be
                         value = form.mold(items[-1], value)
-                digest = value.digest if isinstance(value, Mold) else form.digest(items[-1])
-                learned.append((damaged, digest, value))
+                content = value.content if isinstance(value, Mold) else form.known_by(items[-1])
+                learned.append((damaged, content, value))
             channels[channel] = form.unpack(kind, items)
         damaged = f"writes:{record.checkpoint_id}{place.suffix}"
         return CheckpointTuple(

@@ -35,8 +35,17 @@ def _script(*parts: str) -> Script:
 
 _THREAD = """\
 local thread = KEYS[1]
-local function get(field) return redis.call('HGET', thread, field) end
-local function set(field, value) redis.call('HSET', thread, field, value) end
+-- What is asked for again and again is read once.
+local held = redis.call('HMGET', thread, 'life', 'swept', 'namespaces')
+held = {life = held[1], swept = held[2], namespaces = held[3]}
+local function get(field)
+  if held[field] ~= nil then return held[field] end
+  return redis.call('HGET', thread, field)
+end
+local function set(field, value)
+  if held[field] ~= nil then held[field] = value end
+  redis.call('HSET', thread, field, value)
+end
 local function record_of(ns, id) return get('checkpoint:' .. id .. ns) end
 local function parent_of(record) return string.match(record, '^%S+ (%S+)') end
 local function reach_of(record) return tonumber(string.match(record, '^%S+ %S+ (%d+)')) end
@@ -45,7 +54,7 @@ local function shown(ns, id)
   return record and string.match(record, '^%S+ %S+ (%S+)') ~= '-' and record
 end
 -- Somebody else's hash of that name stays as it is.
-if redis.call('EXISTS', thread) == 1 and not get('life') then return redis.error_reply('WRONGTYPE no thread') end
+if not get('life') and redis.call('EXISTS', thread) == 1 then return redis.error_reply('WRONGTYPE no thread') end
 local function split(text)
   local words = {}
   for word in string.gmatch(text or '', '%S+') do words[#words + 1] = word end
@@ -162,13 +171,22 @@ local function list(ns, ids)
   for _, other in ipairs(split(get('namespaces'))) do if other ~= ns then others[#others + 1] = other end end
   set('namespaces', table.concat(others, ' '))
 end
+-- At most so many at once as a script may unpack.
+local function records_of(ns, ids, first, last)
+  local fields = {}
+  for place = first, math.min(last, #ids) do fields[#fields + 1] = 'checkpoint:' .. ids[place] .. ns end
+  return #fields > 0 and redis.call('HMGET', thread, unpack(fields)) or {}
+end
 local function trim(ns, keep, new)
-  local ids, left, rest, oldest = split(get('ids' .. ns)), {}, {}, nil
+  local ids, left, rest, stored, oldest = split(get('ids' .. ns)), {}, {}, {}, nil
   if #ids <= keep then return end
+  for first = 1, keep, 1000 do
+    for _, record in ipairs(records_of(ns, ids, first, math.min(first + 999, keep))) do stored[#stored + 1] = record end
+  end
   for place, id in ipairs(ids) do
     if place <= keep or id == new then
       oldest = id
-      local record = record_of(ns, id) or '- - 0'
+      local record = stored[place] or record_of(ns, id) or '- - 0'
       for reach = reach_of(record) or -1, 0, -1 do
         if (left[id] or -1) >= reach then break end
         left[id], id = reach, parent_of(record)
@@ -230,12 +248,21 @@ local function sweep(newest)
     end
   end
   local function spare(record)
-    if record then left = without(left, in_order(ranges(record))) end
+    local head = record and string.match(record, '^[^\\n]*') or ''
+    for _, one in ipairs(left) do
+      if string.find(head, ' ' .. one[3] .. '=', 1, true) then
+        left = without(left, in_order(ranges(record)))
+        break
+      end
+    end
     return #left == 0
   end
   if #left == 0 or (newest and spare(newest)) then return end
   for _, ns in ipairs(split(get('namespaces'))) do
-    for id in string.gmatch(get('ids' .. ns) or '', '%S+') do if spare(record_of(ns, id)) then return end end
+    local ids = split(get('ids' .. ns))
+    for first = 1, #ids, 100 do
+      for _, record in ipairs(records_of(ns, ids, first, first + 99)) do if spare(record) then return end end
+    end
   end
   for _, range in ipairs(left) do
     for number = range[1], range[2] do redis.call('HDEL', thread, range[3] .. string.format('@%d', number)) end

@@ -1,5 +1,6 @@
 """Writes to an agent's thread, carried out once as those of the histories are."""
 
+from functools import cache
 from hashlib import sha1
 from typing import Any
 
@@ -30,6 +31,11 @@ def said_of(key: str, error: Exception) -> Exception:
     return DamagedThreadError(key, field, "it is missing, or not what a saver stores") if damaged else error
 
 
+@cache
+def _name_of(script: str) -> str:
+    return sha1(script.encode()).hexdigest()  # noqa: S324  # Redis names scripts so
+
+
 class ThreadWrite(Write):
     """One write on its way, its script called by name where the server knows it."""
 
@@ -40,7 +46,7 @@ class ThreadWrite(Write):
         command, script, *rest = super().command(client)
         if self._whole:
             return command, script, *rest
-        return "EVALSHA", sha1(script.encode()).hexdigest(), *rest  # noqa: S324  # Redis names scripts so
+        return "EVALSHA", _name_of(script), *rest
 
     def pause_after(self, error: Exception, *, sent: bool) -> float:
         """Seconds to wait before the next attempt; none where the server only did not know the script."""
