@@ -39,12 +39,16 @@ local thread = KEYS[1]
 local held = redis.call('HMGET', thread, 'life', 'swept', 'namespaces')
 held = {life = held[1], swept = held[2], namespaces = held[3]}
 local function get(field)
-  if held[field] ~= nil then return held[field] end
-  return redis.call('HGET', thread, field)
+  if held[field] == nil then held[field] = redis.call('HGET', thread, field) end
+  return held[field]
 end
 local function set(field, value)
-  if held[field] ~= nil then held[field] = value end
+  held[field] = value
   redis.call('HSET', thread, field, value)
+end
+local function del(...)
+  for _, field in ipairs({...}) do held[field] = false end
+  redis.call('HDEL', thread, ...)
 end
 local function record_of(ns, id) return get('checkpoint:' .. id .. ns) end
 local function parent_of(record) return string.match(record, '^%S+ (%S+)') end
@@ -161,12 +165,12 @@ end
 local function drop(ns, id)
   local record, writes = record_of(ns, id), get('writes:' .. id .. ns)
   if record then gone[#gone + 1] = record end
-  for number in string.gmatch(writes or '', '%d+') do redis.call('HDEL', thread, '@' .. number) end
-  redis.call('HDEL', thread, 'checkpoint:' .. id .. ns, 'writes:' .. id .. ns)
+  for number in string.gmatch(writes or '', '%d+') do del('@' .. number) end
+  del('checkpoint:' .. id .. ns, 'writes:' .. id .. ns)
 end
 local function list(ns, ids)
   if #ids > 0 then return set('ids' .. ns, table.concat(ids, ' ')) end
-  redis.call('HDEL', thread, 'ids' .. ns)
+  del('ids' .. ns)
   local others = {}
   for _, other in ipairs(split(get('namespaces'))) do if other ~= ns then others[#others + 1] = other end end
   set('namespaces', table.concat(others, ' '))
@@ -265,7 +269,7 @@ local function sweep(newest)
     end
   end
   for _, range in ipairs(left) do
-    for number = range[1], range[2] do redis.call('HDEL', thread, range[3] .. string.format('@%d', number)) end
+    for number = range[1], range[2] do del(range[3] .. string.format('@%d', number)) end
     swept[#swept + 1] = range[3] .. string.format('=%d-%d', range[1], range[2])
   end
   set('swept', string.format('%d', (get('swept') or 0) + 1))
