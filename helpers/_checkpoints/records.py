@@ -32,8 +32,6 @@ REMEMBERED_BYTES = 64 << 20
 The threads that were not used for longest go first."""
 
 _SMALL = 256  # bytes; what has no more stays in the record
-# What a run was started with is of no use to the next checkpoint, so that it takes more to have it go by a number.
-_INPUT, _SMALL_INPUT = "__start__", 4096
 _WORTH_A_NUMBER = 64  # bytes an element, about what a field of a hash costs
 _CHECKPOINTS = 1000
 _SHORT = 1024  # bytes
@@ -398,8 +396,7 @@ class Form:
                     stored = self.dumps(channel, item)
                     if not plain:
                         self._check(channel, item, stored)
-                    small = _SMALL_INPUT if channel == _INPUT else _SMALL
-                    if kind == "value" and len(stored) <= small and not isinstance(item, (bytes, bytearray)):
+                    if kind == "value" and len(stored) <= _SMALL and not isinstance(item, (bytes, bytearray)):
                         packed.small[channel] = item
                         break
                     new.append((content, stored))
