@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import ipywidgets
@@ -38,13 +38,6 @@ from tests.widgets.test_widgets import (
 )
 
 QUESTION = "What did order 4711 cost?"
-
-
-@pytest.fixture(autouse=True)
-def english() -> Iterator[None]:
-    speak("en")
-    yield
-    speak("en")
 
 
 def agent_of(saver: Any, *middleware: Any, tools: Any = (look_up_order,)) -> Runnable[Any, Any]:

@@ -50,13 +50,6 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 PROJECT = "projects/practice/locations/us-central1/instances"
 
 
-@pytest.fixture(autouse=True)
-def english() -> Iterator[None]:
-    speak("en")
-    yield
-    speak("en")
-
-
 def factory(client: Any, **options: Any) -> Any:
     return lambda session_id: RedisChatMessageHistory(session_id, client=client, **options)
 
