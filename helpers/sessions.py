@@ -21,7 +21,7 @@ import redis
 from pydantic_core import from_json
 from redis.client import NEVER_DECODE
 
-from helpers._connecting.clients import Client
+from helpers._connecting.clients import Client, beginning_with
 from helpers._histories.histories import MemorystoreChatMessageHistory
 from helpers._histories.packed import unpacked
 from helpers._histories.records import called, glimpse, shown
@@ -366,8 +366,7 @@ def find_sessions(
     """
     seen: set[str] = set()
     scan: Any = client.scan_iter
-    # The prefix stands for itself.
-    patterns = [re.sub(r"[*?\[\\]", r"\\\g<0>", one) + "*" for one in ([prefix] if isinstance(prefix, str) else prefix)]
+    patterns = map(beginning_with, [prefix] if isinstance(prefix, str) else prefix)
     keys = (scan(match=_bytes(one), count=SCAN_COUNT, **{NEVER_DECODE: True}) for one in patterns)
     texts = map(_text, chain.from_iterable(keys))
     while some := list(islice(texts, _PIPELINED)):

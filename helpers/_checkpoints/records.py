@@ -58,8 +58,7 @@ class Damage(Exception):  # noqa: N818  # which place it is, its catcher knows
 
     def __init__(self, reason: str, field: str | None = None) -> None:
         super().__init__(reason)
-        if field:
-            self.field = field
+        self.field = field
 
 
 def escape(name: str) -> str:
@@ -343,11 +342,7 @@ class Form:
         Raises:
             UnstorableStateError: The serializer can't hold it, or wouldn't give it back as it is.
         """
-        try:
-            kind, data = self._serde.dumps_typed(value)
-        except Exception as error:  # whatever a value's own methods raise, too
-            raise UnstorableStateError(channel, _class_of(value), str(error) or type(error).__name__) from error
-        return kind.encode() + b":" + data
+        return _dumps(self._serde, channel, value)
 
     def loads(self, stored: bytes) -> Any:
         """The value.
@@ -365,8 +360,10 @@ class Form:
 
     def mold(self, message: Any, stored: bytes) -> bytes | Mold:
         """What to remember of a revived message: how to make it again, if that comes to the very same bytes."""
+        if self._encrypted or not isinstance(message, BaseModel):
+            return stored
         content, plain = self._known_by("", message)
-        if not plain or self._encrypted or not isinstance(message, BaseModel):
+        if not plain:
             return stored
         try:
             mold = Mold(type(message), marshal.dumps(message.__getstate__()), content)
@@ -462,15 +459,9 @@ class Form:
             data = ormsgpack.packb(content, option=_PLAIN)
             plain = not named or named[0].startswith("langchain_core.")
         except TypeError:
-            data, plain = self._bytes(channel, value), False
+            data, plain = _dumps(self._plain, channel, value), False
         # As long as that is short, the content itself: to look it up takes a fraction of the time of a digest.
         return data if len(data) <= _SHORT else blake2b(data).digest(), plain
-
-    def _bytes(self, channel: str, value: Any) -> bytes:
-        try:
-            return b"\0".join([tag.encode() if isinstance(tag, str) else tag for tag in self._plain.dumps_typed(value)])
-        except Exception as error:
-            raise UnstorableStateError(channel, _class_of(value), str(error) or type(error).__name__) from error
 
     def check(self, channel: str, value: Any, stored: bytes | None = None) -> None:
         """Refuse a value that would not come back as it is.
@@ -501,6 +492,14 @@ class Form:
             raise UnstorableStateError(
                 channel, _class_of(value), f"the serializer would not revive {refused[0]}", refused[0]
             )
+
+
+def _dumps(serde: SerializerProtocol, channel: str, value: Any) -> bytes:
+    try:
+        kind, data = serde.dumps_typed(value)
+    except Exception as error:  # whatever a value's own methods raise, too
+        raise UnstorableStateError(channel, _class_of(value), str(error) or type(error).__name__) from error
+    return kind.encode() + b":" + data
 
 
 def _class_of(value: Any) -> str:

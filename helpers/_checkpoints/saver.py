@@ -42,7 +42,7 @@ from helpers._checkpoints.records import (
 from helpers._checkpoints.writing import ThreadWrite, said_of
 from helpers._connecting.arguments import given_async_client, given_client, positive, warn_that_it_forgets
 from helpers._connecting.asynchronous import AsyncClient, async_twin
-from helpers._connecting.clients import Client
+from helpers._connecting.clients import Client, beginning_with
 from helpers._connecting.connection import address, connect
 from helpers._histories.writing import carry_out, carry_out_async
 from helpers._localization.messages import say
@@ -500,8 +500,7 @@ class RedisSaver(BaseCheckpointSaver[Any]):
                 if record.shown or hidden:
                     records.append((record, frames))
         except (Damage, ValueError) as error:
-            reason = str(error) if isinstance(error, Damage) else "it is not what a saver stores"
-            raise DamagedThreadError(place.key, damaged, reason) from None
+            raise _damaged(place, damaged, error) from None
         names = [record.checkpoint_id + place.suffix for record, _ in records if record.shown]
         there = [field for record, _ in records for fields in record.fields for field in fields]
         known = self._memory.seen(place.key, *seen, names, there)
@@ -643,7 +642,7 @@ class RedisSaver(BaseCheckpointSaver[Any]):
         writes: dict[str, Any] = {channel: [] for channel in channels}
         seeds: dict[str, Any] = {}
         target = (yield from self._get(place)) if channels else None
-        cursor = target.parent_config["configurable"]["checkpoint_id"] if target and target.parent_config else None
+        cursor = _parent_of(target) if target else None
         while cursor and len(seeds) < len(writes):
             life, swept, found = yield scripts.WALK, place.key, place.suffix, cursor, str(_ANCESTORS)
             cursor = None
@@ -661,7 +660,7 @@ class RedisSaver(BaseCheckpointSaver[Any]):
                 seeds |= {
                     channel: values[channel] for channel in channels if channel in values and channel not in seeds
                 }
-                cursor = ancestor.parent_config["configurable"]["checkpoint_id"] if ancestor.parent_config else None
+                cursor = _parent_of(ancestor)
         history: dict[str, Any] = {channel: {"writes": made[::-1]} for channel, made in writes.items()}
         for channel, seed in seeds.items():
             history[channel]["seed"] = seed
@@ -688,7 +687,7 @@ class RedisSaver(BaseCheckpointSaver[Any]):
                 raise said_of(request[1], error) from error
 
     async def _arun(self, steps: Steps[T]) -> T:
-        client: Any = self._own_async_client or await async_twin(self.redis_client)
+        client = await self._async_client()
         answer: Any = None
         while True:
             try:
@@ -710,23 +709,24 @@ class RedisSaver(BaseCheckpointSaver[Any]):
     def _ask(client: Any, request: Sequence[Any], *, by_name: bool) -> Any:
         command, key, *arguments = request
         if isinstance(command, scripts.Script):
-            sent = ("EVALSHA", command.name) if by_name else ("EVAL", command.text)
+            sent = ("EVALSHA", scripts.name_of(command.text)) if by_name else ("EVAL", command.text)
             return client.execute_command(*sent, 1, key, *arguments, **{NEVER_DECODE: True})
         return client.execute_command(command, key, *arguments, **{NEVER_DECODE: True})
 
+    async def _async_client(self) -> Any:
+        return self._own_async_client or await async_twin(self.redis_client)
+
     def _keys(self) -> Iterator[str]:
         scan: Any = self.redis_client.scan_iter
-        yield from dict.fromkeys(filter(None, map(_text, scan(self._pattern, _SCAN, **{NEVER_DECODE: True}))))
+        yield from dict.fromkeys(
+            filter(None, map(_text, scan(beginning_with(self.key_prefix), _SCAN, **{NEVER_DECODE: True})))
+        )
 
     async def _akeys(self) -> AsyncIterator[str]:
-        client: Any = self._own_async_client or await async_twin(self.redis_client)
-        seen = [_text(key) async for key in client.scan_iter(self._pattern, _SCAN, **{NEVER_DECODE: True})]
+        client, pattern = await self._async_client(), beginning_with(self.key_prefix)
+        seen = [_text(key) async for key in client.scan_iter(pattern, _SCAN, **{NEVER_DECODE: True})]
         for key in dict.fromkeys(filter(None, seen)):
             yield key
-
-    @property
-    def _pattern(self) -> str:
-        return re.sub(r"[*?\[\\]", r"\\\g<0>", self.key_prefix) + "*"
 
 
 class _Wanted:
@@ -802,8 +802,18 @@ def _revived(
             pending_writes=form.writes([(frame, read[frame]) for frame in frames]),
         )
     except (Damage, LookupError, TypeError, ValueError) as error:
-        reason = str(error) if isinstance(error, Damage) else "it is not what a saver stores"
-        raise DamagedThreadError(place.key, getattr(error, "field", damaged), reason) from None
+        raise _damaged(place, damaged, error) from None
+
+
+def _damaged(place: _Place, field: str, error: Exception) -> DamagedThreadError:
+    if isinstance(error, Damage):
+        return DamagedThreadError(place.key, error.field or field, str(error))
+    return DamagedThreadError(place.key, field, "it is not what a saver stores")
+
+
+def _parent_of(found: CheckpointTuple) -> str | None:
+    parent: str | None = found.parent_config["configurable"]["checkpoint_id"] if found.parent_config else None
+    return parent
 
 
 def _pages(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -15,22 +15,23 @@ The fields of a thread's hash, where NS is `:` and the checkpoint's namespace, w
   and that the value is still there while `swept` does too.
 """
 
+from functools import cache
 from hashlib import sha1
 from typing import NamedTuple
 
-from helpers._histories.writing import Task
+from helpers._histories.writing import FENCE, UNLESS_FENCED, Task
+
+
+@cache
+def name_of(script: str) -> str:
+    """The name that a server knows a script by."""
+    return sha1(script.encode()).hexdigest()  # noqa: S324  # Redis names scripts so
 
 
 class Script(NamedTuple):
-    """A script that reads: its text, and the name that a server knows it by."""
+    """A script that reads."""
 
     text: str
-    name: str
-
-
-def _script(*parts: str) -> Script:
-    text = "".join(parts)
-    return Script(text, sha1(text.encode()).hexdigest())  # noqa: S324  # Redis names scripts so
 
 
 _THREAD = """\
@@ -67,9 +68,9 @@ end
 """
 
 # ARGV: NS; the checkpoint's ID, or blank for the newest.
-READ = _script(
-    _THREAD,
-    """\
+READ = Script(
+    _THREAD
+    + """\
 local id = ARGV[2]
 if id == '' then
   local ids = get('ids' .. ARGV[1])
@@ -84,12 +85,12 @@ if id == '' then
   end
 end
 return {get('life'), get('swept'), id, shown(ARGV[1], id) or false, get('writes:' .. id .. ARGV[1])}
-""",
+"""
 )
 # Each NS with its IDs.
-INDEX = _script(
-    _THREAD,
-    """\
+INDEX = Script(
+    _THREAD
+    + """\
 local found, namespaces = {}, get('namespaces')
 if get('life') and not namespaces then return redis.error_reply('DAMAGED namespaces') end
 for _, ns in ipairs(split(namespaces)) do
@@ -98,12 +99,12 @@ for _, ns in ipairs(split(namespaces)) do
 end
 if namespaces and #found == 0 then return redis.error_reply('DAMAGED namespaces') end
 return found
-""",
+"""
 )
 # ARGV: NS; the ID to begin with; how many to go back at most.
-WALK = _script(
-    _THREAD,
-    """\
+WALK = Script(
+    _THREAD
+    + """\
 local found, id = {}, ARGV[2]
 while #found < tonumber(ARGV[3]) do
   local record = record_of(ARGV[1], id)
@@ -112,14 +113,13 @@ while #found < tonumber(ARGV[3]) do
   id = parent_of(record)
 end
 return {get('life'), get('swept'), found}
-""",
+"""
 )
 
 # ARGV: the write's ID, the seconds that its fence lives. `fence()` keeps late attempts of this write from doing
 # anything.
-_UNLESS_FENCED = "if redis.call('EXISTS', KEYS[2]) == 1 then return end\n"
 _FIRST = "local function fence() end\n"
-_AGAIN = "local function fence() redis.call('SET', KEYS[2], '1', 'EX', ARGV[2]) end\n"
+_AGAIN = f"local function fence() {FENCE.strip()} end\n"
 
 # ARGV[3]: the thread's seconds to live. What may be refused is tried where it changes nothing. SET comes first: a
 # server whose memory is full refuses it, and nothing that comes after a script's first command that may write.
@@ -291,7 +291,7 @@ if before and string.sub(before, 1, #ARGV[1] + 1) == ARGV[1] .. ' ' then
   return {'again', get('life'), get('swept') or '0', string.match(before, '^[^\\n]*\\n')}
 end
 """
-    + _UNLESS_FENCED
+    + UNLESS_FENCED
 )
 _PUT = """\
 if ARGV[6] ~= '' and (get('life') ~= ARGV[6] or (get('swept') or '0') ~= ARGV[7]) then return {'stale'} end
@@ -376,13 +376,15 @@ fence()
 
 def _task(*parts: str) -> Task:
     body = _THREAD + "".join(parts)
-    return Task(_UNLESS_FENCED + _FIRST + body, _UNLESS_FENCED + _AGAIN + body)
+    return Task(UNLESS_FENCED + _FIRST + body, UNLESS_FENCED + _AGAIN + body)
 
 
-PUT = Task(*[fence + _THREAD + _UNLESS_PUT + _BEGIN + _REMOVE + _PUT for fence in (_FIRST, _AGAIN)])
+_PUT_ONCE = _THREAD + _UNLESS_PUT + _BEGIN + _REMOVE + _PUT
+PUT = Task(_FIRST + _PUT_ONCE, _AGAIN + _PUT_ONCE)
 PUT_WRITES = _task(_BEGIN, _PUT_WRITES)
 # What removes is possible where memory is full: DEL comes before SET.
 PRUNE = _task("redis.call('DEL', KEYS[2])\n", _BEGIN, _REMOVE, _PRUNE)
 # Each attempt leaves the fence: a further one that finds it deletes nothing, whoever has written meanwhile.
-DELETE = Task(*[_UNLESS_FENCED + _AGAIN + _THREAD + _DELETE] * 2)
+_DELETE_ONCE = UNLESS_FENCED + _AGAIN + _THREAD + _DELETE
+DELETE = Task(_DELETE_ONCE, _DELETE_ONCE, fences=True)
 COPY = _task(_BEGIN, _COPY)

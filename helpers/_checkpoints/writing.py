@@ -1,12 +1,10 @@
 """Writes to an agent's thread, carried out once as those of the histories are."""
 
-from functools import cache
-from hashlib import sha1
 from typing import Any
 
 from redis.exceptions import NoScriptError
 
-from helpers._checkpoints.scripts import DELETE
+from helpers._checkpoints.scripts import name_of
 from helpers._histories.writing import Write
 from helpers._localization.messages import say, words
 from helpers.errors import (
@@ -31,11 +29,6 @@ def said_of(key: str, error: Exception) -> Exception:
     return DamagedThreadError(key, field, "it is missing, or not what a saver stores") if damaged else error
 
 
-@cache
-def _name_of(script: str) -> str:
-    return sha1(script.encode()).hexdigest()  # noqa: S324  # Redis names scripts so
-
-
 class ThreadWrite(Write):
     """One write on its way, its script called by name where the server knows it."""
 
@@ -46,7 +39,7 @@ class ThreadWrite(Write):
         command, script, *rest = super().command(client)
         if self._whole:
             return command, script, *rest
-        return "EVALSHA", _name_of(script), *rest
+        return "EVALSHA", name_of(script), *rest
 
     def pause_after(self, error: Exception, *, sent: bool) -> float:
         """Seconds to wait before the next attempt; none where the server only did not know the script."""
@@ -64,7 +57,3 @@ class ThreadWrite(Write):
         if isinstance(told, WriteOutcomeUnknownError):
             return type(told)(self.key, str(error), say(_UNKNOWN_ADVICE))
         return told
-
-    def succeeded(self) -> str | None:
-        """The fence, where it is of no use any more."""
-        return self._fence if self._task is DELETE and not self._again else None

@@ -1,6 +1,7 @@
 """What all clients of redis-py that are made here have in common."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -11,6 +12,12 @@ from redis.credentials import CredentialProvider
 from redis.sentinel import SentinelManagedConnection
 
 Client = redis.Redis | redis.RedisCluster
+
+
+def beginning_with(prefix: str) -> str:
+    """The pattern of keys, for SCAN, that begin with a prefix, which stands for itself."""
+    return re.sub(r"[*?\[\\]", r"\\\g<0>", prefix) + "*"
+
 
 DEFAULTS: dict[str, Any] = {
     # RESP2 is what every server speaks, Memorystore's from 3.2 to 7.2 too, and nothing here needs RESP3.

@@ -66,9 +66,9 @@ _FOR_NOW = re.compile(r"read only (replica|slave)|^BUSY ")  # no class of their 
 # Nothing was carried out: the server said no, the cluster sent the client round in circles, or redis-py refused.
 _REFUSED = (redis.ResponseError, redis.exceptions.BusyLoadingError, ClusterError, redis.DataError, *FINAL)
 
-# KEYS: the list, the fence. ARGV: the write's id, the fence's seconds, then the task's own arguments.
-_UNLESS_FENCED = "if redis.call('EXISTS', KEYS[2]) == 1 then return end\n"
-_FENCE = "redis.call('SET', KEYS[2], '1', 'EX', ARGV[2])\n"
+# KEYS: the list or thread, the fence. ARGV: the write's id, the fence's seconds, then the task's own arguments.
+UNLESS_FENCED = "if redis.call('EXISTS', KEYS[2]) == 1 then return end\n"
+FENCE = "redis.call('SET', KEYS[2], '1', 'EX', ARGV[2])\n"
 
 # ARGV[3]: LPUSH or RPUSH. ARGV[4]: seconds to live. ARGV[5]: how many to keep. Then the records.
 # All that may be refused after the push is tried on the fence, which is not there. SET comes first: a server whose
@@ -109,21 +109,26 @@ bound(list)
 """
 # Asking for the length fails where the key holds something else than a list, which must stay. DEL comes before SET, so
 # that it is possible where memory is full.
-_DELETE = "redis.call('LLEN', KEYS[1])\nredis.call('DEL', KEYS[2])\n" + _FENCE + "redis.call('DEL', KEYS[1])\n"
+_DELETE = "redis.call('LLEN', KEYS[1])\nredis.call('DEL', KEYS[2])\n" + FENCE + "redis.call('DEL', KEYS[1])\n"
 
 
 class Task(NamedTuple):
-    """What a write does, as a script for the first attempt and one for those after it."""
+    """What a write does, as a script for the first attempt and one for those after it.
+
+    Attributes:
+        fences: Whether the first attempt leaves the fence too.
+    """
 
     first: str
     again: str
+    fences: bool = False
 
 
 APPEND = Task(
-    _UNLESS_FENCED + _TRY + _PUSH,
-    _UNLESS_FENCED + _TRY + _FIND + "if not stored() then\n" + _PUSH + "end\n" + _FENCE,
+    UNLESS_FENCED + _TRY + _PUSH,
+    UNLESS_FENCED + _TRY + _FIND + "if not stored() then\n" + _PUSH + "end\n" + FENCE,
 )
-CLEAR = Task(_UNLESS_FENCED + _DELETE, _UNLESS_FENCED + _DELETE)
+CLEAR = Task(UNLESS_FENCED + _DELETE, UNLESS_FENCED + _DELETE, fences=True)
 
 
 def fence_key(key: str, prefix: str, write_id: str) -> str:
@@ -147,8 +152,8 @@ class Write:
 
     Args:
         client: The history's redis-py client; what stays unknown is remembered with it.
-        task: `APPEND` or `CLEAR`.
-        key: The Redis key of the list.
+        task: `APPEND`, `CLEAR`, or what is to become of a thread.
+        key: The Redis key of the list or thread.
         prefix: What the fence's name begins with where it can.
         arguments: The task's own arguments, the same for the same call.
     """
@@ -202,7 +207,7 @@ class Write:
         if _unknown_calls:
             with _lock:
                 _unknown_calls.get(self._client, {}).pop(self.key, None)
-        return self._fence if self._task is CLEAR and not self._again else None
+        return self._fence if self._task.fences and not self._again else None
 
     def _remembered(self) -> str | None:
         """The id of an earlier, equal call whose outcome is unknown."""
