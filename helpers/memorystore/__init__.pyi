@@ -1,3 +1,4 @@
+from .api.errors import AmbiguousNameError as AmbiguousNameError
 from .api.errors import ApiDisabledError as ApiDisabledError
 from .api.errors import ApiTimeoutError as ApiTimeoutError
 from .api.errors import ApiUnreachableError as ApiUnreachableError

@@ -5,7 +5,8 @@ import os
 from typing import Any
 
 import grpc
-from google.cloud import redis_v1
+from google.cloud import memorystore_v1, redis_v1
+from google.cloud.memorystore_v1.services.memorystore.transports import MemorystoreGrpcTransport
 from google.cloud.redis_v1.services.cloud_redis.transports import CloudRedisGrpcTransport
 
 from helpers._credentials.authentication import application_default_credentials
@@ -50,6 +51,20 @@ def cloud_redis_client(project: str) -> redis_v1.CloudRedisClient:
     return client
 
 
+def memorystore_client(project: str) -> memorystore_v1.MemorystoreClient:
+    """The real client of the Memorystore for Valkey API.
+
+    Args:
+        project: The project to bill its calls to.
+
+    Raises:
+        SignInError: There are no credentials. The emulator asks for none.
+    """
+    client: memorystore_v1.MemorystoreClient
+    client = _once(memorystore_v1.MemorystoreClient, MemorystoreGrpcTransport, project)
+    return client
+
+
 def _once(kind: Any, transport: Any, project: str) -> Any:
     """A client of a kind, for the emulator or else for a project."""
     host = emulator_host()
@@ -64,12 +79,12 @@ def _once(kind: Any, transport: Any, project: str) -> Any:
     return _made[key]
 
 
-def enum_name(instance: redis_v1.Instance, field: str) -> str:
+def enum_name(described: Any, field: str) -> str:
     """The name of an enum field's value, or its number where the library is older than the value.
 
     proto-plus would warn of such a value, and give the bare number.
     """
-    message = redis_v1.Instance.pb(instance)
+    message = type(described).pb(described)
     number = getattr(message, field)
     known = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number.get(number)
     return known.name if known else str(number)
@@ -97,14 +112,14 @@ def cloud_redis_cluster_client(project: str) -> Any:
     return _once(redis_cluster_v1.CloudRedisClusterClient, CloudRedisClusterGrpcTransport, project)
 
 
-class _WithoutAuthStrings(logging.Filter):
-    """Lets no AUTH string into the log that the library keeps when it is asked to (GOOGLE_SDK_PYTHON_LOGGING_SCOPE)."""
+class _WithoutSecrets(logging.Filter):
+    """Lets no AUTH string or token into the libraries' logs, kept when GOOGLE_SDK_PYTHON_LOGGING_SCOPE asks for them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not str(getattr(record, "rpcName", "")).endswith("/GetInstanceAuthString")
+        return not str(getattr(record, "rpcName", "")).endswith(_WITH_SECRETS)
 
 
-for _transport in ("grpc", "grpc_asyncio"):
-    logging.getLogger(f"google.cloud.redis_v1.services.cloud_redis.transports.{_transport}").addFilter(
-        _WithoutAuthStrings()
-    )
+_WITH_SECRETS = ("/GetInstanceAuthString", "/GetAuthToken", "/ListAuthTokens", "/AddAuthToken", "/AddTokenAuthUser")
+for _service in ("redis_v1.services.cloud_redis", "memorystore_v1.services.memorystore"):
+    for _transport in ("grpc", "grpc_asyncio"):
+        logging.getLogger(f"google.cloud.{_service}.transports.{_transport}").addFilter(_WithoutSecrets())

@@ -37,6 +37,10 @@ class InstanceNotFoundError(MemorystoreError, google.NotFound):
     """There is no such instance, project or region."""
 
 
+class AmbiguousNameError(HelpersError, ValueError):
+    """Both services have an instance of one name, and it does not say which one is meant."""
+
+
 class InstanceExistsError(MemorystoreError, google.AlreadyExists):
     """The name of a new instance is taken."""
 
@@ -164,8 +168,17 @@ def api_error(error: google.GoogleAPICallError, doing: str) -> MemorystoreError:
         f"Could not {doing}: {said}.\n{advice}",
         details=error.details,
         # The call itself, which can be neither copied nor pickled, stays with the cause.
-        error_info={"reason": error.reason, "domain": error.domain, "metadata": dict(error.metadata or {})},
+        error_info=_info(error),
     )
+
+
+def reworded(error: MemorystoreError, message: str) -> MemorystoreError:
+    """An error of the same kind that says something else."""
+    return type(error)(message, details=error.details, error_info=_info(error))
+
+
+def _info(error: google.GoogleAPICallError) -> dict[str, object]:
+    return {"reason": error.reason, "domain": error.domain, "metadata": dict(error.metadata or {})}
 
 
 def _is_disabled(error: google.GoogleAPICallError) -> bool:
