@@ -113,7 +113,7 @@ def cloud_redis_cluster_client(project: str) -> Any:
 
 
 class _WithoutSecrets(logging.Filter):
-    """Lets no AUTH string or token into the libraries' logs, kept when GOOGLE_SDK_PYTHON_LOGGING_SCOPE asks for them."""
+    """Lets no secret into the libraries' logs, which GOOGLE_SDK_PYTHON_LOGGING_SCOPE asks for."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(getattr(record, "rpcName", "")).endswith(_WITH_SECRETS)
