@@ -13,6 +13,7 @@ from helpers._credentials.authentication import application_default_credentials
 from helpers._localization.messages import say
 from helpers.environment import EMULATOR_VARIABLE
 from helpers.errors import require
+from helpers.memorystore.api.names import Service
 
 CALL_SECONDS = 10
 """How long one call may take. The library's own limit is 600 seconds."""
@@ -63,6 +64,11 @@ def memorystore_client(project: str) -> memorystore_v1.MemorystoreClient:
     client: memorystore_v1.MemorystoreClient
     client = _once(memorystore_v1.MemorystoreClient, MemorystoreGrpcTransport, project)
     return client
+
+
+def client_of(service: Service, project: str) -> Any:
+    """The client of either service's API: both have the calls for instances under the same names."""
+    return cloud_redis_client(project) if service == "redis" else memorystore_client(project)
 
 
 def _once(kind: Any, transport: Any, project: str) -> Any:
