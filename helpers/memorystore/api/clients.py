@@ -96,9 +96,10 @@ def enum_name(described: Any, field: str) -> str:
     return known.name if known else str(number)
 
 
-def is_encrypted(instance: redis_v1.Instance) -> bool:
+def is_encrypted(instance: redis_v1.Instance | memorystore_v1.Instance) -> bool:
     """Whether an instance speaks TLS. A mode that the library does not know counts as one that does."""
-    return enum_name(instance, "transit_encryption_mode") not in ("DISABLED", "TRANSIT_ENCRYPTION_MODE_UNSPECIFIED")
+    plain = ("DISABLED", "TRANSIT_ENCRYPTION_DISABLED", "TRANSIT_ENCRYPTION_MODE_UNSPECIFIED")
+    return enum_name(instance, "transit_encryption_mode") not in plain
 
 
 def cloud_redis_cluster_client(project: str) -> Any:

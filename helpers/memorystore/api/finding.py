@@ -40,8 +40,8 @@ def find(resource: ResourceName) -> Found:
         SignInError: There are no credentials.
     """
     if resource.service:
-        return Found(resource, _described(resource))
-    found, failed = ask(TITLES, lambda service: _described(resource.of(service)))
+        return Found(resource, describe(resource))
+    found, failed = ask(TITLES, lambda service: describe(resource.of(service)))
     if len(found) > 1:
         raise AmbiguousNameError(
             f"{resource} is the name of two instances, one of {' and one of '.join(TITLES.values())}.\n"
@@ -87,7 +87,13 @@ def reason_and_advice(error: MemorystoreError) -> tuple[str, str]:
     return first.partition(": ")[2].rstrip("."), advice
 
 
-def _described(resource: ResourceName) -> Any:
+def describe(resource: ResourceName) -> Any:
+    """What the API of its service, which the name must say, answers about an instance.
+
+    Raises:
+        MemorystoreError: The API refuses, or can't be reached in time.
+        SignInError: There are no credentials.
+    """
     with advised(f"look up {resource.full}"):
         client = client_of(resource.service or "redis", resource.project)
         return client.get_instance(name=str(resource), timeout=CALL_SECONDS)
