@@ -222,7 +222,7 @@ def list_instances(project: str, region: str = "-", *, service: Service | None =
             UnreachableRegionsWarning,
             stacklevel=2,
         )
-    return Instances(sorted(instances, key=lambda each: each.full_name), unreachable, tuple(failed))
+    return Instances(sorted(instances, key=lambda each: (each.name, each.service)), unreachable, tuple(failed))
 
 
 def get_instance(name: str) -> Instance:
