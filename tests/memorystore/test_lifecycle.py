@@ -578,7 +578,7 @@ def test_a_network_without_a_service_connection_policy() -> None:
         f'Invalid resource state for "{NAME}": No service connection policy is associated with project: a-project, '
         "network: default, region: us-central1"
     )
-    error = api_error(answer, "see the operation through")
+    error = api_error(answer, f"create {IN_VALKEY}")
     assert type(error) is NotPossibleNowError
     assert "No service connection policy" in str(error).splitlines()[0]
     assert "gcloud network-connectivity service-connection-policies create" in last_line(error)
