@@ -9,7 +9,7 @@ import redis.asyncio
 from google.cloud import redis_v1
 
 from helpers._localization.messages import say
-from helpers.memorystore.access.instance import connection_pool_options
+from helpers.memorystore.access.services import connection_pool_options
 from helpers.memorystore.api.clients import CALL_SECONDS, cloud_redis_client, enum_name, is_encrypted
 from helpers.memorystore.api.errors import advised
 from helpers.memorystore.api.names import ResourceName
@@ -184,20 +184,21 @@ def connection_options(
         name: The instance's full name.
         tunnel: The local end of a tunnel to it, ``HOST:PORT``; ``None`` goes to the instance's own address.
         asynchronous: Whether the client is redis-py's asyncio one.
-        options: Options of redis-py's connections and their pool, such as ``decode_responses`` or ``max_connections``.
+        options: Options of redis-py's connections and their pool, such as ``decode_responses`` or ``max_connections``,
+            and for Valkey those of `connect`: ``reader``, ``network``, ``username``.
 
     Returns:
         The one argument ``connection_pool``: ``redis.Redis(**connection_options(name))``, or with
         ``asynchronous=True`` ``redis.asyncio.Redis(…)``.
 
     Raises:
-        ValueError: The tunnel is malformed, or the instance's version does not speak the ``protocol``.
+        ValueError: The tunnel is malformed, the instance's version does not speak the ``protocol``, or it is in cluster
+            mode, where a client has a pool for each node: `connect` makes one.
         InstanceNotReadyError: The instance is being created or deleted.
         MemorystoreError: The API refuses, or can't be reached within 10 seconds.
         SignInError: There are no credentials.
     """
-    resource = ResourceName.of_instance(name)
-    made = connection_pool_options(resource, tunnel, options)
+    made = connection_pool_options(name, options | ({"tunnel": tunnel} if tunnel else {}))
     if asynchronous:
         made["connection_class"] = made["connection_class"].asynchronous
         return {"connection_pool": redis.asyncio.ConnectionPool(**made)}

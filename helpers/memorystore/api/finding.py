@@ -37,10 +37,10 @@ def find(resource: ResourceName) -> Found:
         SignInError: There are no credentials.
     """
     if resource.service:
-        return Found(resource, _described(resource))
+        return Found(resource, describe(resource))
     names = [resource.of(service) for service in TITLES]
     with ThreadPoolExecutor(len(names), thread_name_prefix="memorystore-find") as threads:
-        asked = {name: threads.submit(_described, name) for name in names}
+        asked = {name: threads.submit(describe, name) for name in names}
     for future in asked.values():  # no credentials, say: neither service's doing
         if (error := future.exception()) and not isinstance(error, MemorystoreError):
             raise error
@@ -55,7 +55,13 @@ def find(resource: ResourceName) -> Found:
     raise _not_found(resource, {name: future.exception() for name, future in asked.items()})
 
 
-def _described(resource: ResourceName) -> Any:
+def describe(resource: ResourceName) -> Any:
+    """What the API of its service, which the name must say, answers about an instance.
+
+    Raises:
+        MemorystoreError: The API refuses, or can't be reached in time.
+        SignInError: There are no credentials.
+    """
     client: Any = cloud_redis_client if resource.service == "redis" else memorystore_client
     with advised(f"look up {resource.full}"):
         return client(resource.project).get_instance(name=str(resource), timeout=CALL_SECONDS)
