@@ -117,8 +117,10 @@ class InstanceNotReadyError(ConnectionFailedError):
             advice = say("Create it anew, or choose another one.")
         elif "/clusters/" in name:
             advice = say("Wait until it is ACTIVE: the console shows how far it is.")
+        elif name.startswith("//memorystore."):
+            advice = say("Wait until it is ACTIVE: create_instance waits for it, list_instances shows how far it is.")
         else:
-            advice = say("Wait until it is ready: create_instance waits for it, list_instances shows how far it is.")
+            advice = say("Wait until it is READY: create_instance waits for it, list_instances shows how far it is.")
         super().__init__(f"{name} can't be connected to: its state is {state}.\n{advice}")
 
 

@@ -131,8 +131,7 @@ def _begin(resource: ResourceName, choices: Choices) -> Callable[[], bool]:
     except InstanceExistsError:
         if get_instance(resource.full).state != "CREATING":
             raise
-    for form in (str(resource), resource.full):
-        forget(form)
+    forget(resource.full)
 
     def is_done() -> bool:
         if operation is not None:

@@ -63,8 +63,7 @@ def _begin(found: Found, confirm: str) -> Callable[[], bool]:
     with advised(doing):
         client = client_of(resource.service or "redis", resource.project)
         operation = client.delete_instance(name=str(resource), timeout=CALL_SECONDS)
-    for form in (str(resource), resource.full):
-        forget(form)
+    forget(resource.full)
     return lambda: operation_done(operation, doing)
 
 
