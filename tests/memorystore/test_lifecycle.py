@@ -450,14 +450,27 @@ def test_with_nobody_to_ask_nothing_is_deleted(emulator: Emulator) -> None:
     assert get_instance(NAME).ready
 
 
-def test_a_client_of_a_deleted_instance_is_not_handed_out_again() -> None:
-    create_instance(NAME)
-    before = connect(NAME)
-    before.set("a key", "1")
+@pytest.mark.parametrize("full", [IN_REDIS, IN_VALKEY])
+def test_a_client_of_a_deleted_instance_is_not_handed_out_again(full: str) -> None:
+    """Whether it was made by the one form of the name or by the other."""
+    create_instance(full)
+    before = {name: connect(name) for name in (NAME, full)}
+    before[NAME].set("a key", "1")
+    assert before[full].get("a key") == b"1"
     delete_instance(NAME, confirm=NAME)
-    create_instance(NAME)
-    assert connect(NAME) is not before
-    assert connect(NAME).get("a key") is None
+    create_instance(full)
+    for name, client in before.items():
+        assert connect(name) is not client
+        assert connect(name).get("a key") is None
+
+
+def test_a_client_by_a_name_that_has_become_ambiguous_is_not_handed_out_again() -> None:
+    create_instance(IN_REDIS)
+    clients = connect(NAME), connect(IN_REDIS)
+    create_instance(IN_VALKEY)
+    with pytest.raises(AmbiguousNameError):
+        connect(NAME)
+    assert connect(IN_REDIS) is clients[1]
 
 
 @pytest.mark.parametrize("name", ["chat", "projects/p/instances/chat", "projects/p/locations/r/instances/chat/x", ""])
