@@ -610,8 +610,16 @@ def test_an_api_that_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
     monkeypatch.setenv("MEMORYSTORE_EMULATOR_HOST", f"127.0.0.1:{port}")
-    advice = refused(lambda: list_instances(PROJECT), ApiUnreachableError, google.ServiceUnavailable)
-    assert "MEMORYSTORE_EMULATOR_HOST" in advice
+    calls: list[Callable[[], object]] = [
+        lambda: list_instances(PROJECT),
+        lambda: get_instance(NAME),
+        # The cause is the refusal itself, and not that it was tried again and again.
+        lambda: list_instances(PROJECT, service="valkey"),
+        lambda: get_instance(IN_VALKEY),
+    ]
+    for call in calls:
+        advice = refused(call, ApiUnreachableError, google.ServiceUnavailable)
+        assert "MEMORYSTORE_EMULATOR_HOST" in advice
 
 
 def test_an_api_that_does_not_answer(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

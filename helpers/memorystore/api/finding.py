@@ -96,7 +96,8 @@ def describe(resource: ResourceName) -> Any:
     """
     with advised(f"look up {resource.full}"):
         client = client_of(resource.service or "redis", resource.project)
-        return client.get_instance(name=str(resource), timeout=CALL_SECONDS)
+        # By itself, Google's library tries for a minute.
+        return client.get_instance(name=str(resource), timeout=CALL_SECONDS, retry=None)
 
 
 def _not_found(resource: ResourceName, answers: dict[Service, MemorystoreError]) -> MemorystoreError:
