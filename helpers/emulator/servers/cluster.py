@@ -1,6 +1,7 @@
 """How nodes become a cluster, and how its shards and replicas come and go."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ Shard = list[Node]
 
 _SLOTS = 16384
 _CHUNK = 512
+# In milliseconds. Nodes talk to each other twice in that time at least; who is silent for longer counts as failed,
+# which on a busy machine may be anybody.
+_TALKATIVE, _PATIENT = 1000, 15000
 
 
 async def join(shards: Sequence[Shard]) -> None:
@@ -26,10 +30,10 @@ async def join(shards: Sequence[Shard]) -> None:
 
 
 async def introduce(nodes: Sequence[Node]) -> None:
-    """Have all nodes know each other, through the first one."""
-    first, *others = nodes
-    for node in others:
-        await first.run("CLUSTER", "MEET", *node.address, node.bus_port)
+    """Have all nodes know each other, and talk much until they are `settled`."""
+    await asyncio.gather(*(node.run("CONFIG", "SET", "cluster-node-timeout", _TALKATIVE) for node in nodes))
+    for one, other in itertools.combinations(nodes, 2):
+        await one.run("CLUSTER", "MEET", *other.address, other.bus_port)
     ids = {await node.id() for node in nodes}
 
     async def acquainted() -> bool:
@@ -70,6 +74,7 @@ async def settled(shards: Sequence[Shard]) -> None:
         return True
 
     await until(told)
+    await asyncio.gather(*(node.run("CONFIG", "SET", "cluster-node-timeout", _PATIENT) for node in nodes))
 
 
 async def _known(node: Node) -> set[str]:
