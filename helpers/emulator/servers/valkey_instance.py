@@ -214,7 +214,6 @@ class ValkeyInstance(EmulatedInstance):
         self._password = new_password()
         self._shards: list[list[Node]] = []
         self._endpoints: list[Listener] = []
-        self._running = False
         self._known: set[str] = set()
         self._telling = asyncio.Lock()
 
@@ -246,28 +245,24 @@ class ValkeyInstance(EmulatedInstance):
         """Start the nodes, join them, and make them reachable."""
         if self.encrypted and not self.authorities:
             self.add_certificate_authority()
-        count = 1 + self.record.replica_count
-        self._shards = [[self._new_node() for _ in range(count)] for _ in range(self.record.shard_count)]
-        await asyncio.gather(*(node.start() for node in self._nodes))
-        await self._configure()
+        await self._grow(self.record.shard_count, self.record.replica_count)
         if self.cluster:
             await cluster.join(self._shards)
         else:
             [[primary, *replicas]] = self._shards
             await asyncio.gather(*(replica.replicate(primary.address) for replica in replicas))
-        self._running = True
-        await self.tell_users()
-        self._open()
+        self._endpoints = [Listener(socket_of_its_own(PORT)) for _ in self._targets()]
+        self._aim()
+        for listener in self.listeners:
+            self._let_in(listener)
+        self._describe()
 
     async def stop(self) -> None:
         """Stop the nodes."""
-        self._running = False
         await asyncio.gather(*(node.close() for node in self._nodes))
 
     async def tell_users(self) -> None:
         """Have every node know who may sign in. Connections that are signed in stay so, but for a user who is gone."""
-        if not self._running:
-            return  # starting, and told at its end; or stopping
         async with self._telling:
             for user, passwords in list(self.users.items()):
                 secret = ["nopass"] if passwords is None else ["resetpass", *(f">{each}" for each in passwords)]
@@ -300,8 +295,10 @@ class ValkeyInstance(EmulatedInstance):
 
     async def update(self, paths: Iterable[str], wanted: memorystore_v1.Instance) -> None:
         """Change what the paths name."""
-        self.record = self.changed(paths, wanted)
-        Instance.pb(self.record).update_time.GetCurrentTime()
+        record = self.changed(paths, wanted)
+        await self._resize(record.shard_count, record.replica_count)
+        self.record = record
+        Instance.pb(record).update_time.GetCurrentTime()
         await self._configure()
         if "rotate_server_certificate" in paths and wanted.rotate_server_certificate:
             self.rotate_server_certificate()
@@ -320,12 +317,50 @@ class ValkeyInstance(EmulatedInstance):
                 f"Instance '{self.name}' has deletion protection enabled; disable deletion_protection_enabled first.",
             )
 
-    def _new_node(self) -> Node:
-        return Node(self.settings.engine, self._password, cluster=self.cluster)
+    async def _grow(self, shard_count: int, replica_count: int) -> list[Node]:
+        """Start what is missing of so many shards with so many replicas each; gives the new nodes."""
+        self._shards += [[] for _ in range(shard_count - len(self._shards))]
+        new: list[Node] = []
+        for shard in self._shards[:shard_count]:
+            more = range(1 + replica_count - len(shard))
+            made = [Node(self.settings.engine, self._password, cluster=self.cluster) for _ in more]
+            shard += made
+            new += made
+        await asyncio.gather(*(node.start() for node in new))
+        await self._configure()
+        await self.tell_users()
+        return new
+
+    async def _resize(self, shard_count: int, replica_count: int) -> None:
+        """Have so many shards, with so many replicas each."""
+        if (shard_count, replica_count) == (len(self._shards), len(self._shards[0]) - 1):
+            return
+        new = await self._grow(shard_count, replica_count)
+        staying = [shard[: 1 + replica_count] for shard in self._shards[:shard_count]]
+        leaving = [node for node in self._nodes if not any(node in shard for shard in staying)]
+        if self.cluster:
+            await cluster.introduce(self._nodes)
+            await cluster.spread(self._nodes, [primary for primary, *_ in staying])
+        for shard in staying:
+            replicas = [node for node in shard[1:] if node in new]
+            if self.cluster:
+                await cluster.follow(shard, replicas)
+            else:
+                await asyncio.gather(*(replica.replicate(shard[0].address) for replica in replicas))
+        self._shards = staying
+        self._aim()
+        for node in new:
+            if node.listener is not None:
+                self._let_in(node.listener)
+        if self.cluster:
+            await cluster.forget(staying, leaving)
+            await cluster.settled(staying)
+        else:
+            await asyncio.gather(*(node.close() for node in leaving))
 
     async def _everywhere(self, *command: Any) -> None:
-        """Have every node that knows users do something."""
-        await asyncio.gather(*(node.run(*command) for node in self._nodes if node.has_users))
+        """Have every running node that knows users do something."""
+        await asyncio.gather(*(node.tell(*command) for node in self._nodes if node.running and node.has_users))
 
     async def _configure(self) -> None:
         """Bring the running nodes to what the record says."""
@@ -334,14 +369,6 @@ class ValkeyInstance(EmulatedInstance):
         settings["maxmemory"] = configs.get("maxmemory") or str(int(_SIZES[self.record.node_type][1] * 10**9))
         for name, value in settings.items():
             await self._everywhere("CONFIG", "SET", name, value)
-
-    def _open(self) -> None:
-        """Let clients in, and describe where."""
-        self._endpoints = [Listener(socket_of_its_own(PORT)) for _ in self._targets()]
-        self._aim()
-        for listener in self.listeners:
-            self._let_in(listener)
-        self._describe()
 
     def _targets(self) -> list[list[Node]]:
         """The nodes that each endpoint leads to."""
