@@ -17,6 +17,7 @@ from google.cloud import memorystore_v1
 
 from helpers.emulator.api.errors import ApiError, invalid, not_emulated, not_possible_now
 from helpers.emulator.api.regions import zones
+from helpers.emulator.servers import cluster
 from helpers.emulator.servers.certificates import Authority
 from helpers.emulator.servers.instances import (
     APPLIED,
@@ -213,7 +214,6 @@ class ValkeyInstance(EmulatedInstance):
         self._password = new_password()
         self._shards: list[list[Node]] = []
         self._endpoints: list[Listener] = []
-        self._running = False
         self._known: set[str] = set()
         self._telling = asyncio.Lock()
 
@@ -245,25 +245,24 @@ class ValkeyInstance(EmulatedInstance):
         """Start the nodes, join them, and make them reachable."""
         if self.encrypted and not self.authorities:
             self.add_certificate_authority()
-        count = 1 + self.record.replica_count
-        self._shards = [[self._new_node() for _ in range(count)] for _ in range(self.record.shard_count)]
-        await asyncio.gather(*(node.start() for node in self._nodes))
-        await self._configure()
-        for primary, *replicas in self._shards:
+        await self._grow(self.record.shard_count, self.record.replica_count)
+        if self.cluster:
+            await cluster.join(self._shards)
+        else:
+            [[primary, *replicas]] = self._shards
             await asyncio.gather(*(replica.replicate(primary.address) for replica in replicas))
-        self._running = True
-        await self.tell_users()
-        self._open()
+        self._endpoints = [Listener(socket_of_its_own(PORT)) for _ in self._targets()]
+        self._aim()
+        for listener in self.listeners:
+            self._let_in(listener)
+        self._describe()
 
     async def stop(self) -> None:
         """Stop the nodes."""
-        self._running = False
         await asyncio.gather(*(node.close() for node in self._nodes))
 
     async def tell_users(self) -> None:
         """Have every node know who may sign in. Connections that are signed in stay so, but for a user who is gone."""
-        if not self._running:
-            return  # starting, and told at its end; or stopping
         async with self._telling:
             for user, passwords in list(self.users.items()):
                 secret = ["nopass"] if passwords is None else ["resetpass", *(f">{each}" for each in passwords)]
@@ -296,8 +295,10 @@ class ValkeyInstance(EmulatedInstance):
 
     async def update(self, paths: Iterable[str], wanted: memorystore_v1.Instance) -> None:
         """Change what the paths name."""
-        self.record = self.changed(paths, wanted)
-        Instance.pb(self.record).update_time.GetCurrentTime()
+        record = self.changed(paths, wanted)
+        await self._resize(record.shard_count, record.replica_count)
+        self.record = record
+        Instance.pb(record).update_time.GetCurrentTime()
         await self._configure()
         if "rotate_server_certificate" in paths and wanted.rotate_server_certificate:
             self.rotate_server_certificate()
@@ -316,12 +317,50 @@ class ValkeyInstance(EmulatedInstance):
                 f"Instance '{self.name}' has deletion protection enabled; disable deletion_protection_enabled first.",
             )
 
-    def _new_node(self) -> Node:
-        return Node(self.settings.engine, self._password, cluster=self.cluster)
+    async def _grow(self, shard_count: int, replica_count: int) -> list[Node]:
+        """Start what is missing of so many shards with so many replicas each; gives the new nodes."""
+        self._shards += [[] for _ in range(shard_count - len(self._shards))]
+        new: list[Node] = []
+        for shard in self._shards[:shard_count]:
+            more = range(1 + replica_count - len(shard))
+            made = [Node(self.settings.engine, self._password, cluster=self.cluster) for _ in more]
+            shard += made
+            new += made
+        await asyncio.gather(*(node.start() for node in new))
+        await self._configure()
+        await self.tell_users()
+        return new
+
+    async def _resize(self, shard_count: int, replica_count: int) -> None:
+        """Have so many shards, with so many replicas each."""
+        if (shard_count, replica_count) == (len(self._shards), len(self._shards[0]) - 1):
+            return
+        new = await self._grow(shard_count, replica_count)
+        staying = [shard[: 1 + replica_count] for shard in self._shards[:shard_count]]
+        leaving = [node for node in self._nodes if not any(node in shard for shard in staying)]
+        if self.cluster:
+            await cluster.introduce(self._nodes)
+            await cluster.spread(self._nodes, [primary for primary, *_ in staying])
+        for shard in staying:
+            replicas = [node for node in shard[1:] if node in new]
+            if self.cluster:
+                await cluster.follow(shard, replicas)
+            else:
+                await asyncio.gather(*(replica.replicate(shard[0].address) for replica in replicas))
+        self._shards = staying
+        self._aim()
+        for node in new:
+            if node.listener is not None:
+                self._let_in(node.listener)
+        if self.cluster:
+            await cluster.forget(staying, leaving)
+            await cluster.settled(staying)
+        else:
+            await asyncio.gather(*(node.close() for node in leaving))
 
     async def _everywhere(self, *command: Any) -> None:
-        """Have every node that knows users do something."""
-        await asyncio.gather(*(node.run(*command) for node in self._nodes if node.has_users))
+        """Have every running node that knows users do something."""
+        await asyncio.gather(*(node.tell(*command) for node in self._nodes if node.running and node.has_users))
 
     async def _configure(self) -> None:
         """Bring the running nodes to what the record says."""
@@ -331,50 +370,64 @@ class ValkeyInstance(EmulatedInstance):
         for name, value in settings.items():
             await self._everywhere("CONFIG", "SET", name, value)
 
-    def _open(self) -> None:
-        """Let clients in, and describe where."""
-        record = self.record
-        [[primary, *replicas]] = self._shards
-        targets = {
-            ConnectionType.CONNECTION_TYPE_PRIMARY: [primary],
-            # Where there are no replicas, reads are answered by the primary.
-            ConnectionType.CONNECTION_TYPE_READER: replicas or [primary],
-        }
-        for nodes in targets.values():
-            self._endpoints.append(Listener(socket_of_its_own(PORT), *(node.address for node in nodes)))
-        for listener in self.listeners:
-            if self.encrypted:
-                self.certify(listener)
-            listener.open()
-        described = dict(zip(targets, self._endpoints, strict=True))
-        asked = {each.network: each for each in _asked_networks(record)}
-        record.endpoints = [
-            Instance.InstanceEndpoint(connections=[self._connection(each, *way) for way in described.items()])
-            for each in asked.values()
-        ]
+    def _targets(self) -> list[list[Node]]:
+        """The nodes that each endpoint leads to."""
+        primaries = [primary for primary, *_ in self._shards]
+        if self.cluster:
+            return [primaries]
+        # Where there are no replicas, reads are answered by the primary.
+        return [primaries, self._shards[0][1:] or primaries]
+
+    def _aim(self) -> None:
+        """Have the endpoints lead to the nodes that there are."""
+        for listener, nodes in zip(self._endpoints, self._targets(), strict=True):
+            listener.targets = [node.address for node in nodes]
+
+    def _let_in(self, listener: Listener) -> None:
+        if self.encrypted:
+            self.certify(listener)
+        listener.open()
+
+    def _describe(self) -> None:
+        """Fill in how each network that was asked for reaches the instance."""
+        record, ways = self.record, list(self._endpoints)
+        if self.cluster:  # its nodes have addresses of their own, and the API shows one
+            ways += [node.listener for node in self._nodes[:1] if node.listener is not None]
+        older = {each.network for each in record.psc_auto_connections}
+        networks = {each.network: each.project_id for each in _asked_networks(record)}
+        record.endpoints, record.psc_auto_connections, record.discovery_endpoints = [], [], []
+        for network, project in networks.items():
+            connections = [
+                self._connection(network, project, detail, listener)
+                for detail, listener in zip(record.psc_attachment_details, ways, strict=True)
+            ]
+            details = [Instance.ConnectionDetail(psc_auto_connection=each) for each in connections]
+            record.endpoints.append(Instance.InstanceEndpoint(connections=details))
+            if network in older:
+                record.psc_auto_connections.extend(connections)
+                if self.cluster:
+                    host, port = ways[0].address
+                    endpoint = memorystore_v1.DiscoveryEndpoint(address=host, port=port, network=network)
+                    record.discovery_endpoints.append(endpoint)
 
     def _connection(
-        self, asked: memorystore_v1.PscAutoConnection, kind: int, listener: Listener
-    ) -> memorystore_v1.Instance.ConnectionDetail:
+        self, network: str, project: str, attachment: memorystore_v1.PscAttachmentDetail, listener: Listener
+    ) -> memorystore_v1.PscAutoConnection:
         host, port = listener.address
-        region = self.name.split("/")[3]
-        attachment = next(
-            each.service_attachment for each in self.record.psc_attachment_details if each.connection_type == kind
+        connection = memorystore_v1.PscAutoConnection(
+            psc_connection_id=str(secrets.randbelow(10**17)),
+            ip_address=host,
+            forwarding_rule=f"https://www.googleapis.com/compute/v1/projects/{project}/regions/"
+            f"{self.name.split('/')[3]}/forwardingRules/sca-auto-fr-{uuid.uuid4()}",
+            project_id=project,
+            network=network,
+            service_attachment=attachment.service_attachment,
+            psc_connection_status=memorystore_v1.PscConnectionStatus.ACTIVE,
+            connection_type=attachment.connection_type,
         )
-        return Instance.ConnectionDetail(
-            psc_auto_connection=memorystore_v1.PscAutoConnection(
-                port=port,
-                psc_connection_id=str(secrets.randbelow(10**17)),
-                ip_address=host,
-                forwarding_rule=f"https://www.googleapis.com/compute/v1/projects/{asked.project_id}/regions/{region}/"
-                f"forwardingRules/sca-auto-fr-{uuid.uuid4()}",
-                project_id=asked.project_id,
-                network=asked.network,
-                service_attachment=attachment,
-                psc_connection_status=memorystore_v1.PscConnectionStatus.ACTIVE,
-                connection_type=kind,
-            )
-        )
+        if attachment.connection_type:
+            connection.port = port
+        return connection
 
 
 def _new_record(name: str, wanted: memorystore_v1.Instance) -> memorystore_v1.Instance:
