@@ -162,15 +162,13 @@ class SignedInAccess(Access):
         """Raise the error that says what to do."""
         if isinstance(error, HelpersError):
             return
-        advice = self.advice(error)
+        advice, reported = self.advice(error), error
         if self.found.iam and not self._own and _refusal(error):
             # Whatever AUTH is answered with, it is about the account.
-            error, advice = (
-                redis.AuthenticationError(str(error)),
-                say(_ROLE, role=self.role, permission=self.permission),
-            )
-        if isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
-            raise connection_error(error, self.at(server), advice) from error
+            reported = redis.AuthenticationError(str(error))
+            advice = say(_ROLE, role=self.role, permission=self.permission)
+        if isinstance(reported, (redis.ConnectionError, redis.TimeoutError)):
+            raise connection_error(reported, self.at(server), advice) from error
 
     def at(self, server: str) -> str:
         """A server of the resource, as errors name it."""

@@ -197,7 +197,8 @@ class ValkeyAccess(SignedInAccess):
                 name = f"{resource.location}/sharedRegionalCertificateAuthority"
                 answer: Any = client.get_shared_regional_certificate_authority(name=name, timeout=CALL_SECONDS)
             else:
-                answer = client.get_certificate_authority(name=f"{resource}/certificateAuthority", timeout=CALL_SECONDS)
+                name = f"{resource}/certificateAuthority"
+                answer = client.get_certificate_authority(name=name, timeout=CALL_SECONDS, retry=None)
         found = [pem for chain in answer.managed_server_ca.ca_certs for pem in chain.certificates]
         if instance.server_ca_mode == modes.CUSTOMER_MANAGED_CAS_CA and not found:
             raise ConnectionFailedError(

@@ -68,15 +68,17 @@ class ApiUnreachableError(MemorystoreError, google.ServiceUnavailable):
 def _permission(error: google.GoogleAPICallError) -> str:
     """The missing permission: named in the details, or at least in the text."""
     named = (error.metadata or {}).get("permission", "")
-    if not named and (found := re.search(r"redis\.\w+\.\w+", error.message or "")):
+    if not named and (found := re.search(r"(redis|memorystore)\.\w+\.\w+", error.message or "")):
         named = found[0]
     return str(named)
 
 
 def _role_advice(error: google.GoogleAPICallError) -> str:
     permission = _permission(error)
+    # https://cloud.google.com/memorystore/docs/valkey/access-control has the same roles under its own name.
+    service = "memorystore" if permission.startswith("memorystore.") else "redis"
     if permission.endswith((".list", ".get")):
-        role = "roles/redis.viewer"
+        role = f"roles/{service}.viewer"
     elif permission.endswith(".getAuthString"):
         return say(
             "Ask the project's owner for the permission {permission}: roles/redis.admin gives it, or a custom role of "
@@ -84,9 +86,9 @@ def _role_advice(error: google.GoogleAPICallError) -> str:
             permission=permission,
         )
     elif permission.endswith(".connect"):
-        role = "roles/redis.dbConnectionUser"
+        role = f"roles/{service}.dbConnectionUser"
     else:
-        role = "roles/redis.admin"
+        role = f"roles/{service}.admin"
     if not permission:
         return say("Ask the project's owner for the role {role}.", role=role)
     return say(
@@ -154,7 +156,8 @@ def api_error(error: google.GoogleAPICallError, doing: str) -> MemorystoreError:
     said = (error.message or type(error).__name__).strip().splitlines()[0].rstrip(".")
     if isinstance(error, google.Forbidden) and _is_disabled(error):
         kind: type[MemorystoreError] = ApiDisabledError
-        service = str((error.metadata or {}).get("service") or "redis.googleapis.com")
+        named = re.search(r"\w+\.googleapis\.com", error.message or "")
+        service = str((error.metadata or {}).get("service") or (named[0] if named else "redis.googleapis.com"))
         advice = say("Run: gcloud services enable {service}. Then wait a minute and try again.", service=service)
     elif isinstance(error, google.Forbidden):
         kind, advice = PermissionMissingError, _role_advice(error)

@@ -64,7 +64,8 @@ def describe(resource: ResourceName) -> Any:
     """
     client: Any = cloud_redis_client if resource.service == "redis" else memorystore_client
     with advised(f"look up {resource.full}"):
-        return client(resource.project).get_instance(name=str(resource), timeout=CALL_SECONDS)
+        # Google's library would repeat for a minute what it calls for Valkey and can't reach.
+        return client(resource.project).get_instance(name=str(resource), timeout=CALL_SECONDS, retry=None)
 
 
 def _not_found(resource: ResourceName, answers: dict[ResourceName, Any]) -> MemorystoreError:
