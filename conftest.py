@@ -169,17 +169,17 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
             patch.setenv("REDIS_URL", os.environ[_SEPARATE])
             return run.execute()
         from helpers.emulator import Emulator
-        from helpers.emulator.servers import instances
+        from helpers.emulator.servers import redis_instance
         from helpers.memorystore import create_instance
 
         made: list[str] = []
-        make = instances._new_auth_string
+        make = redis_instance._new_auth_string
 
         def remembered() -> str:
             made.append(make())
             return made[-1]
 
-        patch.setattr(instances, "_new_auth_string", remembered)
+        patch.setattr(redis_instance, "_new_auth_string", remembered)
         with Emulator(operation_seconds=0.3, engine="redis" if shutil.which("redis-server") else None) as emulator:
             patch.setenv("MEMORYSTORE_EMULATOR_HOST", emulator.host)
             if self.setting == "instance":
