@@ -174,7 +174,7 @@ class SignedInAccess(Access):
         """A server of the resource, as errors name it."""
         return f"{self.resource} ({server})"
 
-    def advice(self, error: redis.RedisError) -> str | None:
+    def advice(self, error: BaseException) -> str | None:
         """What to do about a connection that failed; ``None`` for what any server's failing calls for."""
         raise NotImplementedError
 
@@ -182,6 +182,8 @@ class SignedInAccess(Access):
 def own_credentials(options: dict[str, Any]) -> CredentialProvider | None:
     """Take the caller's own credentials out of a client's options: redis-py takes no two kinds of them."""
     username, password = options.pop("username", None), options.pop("password", None)
+    if isinstance(password, str):
+        password = Secret(password)
     given = UsernamePasswordCredentialProvider(username, password) if username or password else None
     provider: CredentialProvider | None = options.pop("credential_provider", given)
     return provider
