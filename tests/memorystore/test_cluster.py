@@ -135,7 +135,7 @@ class Nodes:
         self.ports = [listener.address[1] for listener in self.listeners]
         self.cluster: Cluster = stack.enter_context(running_cluster(self.ports))
         for listener, server in zip(self.listeners, self.cluster.servers, strict=True):
-            listener.target = (ADDRESS, server.port)
+            listener.targets = [(ADDRESS, server.port)]
             self._run(self._open(listener))
             stack.callback(self._run, listener.close())
 
