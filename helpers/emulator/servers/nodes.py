@@ -12,7 +12,8 @@ from helpers.emulator.servers.instances import finished
 from helpers.emulator.servers.listener import Address, Listener, bound_socket, socket_of_its_own
 from helpers.errors import EmbeddedServerError
 
-_ADMIN = "emulator"
+_ADMIN = "emulator/admin"
+"""No user of a client's can be called so."""
 _ATTEMPTS = 5
 _STEP_SECONDS = 0.02
 _JOIN_SECONDS = 30.0

@@ -9,7 +9,7 @@ import asyncio
 import re
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import grpc
@@ -194,23 +194,28 @@ class ValkeyInstance(EmulatedInstance):
         wanted: What the caller asked for; already checked.
         settings: How instances are made.
         authorities: The region's certificate authorities, for an instance that shares them.
+        access_tokens: Gives the access tokens that are good now.
 
     Attributes:
-        users: Who may sign in, each with the passwords; ``None`` stands for no need of one.
+        token_users: The users of token authentication, each with the tokens by their IDs.
     """
 
     ready = State.ACTIVE
     record: memorystore_v1.Instance
 
     def __init__(
-        self, name: str, wanted: memorystore_v1.Instance, settings: Settings, authorities: list[Authority]
+        self,
+        name: str,
+        wanted: memorystore_v1.Instance,
+        settings: Settings,
+        authorities: list[Authority],
+        access_tokens: Callable[[], list[str]],
     ) -> None:
         record = _new_record(name, wanted)
         shared = record.server_ca_mode == ServerCaMode.GOOGLE_MANAGED_SHARED_CA
         super().__init__(record, settings, authorities if shared else [])
-        self.users: dict[str, list[str] | None] = {"default": None}
-        if record.authorization_mode != AuthorizationMode.AUTH_DISABLED:
-            self.users["default"] = []
+        self.token_users: dict[str, dict[str, memorystore_v1.AuthToken]] = {}
+        self._access_tokens = access_tokens
         self._password = new_password()
         self._shards: list[list[Node]] = []
         self._endpoints: list[Listener] = []
@@ -264,12 +269,24 @@ class ValkeyInstance(EmulatedInstance):
     async def tell_users(self) -> None:
         """Have every node know who may sign in. Connections that are signed in stay so, but for a user who is gone."""
         async with self._telling:
-            for user, passwords in list(self.users.items()):
+            users = self._users()
+            for user, passwords in users.items():
                 secret = ["nopass"] if passwords is None else ["resetpass", *(f">{each}" for each in passwords)]
                 await self._everywhere("ACL", "SETUSER", user, "on", *secret, "~*", "&*", *COMMAND_RULES)
-            if gone := self._known - set(self.users):
+            if gone := self._known - set(users):
                 await self._everywhere("ACL", "DELUSER", *gone)
-            self._known = set(self.users) - {"default"}
+            self._known = set(users)
+
+    def _users(self) -> dict[str, list[str] | None]:
+        """Who may sign in, each with the passwords; ``None`` where there is no need to."""
+        if self.record.authorization_mode == AuthorizationMode.AUTH_DISABLED:
+            return {"default": None}
+        if self.accepts_access_tokens:
+            return {"default": self._access_tokens()}
+        users: dict[str, list[str] | None] = {"default": []}
+        for user, tokens in self.token_users.items():
+            users[user] = [str(each.token) for each in tokens.values()]
+        return users
 
     def changed(self, paths: Iterable[str], wanted: memorystore_v1.Instance) -> memorystore_v1.Instance:
         """The record as an update would make it.
