@@ -17,6 +17,11 @@ _ADMIN = "emulator/admin"
 _ATTEMPTS = 5
 _STEP_SECONDS = 0.02
 _JOIN_SECONDS = 30.0
+# What nobody may do where there are no users to whom it could be forbidden.
+_HIDDEN = (
+    *"ACL BGREWRITEAOF BGSAVE CONFIG DEBUG LASTSAVE MIGRATE MODULE MONITOR PSYNC REPLICAOF SAVE SHUTDOWN".split(),
+    *"SLAVEOF SYNC".split(),
+)
 # A replica's first copy begins at once, and not when others might have asked for one too.
 _ALWAYS = {"repl-diskless-sync-delay": "0", "masteruser": _ADMIN}
 # A replica is shown to clients once it has heard of its primary, which is once in ten seconds by default.
@@ -150,10 +155,14 @@ class Node:
         await finished(self._starting)
         await asyncio.to_thread(self._server.stop)
 
-    def _config(self) -> dict[str, str]:
+    def _config(self) -> dict[str, str | list[str]]:
         if not self.has_users:
-            return {}
-        config = _ALWAYS | {"masterauth": self._password, "user": f"{_ADMIN} on >{self._password} ~* &* +@all"}
+            return {"rename-command": [f'{command} ""' for command in _HIDDEN]}
+        config: dict[str, str | list[str]] = {
+            **_ALWAYS,
+            "masterauth": self._password,
+            "user": f"{_ADMIN} on >{self._password} ~* &* +@all",
+        }
         if not self._cluster:
             return config
         self.bus_port = _free_port()

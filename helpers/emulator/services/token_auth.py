@@ -16,7 +16,7 @@ from google.longrunning import operations_pb2
 from helpers.emulator.api.errors import already_exists, invalid, not_found, not_possible_now
 from helpers.emulator.servers.valkey_instance import AuthorizationMode, ValkeyInstance
 from helpers.emulator.services.instances import InstancesService
-from helpers.emulator.services.serving import Methods, page, parts
+from helpers.emulator.services.serving import Methods, page, parts, refuse_filters
 
 AuthToken = memorystore_v1.AuthToken
 TokenAuthUser = memorystore_v1.TokenAuthUser
@@ -55,6 +55,7 @@ class TokenAuth:
     ) -> memorystore_v1.ListTokenAuthUsersResponse:
         instance = await self._instance(request.parent, f"{_USERS}.list", field="parent")
         users = [self._user(instance, user) for user in sorted(instance.token_users)]
+        refuse_filters(request)
         shown, token = page(users, request)
         return memorystore_v1.ListTokenAuthUsersResponse(token_auth_users=shown, next_page_token=token)
 
@@ -94,6 +95,7 @@ class TokenAuth:
     ) -> memorystore_v1.ListAuthTokensResponse:
         instance, user = await self._found_user(request.parent, "list", what=_TOKENS, field="parent")
         tokens = sorted(instance.token_users[user].values(), key=lambda each: str(each.name))
+        refuse_filters(request)
         shown, token = page(tokens, request)
         return memorystore_v1.ListAuthTokensResponse(auth_tokens=shown, next_page_token=token)
 

@@ -16,7 +16,7 @@ from helpers.emulator.servers.instances import Settings
 from helpers.emulator.servers.tokens import AccessTokens
 from helpers.emulator.servers.valkey_instance import AuthorizationMode, State, ValkeyInstance
 from helpers.emulator.services.instances import SHARED_LOCATION, InstancesService
-from helpers.emulator.services.serving import handler, page, parts
+from helpers.emulator.services.serving import handler, page, parts, refuse_filters
 from helpers.emulator.services.token_auth import TokenAuth
 
 CertificateAuthority = memorystore_v1.CertificateAuthority
@@ -98,6 +98,7 @@ class Memorystore(InstancesService[ValkeyInstance]):
         self, request: memorystore_v1.ListInstancesRequest
     ) -> memorystore_v1.ListInstancesResponse:
         found, unreachable = await self.listed(request.parent)
+        refuse_filters(request)
         shown, token = page(found, request)
         return memorystore_v1.ListInstancesResponse(instances=shown, next_page_token=token, unreachable=unreachable)
 
@@ -110,7 +111,9 @@ class Memorystore(InstancesService[ValkeyInstance]):
     async def update_instance(self, request: memorystore_v1.UpdateInstanceRequest) -> operations_pb2.Operation:
         instance = await self.found(request.instance.name, "instances.update")
         paths, wanted = list(request.update_mask.paths), request.instance
-        instance.changed(paths, wanted)
+        changed = instance.changed(paths, wanted)
+        instance.check_ready()
+        instance.announce(changed)
         return self.update(instance, State.UPDATING, lambda: instance.update(paths, wanted))
 
     async def delete_instance(self, request: memorystore_v1.DeleteInstanceRequest) -> operations_pb2.Operation:
