@@ -15,6 +15,7 @@ from .deletion import NotConfirmedError as NotConfirmedError
 from .deletion import delete_instance as delete_instance
 from .instances import Instance as Instance
 from .instances import Instances as Instances
+from .instances import ServiceNotAskedWarning as ServiceNotAskedWarning
 from .instances import UnreachableRegionsWarning as UnreachableRegionsWarning
 from .instances import connection_options as connection_options
 from .instances import get_instance as get_instance

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from helpers._connecting.connection import forget
 from helpers._localization.messages import say
 from helpers.errors import HelpersError
-from helpers.memorystore.api.clients import CALL_SECONDS, cloud_redis_client
-from helpers.memorystore.api.errors import advised
+from helpers.memorystore.api.clients import CALL_SECONDS, client_of
+from helpers.memorystore.api.errors import NotPossibleNowError, advised
+from helpers.memorystore.api.finding import Found, find
 from helpers.memorystore.api.names import ResourceName
 from helpers.memorystore.operations import WAIT_SECONDS, operation_done, wait_for
 
@@ -16,50 +17,65 @@ class NotConfirmedError(HelpersError, ValueError):
 
 
 def delete_instance(name: str, *, confirm: str | None = None, timeout: float = WAIT_SECONDS) -> None:
-    """Delete an instance and everything in it, and wait until it is gone.
+    """Delete an instance of either service and everything in it, and wait until it is gone.
 
     Args:
-        name: The instance's full name.
+        name: The instance's full name. Where it does not say the service, the instance is looked for in both.
         confirm: The instance's ID or full name once more. ``None`` asks whoever sits at the notebook or terminal.
         timeout: How long to wait, in seconds.
 
     Raises:
         NotConfirmedError: The name was not repeated. Nothing was deleted.
         InstanceNotFoundError: There is nothing to delete.
-        NotPossibleNowError: The instance is not READY, because it is being created for example.
+        AmbiguousNameError: Both services have an instance of that name. Nothing was deleted.
+        NotPossibleNowError: The instance is being created, for example, or it is protected from deletion.
         MemorystoreError: The API refuses for another reason, or can't be reached.
         SignInError: There are no credentials.
         StillRunningError: It takes longer than `timeout`. The deletion goes on.
     """
-    resource = ResourceName.of_instance(name)
-    is_done = begin_deletion(name, _asked(resource) if confirm is None else confirm)
+    found = find(ResourceName.of_instance(name))
+    resource = found.resource
+    is_done = _begin(found, _asked(resource) if confirm is None else confirm)
     wait_for(say("Deleting {id}", id=resource.id), say("{id} is deleted.", id=resource.id), is_done, timeout)
 
 
 def begin_deletion(name: str, confirm: str) -> Callable[[], bool]:
     """Start what `delete_instance` waits for. Returns what tells whether it has ended well."""
-    resource = ResourceName.of_instance(name)
-    if confirm.strip() not in (resource.id, str(resource)):
+    return _begin(find(ResourceName.of_instance(name)), confirm)
+
+
+def _begin(found: Found, confirm: str) -> Callable[[], bool]:
+    resource = found.resource
+    if confirm.strip() not in (resource.id, str(resource), resource.full):
         raise NotConfirmedError(
-            f"Nothing was deleted: {confirm.strip()!r} is not the name of {resource}.\n"
+            f"Nothing was deleted: {confirm.strip()!r} is not the name of {resource}.\n" + _advice(resource)
+        )
+    if getattr(found.described, "deletion_protection_enabled", False):
+        raise NotPossibleNowError(  # type: ignore[no-untyped-call]
+            f"Could not delete {resource.full}: it is protected from deletion.\n"
             + say(
-                "To delete it with all that it holds, repeat its name: {argument}.", argument=f"confirm={resource.id!r}"
+                "If it may go, switch its protection off first: {command}",
+                command=f"gcloud memorystore instances update {resource.id} --project={resource.project} "
+                f"--location={resource.region} --no-deletion-protection-enabled",
             )
         )
     with advised(f"delete {resource}"):
-        operation = cloud_redis_client(resource.project).delete_instance(name=str(resource), timeout=CALL_SECONDS)
-    forget(str(resource))
+        client = client_of(resource.service or "redis", resource.project)
+        operation = client.delete_instance(name=str(resource), timeout=CALL_SECONDS)
+    for form in (str(resource), resource.full):
+        forget(form)
     return lambda: operation_done(operation)
 
 
 def _asked(resource: ResourceName) -> str:
-    print(say("This deletes {name} and all that it holds. It cannot be undone.", name=resource))
+    print(say("This deletes {name} and all that it holds. It cannot be undone.", name=resource.full))
     try:
         return input(say("Type {id} to delete it: ", id=resource.id))
     except (EOFError, RuntimeError) as error:  # nobody to ask: no terminal, or a run without a reader
         raise NotConfirmedError(
-            f"Nothing was deleted: there is nobody to ask about {resource}.\n"
-            + say(
-                "To delete it with all that it holds, repeat its name: {argument}.", argument=f"confirm={resource.id!r}"
-            )
+            f"Nothing was deleted: there is nobody to ask about {resource}.\n" + _advice(resource)
         ) from error
+
+
+def _advice(resource: ResourceName) -> str:
+    return say("To delete it with all that it holds, repeat its name: {argument}.", argument=f"confirm={resource.id!r}")

@@ -13,6 +13,7 @@ from helpers._credentials.authentication import application_default_credentials
 from helpers._localization.messages import say
 from helpers.environment import EMULATOR_VARIABLE
 from helpers.errors import require
+from helpers.memorystore.api.names import Service
 
 CALL_SECONDS = 10
 """How long one call may take. The library's own limit is 600 seconds."""
@@ -65,6 +66,11 @@ def memorystore_client(project: str) -> memorystore_v1.MemorystoreClient:
     return client
 
 
+def client_of(service: Service, project: str) -> Any:
+    """The client of either service's API: both have the calls for instances under the same names."""
+    return cloud_redis_client(project) if service == "redis" else memorystore_client(project)
+
+
 def _once(kind: Any, transport: Any, project: str) -> Any:
     """A client of a kind, for the emulator or else for a project."""
     host = emulator_host()
@@ -90,9 +96,10 @@ def enum_name(described: Any, field: str) -> str:
     return known.name if known else str(number)
 
 
-def is_encrypted(instance: redis_v1.Instance) -> bool:
+def is_encrypted(instance: redis_v1.Instance | memorystore_v1.Instance) -> bool:
     """Whether an instance speaks TLS. A mode that the library does not know counts as one that does."""
-    return enum_name(instance, "transit_encryption_mode") not in ("DISABLED", "TRANSIT_ENCRYPTION_MODE_UNSPECIFIED")
+    plain = ("DISABLED", "TRANSIT_ENCRYPTION_DISABLED", "TRANSIT_ENCRYPTION_MODE_UNSPECIFIED")
+    return enum_name(instance, "transit_encryption_mode") not in plain
 
 
 def cloud_redis_cluster_client(project: str) -> Any:

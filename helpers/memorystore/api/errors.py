@@ -46,7 +46,11 @@ class InstanceExistsError(MemorystoreError, google.AlreadyExists):
 
 
 class QuotaExceededError(MemorystoreError, google.ResourceExhausted):
-    """The project may not have more, or asks too often (https://cloud.google.com/memorystore/docs/redis/quotas)."""
+    """The project may not have more, or asks too often.
+
+    Sources: https://cloud.google.com/memorystore/docs/redis/quotas and
+    https://docs.cloud.google.com/memorystore/docs/valkey/quotas.
+    """
 
 
 class RequestInvalidError(MemorystoreError, google.InvalidArgument):
@@ -68,15 +72,21 @@ class ApiUnreachableError(MemorystoreError, google.ServiceUnavailable):
 def _permission(error: google.GoogleAPICallError) -> str:
     """The missing permission: named in the details, or at least in the text."""
     named = (error.metadata or {}).get("permission", "")
-    if not named and (found := re.search(r"redis\.\w+\.\w+", error.message or "")):
+    if not named and (found := re.search(r"\b(redis|memorystore)\.(?!googleapis\b)\w+\.\w+", error.message or "")):
         named = found[0]
     return str(named)
 
 
 def _role_advice(error: google.GoogleAPICallError) -> str:
+    """Which role to ask for.
+
+    The roles of either service have the same names (https://cloud.google.com/memorystore/docs/redis/access-control,
+    https://docs.cloud.google.com/memorystore/docs/valkey/access-control).
+    """
     permission = _permission(error)
+    family = "memorystore" if (permission or _service(error)).startswith("memorystore.") else "redis"
     if permission.endswith((".list", ".get")):
-        role = "roles/redis.viewer"
+        role = f"roles/{family}.viewer"
     elif permission.endswith(".getAuthString"):
         return say(
             "Ask the project's owner for the permission {permission}: roles/redis.admin gives it, or a custom role of "
@@ -84,15 +94,34 @@ def _role_advice(error: google.GoogleAPICallError) -> str:
             permission=permission,
         )
     elif permission.endswith(".connect"):
-        role = "roles/redis.dbConnectionUser"
+        role = f"roles/{family}.dbConnectionUser"
     else:
-        role = "roles/redis.admin"
+        role = f"roles/{family}.admin"
     if not permission:
         return say("Ask the project's owner for the role {role}.", role=role)
     return say(
         "Ask the project's owner for the permission {permission}: {role} gives it.", permission=permission, role=role
     )
 
+
+def _service(error: google.GoogleAPICallError) -> str:
+    """The service that refused: named in the details, or at least in the text."""
+    named = (error.metadata or {}).get("service", "")
+    if not named and (found := re.search(r"\b\w+\.googleapis\.com", error.message or "")):
+        named = found[0]
+    return str(named)
+
+
+# Google says so at the end of a creation, and needs one for each network and region
+# (https://docs.cloud.google.com/memorystore/docs/valkey/networking).
+_NO_POLICY = "no service connection policy"
+_POLICY_ADVICE = words(
+    "Have a network administrator create one in the instance's network and region, then call again: {command}"
+)
+_POLICY_COMMAND = (
+    "gcloud network-connectivity service-connection-policies create NAME --service-class=gcp-memorystore "
+    "--network=NETWORK --region=REGION --subnets=SUBNET"
+)
 
 _Kind = tuple[type[google.GoogleAPICallError], type[MemorystoreError], str]
 _KINDS: list[_Kind] = [
@@ -115,7 +144,10 @@ _KINDS: list[_Kind] = [
     (
         google.FailedPrecondition,
         NotPossibleNowError,
-        words("Wait until the instance is READY; a failover needs the STANDARD_HA tier."),
+        words(
+            "Wait until the instance is READY, or ACTIVE in Memorystore for Valkey; a failover needs the "
+            "STANDARD_HA tier."
+        ),
     ),
     (google.DeadlineExceeded, ApiTimeoutError, words("Check your network, then call again.")),
     (
@@ -154,10 +186,12 @@ def api_error(error: google.GoogleAPICallError, doing: str) -> MemorystoreError:
     said = (error.message or type(error).__name__).strip().splitlines()[0].rstrip(".")
     if isinstance(error, google.Forbidden) and _is_disabled(error):
         kind: type[MemorystoreError] = ApiDisabledError
-        service = str((error.metadata or {}).get("service") or "redis.googleapis.com")
+        service = _service(error) or "redis.googleapis.com"
         advice = say("Run: gcloud services enable {service}. Then wait a minute and try again.", service=service)
     elif isinstance(error, google.Forbidden):
         kind, advice = PermissionMissingError, _role_advice(error)
+    elif isinstance(error, google.FailedPrecondition) and _NO_POLICY in said.lower():
+        kind, advice = NotPossibleNowError, say(_POLICY_ADVICE, command=_POLICY_COMMAND)
     else:
         kind, text = next(
             ((ours, text) for theirs, ours, text in _KINDS if isinstance(error, theirs)),

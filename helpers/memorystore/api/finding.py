@@ -1,10 +1,11 @@
 """Which service has an instance: both services use the same form of name, so where it names none, both are asked."""
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from helpers._localization.messages import say
-from helpers.memorystore.api.clients import CALL_SECONDS, cloud_redis_client, memorystore_client
+from helpers.memorystore.api.clients import CALL_SECONDS, client_of
 from helpers.memorystore.api.errors import (
     AmbiguousNameError,
     InstanceNotFoundError,
@@ -12,7 +13,9 @@ from helpers.memorystore.api.errors import (
     advised,
     reworded,
 )
-from helpers.memorystore.api.names import TITLES, ResourceName
+from helpers.memorystore.api.names import TITLES, ResourceName, Service
+
+_Answer = TypeVar("_Answer")
 
 
 class Found(NamedTuple):
@@ -37,42 +40,77 @@ def find(resource: ResourceName) -> Found:
         SignInError: There are no credentials.
     """
     if resource.service:
-        return Found(resource, _described(resource))
-    names = [resource.of(service) for service in TITLES]
-    with ThreadPoolExecutor(len(names), thread_name_prefix="memorystore-find") as threads:
-        asked = {name: threads.submit(_described, name) for name in names}
-    for future in asked.values():  # no credentials, say: neither service's doing
-        if (error := future.exception()) and not isinstance(error, MemorystoreError):
-            raise error
-    found = [name for name in names if not asked[name].exception()]
+        return Found(resource, describe(resource))
+    found, failed = ask(TITLES, lambda service: describe(resource.of(service)))
     if len(found) > 1:
         raise AmbiguousNameError(
             f"{resource} is the name of two instances, one of {' and one of '.join(TITLES.values())}.\n"
-            + say("Say which one you mean: {names}.", names=_either(names))
+            + say("Say which one you mean: {names}.", names=_either(resource))
         )
     if found:
-        return Found(found[0], asked[found[0]].result())
-    raise _not_found(resource, {name: future.exception() for name, future in asked.items()})
+        [(service, described)] = found.items()
+        return Found(resource.of(service), described)
+    raise _not_found(resource, failed) from next(iter(failed.values()))
 
 
-def _described(resource: ResourceName) -> Any:
-    client: Any = cloud_redis_client if resource.service == "redis" else memorystore_client
+def ask(
+    services: Iterable[Service], question: Callable[[Service], _Answer]
+) -> tuple[dict[Service, _Answer], dict[Service, MemorystoreError]]:
+    """Ask services something, all at once.
+
+    Args:
+        services: The services.
+        question: Asks one of them.
+
+    Returns:
+        What those answer that do, and the errors of the others.
+
+    Raises:
+        SignInError: There are no credentials.
+    """
+    asked = list(services)
+    with ThreadPoolExecutor(len(asked), thread_name_prefix="memorystore-ask") as threads:
+        futures = {service: threads.submit(question, service) for service in asked}
+    answers: dict[Service, _Answer] = {}
+    errors: dict[Service, MemorystoreError] = {}
+    for service, future in futures.items():
+        try:
+            answers[service] = future.result()
+        except MemorystoreError as error:  # whatever else is raised is no service's doing
+            errors[service] = error
+    return answers, errors
+
+
+def reason_and_advice(error: MemorystoreError) -> tuple[str, str]:
+    """Why a service did not do what it was asked for, without what that was; and what to do."""
+    first, _, advice = str(error).partition("\n")
+    return first.partition(": ")[2].rstrip("."), advice
+
+
+def describe(resource: ResourceName) -> Any:
+    """What the API of its service, which the name must say, answers about an instance.
+
+    Raises:
+        MemorystoreError: The API refuses, or can't be reached in time.
+        SignInError: There are no credentials.
+    """
     with advised(f"look up {resource.full}"):
-        return client(resource.project).get_instance(name=str(resource), timeout=CALL_SECONDS)
+        client = client_of(resource.service or "redis", resource.project)
+        return client.get_instance(name=str(resource), timeout=CALL_SECONDS)
 
 
-def _not_found(resource: ResourceName, answers: dict[ResourceName, Any]) -> MemorystoreError:
+def _not_found(resource: ResourceName, answers: dict[Service, MemorystoreError]) -> MemorystoreError:
     """What each service answered, as the error of the first one that could not be asked."""
     failed = [error for error in answers.values() if not isinstance(error, InstanceNotFoundError)]
     if not failed:
         error = next(iter(answers.values()))
         services = " nor ".join(TITLES.values())
-        return reworded(error, f"Could not find {resource}: neither {services} has it.\n{_parts(error)[1]}")
-    said = "; ".join(f"{title} {_said(error)}" for title, error in zip(TITLES.values(), answers.values(), strict=True))
+        return reworded(error, f"Could not find {resource}: neither {services} has it.\n{reason_and_advice(error)[1]}")
+    said = "; ".join(f"{TITLES[service]} {_said(error)}" for service, error in answers.items())
     lines = [
         f"Could not find {resource}: {said}.",
-        say("If you know its service, name that one alone: {names}.", names=_either(list(answers))),
-        *dict.fromkeys(_parts(error)[1] for error in failed),
+        say("If you know its service, name that one alone: {names}.", names=_either(resource)),
+        *dict.fromkeys(reason_and_advice(error)[1] for error in failed),
     ]
     return reworded(failed[0], "\n".join(lines))
 
@@ -80,14 +118,8 @@ def _not_found(resource: ResourceName, answers: dict[ResourceName, Any]) -> Memo
 def _said(error: MemorystoreError) -> str:
     if isinstance(error, InstanceNotFoundError):
         return "has no such instance"
-    return f"could not be asked: {_parts(error)[0]}"
+    return f"could not be asked: {reason_and_advice(error)[0]}"
 
 
-def _parts(error: MemorystoreError) -> tuple[str, str]:
-    """Why a look-up failed, without what was tried, and what to do."""
-    first, _, advice = str(error).partition("\n")
-    return first.partition(": ")[2].rstrip("."), advice
-
-
-def _either(names: list[ResourceName]) -> str:
-    return " / ".join(name.full for name in names)
+def _either(resource: ResourceName) -> str:
+    return " / ".join(resource.of(service).full for service in TITLES)
