@@ -192,17 +192,17 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
     def _on_emulator(self, run: NotebookRun, patch: pytest.MonkeyPatch) -> Any:
         """Run a notebook where the emulator is in this process, which knows the secrets, and look for them in it."""
         from helpers.emulator import Emulator
-        from helpers.emulator.servers import instances
+        from helpers.emulator.servers import redis_instance
         from helpers.memorystore import create_instance
 
         made: list[str] = []
-        make = instances._new_auth_string
+        make = redis_instance._new_auth_string
 
         def remembered() -> str:
             made.append(make())
             return made[-1]
 
-        patch.setattr(instances, "_new_auth_string", remembered)
+        patch.setattr(redis_instance, "_new_auth_string", remembered)
         with Emulator(operation_seconds=0.3, engine="redis" if shutil.which("redis-server") else None) as emulator:
             patch.setenv("MEMORYSTORE_EMULATOR_HOST", emulator.host)
             if self.setting == "instance":

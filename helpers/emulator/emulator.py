@@ -3,37 +3,44 @@
 import asyncio
 import atexit
 import concurrent.futures
+import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self
 
 import grpc.aio
 
 from helpers.embedded.server import EmbeddedServer, Engine
+from helpers.emulator.servers.instances import Settings
 from helpers.emulator.servers.listener import bound_socket
+from helpers.emulator.servers.tokens import DEFAULT_SECONDS
 from helpers.emulator.service import Service
-
-_Result = TypeVar("_Result")
 
 
 class Emulator:
-    """The Memorystore for Redis API on a port of 127.0.0.1, with instances that are real servers.
+    """The APIs of Memorystore for Redis and for Valkey on a port of 127.0.0.1, with instances that are real servers.
 
-    Set ``MEMORYSTORE_EMULATOR_HOST`` to `host` for `helpers` to use it, or give Google's own client a channel to it:
-    ``CloudRedisGrpcTransport(channel=grpc.insecure_channel(emulator.host))``. A method that takes an instance's name
+    Set ``MEMORYSTORE_EMULATOR_HOST`` to `host` for `helpers` to use it, or give Google's own clients a channel to it:
+    ``CloudRedisGrpcTransport(channel=grpc.insecure_channel(emulator.host))``, ``MemorystoreGrpcTransport`` likewise.
+    It issues the access tokens for IAM authentication too, as ``google.iam.credentials.v1.IAMCredentials``.
+
+    A method that takes an instance's name takes those of either service, ``projects/…``, and where both have an
+    instance of that name ``//redis.googleapis.com/projects/…`` or ``//memorystore.googleapis.com/projects/…``. It
     raises `LookupError` where there is none of that name, and `RuntimeError` while the emulator is not running.
 
-    On Linux every instance has a loopback address of its own and the service's ports, 6378 (TLS) and 6379; elsewhere it
-    is 127.0.0.1 and a free port. Some project IDs have something wrong about them:
+    On Linux every endpoint has a loopback address of its own and the service's ports, 6378 (TLS of Memorystore for
+    Redis) and 6379; elsewhere it is 127.0.0.1 and a free port. Some project IDs have something wrong about them:
     `helpers.emulator.api.errors.PROVOKING_PROJECTS`.
 
     Args:
         port: Where the API listens; 0 for a free port.
         operation_seconds: How many seconds creating and updating an instance take; deleting takes half of it.
         failover_seconds: How many seconds a failover takes, nothing being accepted meanwhile.
-        engine: The instances' server, as for `EmbeddedServer`.
+        engine: The instances' server, as for `EmbeddedServer`. fakeredis has no users, replicas and clusters, so of
+            Memorystore for Valkey it does single nodes without authentication.
         common_name_only: Whether server certificates name their address as the common name alone, as some of Google's.
+        token_seconds: How many seconds an access token is good for.
 
     Raises:
         EmbeddedServerError: There is no server here.
@@ -48,13 +55,13 @@ class Emulator:
         failover_seconds: float = 2.0,
         engine: Engine | None = None,
         common_name_only: bool = False,
+        token_seconds: float = DEFAULT_SECONDS,
     ) -> None:
         # A server that is not there is missed now, and not when an instance is created.
-        self._engine: Engine = EmbeddedServer(engine).engine
+        engine = EmbeddedServer(engine).engine
+        self._settings = Settings(operation_seconds, failover_seconds, engine, common_name_only)
+        self._token_seconds = token_seconds
         self._port = port
-        self._operation_seconds = operation_seconds
-        self._failover_seconds = failover_seconds
-        self._common_name_only = common_name_only
         self.host = ""
         """Where the API is, as HOST:PORT: the value for ``MEMORYSTORE_EMULATOR_HOST``. Blank when stopped."""
         self._thread: threading.Thread | None = None
@@ -102,12 +109,7 @@ class Emulator:
 
     async def _serve(self, started: "concurrent.futures.Future[int]") -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        service = self._service = Service(
-            operation_seconds=self._operation_seconds,
-            failover_seconds=self._failover_seconds,
-            engine=self._engine,
-            common_name_only=self._common_name_only,
-        )
+        service = self._service = Service(self._settings, token_seconds=self._token_seconds)
         # By default two servers may share a port, and gRPC's own complaint goes to stderr.
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         try:
@@ -137,7 +139,7 @@ class Emulator:
         Raises:
             ValueError: The instance is still being created.
         """
-        return self._call(lambda service: service.instance(name).open_tunnel())
+        return str(self._call(lambda service: service.instance(name).open_tunnel()))
 
     def rotate_server_certificate(self, name: str) -> None:
         """Give an instance a new server certificate, of its newest authority, and drop its connections.
@@ -173,13 +175,22 @@ class Emulator:
         """
         self._call(lambda service: service.instance(name).drop_connections())
 
-    def _call(self, action: Callable[[Service], _Result]) -> _Result:
+    def revoke_tokens(self) -> None:
+        """Have every access token that was issued so far be refused from now on. Connections are not dropped.
+
+        Google Cloud does this where access is revoked
+        (https://cloud.google.com/iam/docs/create-short-lived-credentials-direct).
+        """
+        self._call(lambda service: service.revoke_tokens())
+
+    def _call(self, action: Callable[[Service], Any]) -> Any:
         loop, service = self._loop, self._service
         if loop is None or service is None:
             raise RuntimeError("The emulator is not running.")
 
-        async def run() -> _Result:
-            return action(service)
+        async def run() -> Any:
+            result: Any | Awaitable[Any] = action(service)
+            return await result if inspect.isawaitable(result) else result
 
         return asyncio.run_coroutine_threadsafe(run(), loop).result()
 

@@ -14,7 +14,7 @@ import pytest
 from helpers import RedisSaver, connect
 from helpers.embedded import EmbeddedServer
 from helpers.embedded.server import Config, Engine
-from helpers.emulator.servers.instances import BLOCKED_COMMANDS
+from helpers.emulator.servers.redis_instance import BLOCKED_COMMANDS
 from tests.support.cluster import running_cluster
 from tests.support.conformance import ASKED, Synchronous, passed
 from tests.support.official import ROOT, official_python

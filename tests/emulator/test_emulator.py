@@ -33,7 +33,7 @@ from google.protobuf import duration_pb2, field_mask_pb2
 from helpers.embedded import EmbeddedServer
 from helpers.emulator import Emulator
 from helpers.emulator.servers import listener
-from helpers.emulator.servers.instances import BLOCKED_COMMANDS
+from helpers.emulator.servers.redis_instance import BLOCKED_COMMANDS
 from helpers.environment import EMULATOR_VARIABLE
 from helpers.errors import EmbeddedServerError
 from tests.conftest import eventually, family

@@ -38,7 +38,7 @@ from helpers._localization.languages import LANGUAGES
 from helpers._localization.messages import speak
 from helpers._models.choice import chat_model
 from helpers.emulator import Emulator
-from helpers.emulator.servers.instances import EmulatedInstance
+from helpers.emulator.servers.redis_instance import RedisInstance
 from helpers.memorystore import create_instance
 from helpers.sessions import DamagedExportError, SessionNotFoundError, export_sessions
 from helpers.widgets import ChatPanel, InstancePicker, SessionExplorer, live
@@ -920,13 +920,13 @@ def test_an_id_that_two_regions_have_is_ambiguous(emulator: Emulator) -> None:
 
 
 async def test_one_is_created_and_deleted_with_progress(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, start = threading.Event(), EmulatedInstance.start
+    seen, start = threading.Event(), RedisInstance.start
 
-    async def start_once_it_was_seen(instance: EmulatedInstance) -> None:
+    async def start_once_it_was_seen(instance: RedisInstance) -> None:
         await asyncio.to_thread(seen.wait, 60)
         await start(instance)
 
-    monkeypatch.setattr(EmulatedInstance, "start", start_once_it_was_seen)
+    monkeypatch.setattr(RedisInstance, "start", start_once_it_was_seen)
     picker = InstancePicker("practice")
     assert "No instances." in show(picker)["text/html"]
     assert named(picker, "Create").disabled

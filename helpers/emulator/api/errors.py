@@ -1,38 +1,77 @@
-"""How the API refuses: status codes with `google.rpc.ErrorInfo`, and the projects that provoke them.
+"""How the APIs refuse: status codes with `google.rpc.ErrorInfo`, and the projects that provoke them.
 
 Reasons of Google Cloud at large are those of ``google/api/error_reason.proto``, under the domain
-``googleapis.com``; those of the service itself go under ``redis.googleapis.com``.
+``googleapis.com``; those of a service itself go under the service's host.
 """
+
+from dataclasses import dataclass
 
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-SERVICE = "redis.googleapis.com"
 UNREACHABLE_REGION = "europe-west1"
 
 PROVOKING_PROJECTS = {
-    "api-disabled": "the API is not enabled: every call is PERMISSION_DENIED, SERVICE_DISABLED",
-    "viewer-only": "the account may only look: whatever changes something, and the AUTH string, is "
-    "PERMISSION_DENIED, IAM_PERMISSION_DENIED; there is one instance to look at, 'shared' in us-central1",
+    "api-disabled": "neither API is enabled: every call is PERMISSION_DENIED, SERVICE_DISABLED",
+    "redis-only": "the API of Memorystore for Valkey is not enabled",
+    "valkey-only": "the API of Memorystore for Redis is not enabled",
+    "viewer-only": "the account may only look: whatever changes something, the AUTH string and authentication tokens "
+    "are PERMISSION_DENIED, IAM_PERMISSION_DENIED, and no instance accepts its access tokens; in us-central1 there is "
+    "an instance to look at in each service, 'shared' (Redis) and 'shared-valkey' (Valkey)",
     "quota-exceeded": "nothing more may be created: RESOURCE_EXHAUSTED, RESOURCE_QUOTA_EXCEEDED",
-    "region-down": f"{UNREACHABLE_REGION} can't be reached: a list over all regions names it as unreachable, "
-    "with a placeholder in place of its instances; a call to it is UNAVAILABLE",
+    "region-down": f"{UNREACHABLE_REGION} can't be reached: a list over all regions names it as unreachable "
+    "(Memorystore for Redis puts a placeholder in place of its instances); a call to it is UNAVAILABLE",
 }
 """Project IDs with something wrong about them, and what. Any other project is in order."""
 
+VIEWER_PROJECT = "viewer-only"
+
 _LOOKING = ("list", "get")
+_SECRET = ("authTokens",)
+"""What a viewer may not look at either."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """One of Google's services.
+
+    Attributes:
+        host: Where it is on Google Cloud; also the domain of its own reasons.
+        title: What the console calls it.
+        prefix: What its permissions begin with.
+        quota: The limit on what may be created, and its metric.
+        enabled_alone: The project that has the other service's API disabled.
+    """
+
+    host: str
+    title: str
+    prefix: str
+    quota: tuple[str, str]
+    enabled_alone: str
+
+
+REDIS = Api(
+    "redis.googleapis.com",
+    "Google Cloud Memorystore for Redis API",
+    "redis",
+    ("RedisCapacityGbPerProjectPerRegion", "redis_capacity_gb"),
+    "redis-only",
+)
+VALKEY = Api(
+    "memorystore.googleapis.com", "Memorystore API", "memorystore", ("NodesPerProjectPerRegion", "nodes"), "valkey-only"
+)
 
 
 class ApiError(Exception):
-    """A call, or an operation, that the service refuses.
+    """A call, or an operation, that a service refuses.
 
     Args:
         code: The gRPC status code.
         message: What the caller reads.
         reason: `ErrorInfo`'s reason, in capitals; blank for no `ErrorInfo`.
         metadata: `ErrorInfo`'s metadata.
-        domain: Whose reason it is.
+        domain: Whose reason it is; blank for the service that is asked.
     """
 
     def __init__(
@@ -41,16 +80,27 @@ class ApiError(Exception):
         message: str,
         reason: str = "",
         metadata: dict[str, str] | None = None,
-        domain: str = SERVICE,
+        domain: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
-        self.status = status_pb2.Status(code=code.value[0], message=message)
-        if reason:
-            info = error_details_pb2.ErrorInfo(reason=reason, domain=domain, metadata=metadata or {})
+        self._message, self._reason, self._metadata, self._domain = message, reason, metadata or {}, domain
+
+    def status(self, api: Api) -> status_pb2.Status:
+        """What goes over the wire.
+
+        Args:
+            api: The service that is asked.
+        """
+        status = status_pb2.Status(code=self.code.value[0], message=self._message)
+        if self._reason:
+            info = error_details_pb2.ErrorInfo(
+                reason=self._reason, domain=self._domain or api.host, metadata=self._metadata
+            )
             packed = any_pb2.Any()
             packed.Pack(info)
-            self.status.details.append(packed)
+            status.details.append(packed)
+        return status
 
 
 def not_found(name: str) -> ApiError:
@@ -82,43 +132,50 @@ def not_possible_now(name: str, message: str) -> ApiError:
     return ApiError(grpc.StatusCode.FAILED_PRECONDITION, message, "FAILED_PRECONDITION", {"resource": name})
 
 
-def refuse_by_project(project: str, location: str, permission: str) -> None:
+def not_emulated(message: str) -> ApiError:
+    """Google's service does it, and the emulator can't."""
+    return ApiError(grpc.StatusCode.UNIMPLEMENTED, message)
+
+
+def refuse_by_project(api: Api, project: str, location: str, permission: str) -> None:
     """Raise what the project is there to provoke.
 
     Args:
+        api: The service that is asked.
         project: The project's ID.
         location: The region asked, ``-`` for all of them, or blank.
-        permission: What the call needs, such as ``redis.instances.create``.
+        permission: What the call needs, without the service's prefix, such as ``instances.create``.
 
     Raises:
         ApiError: As `PROVOKING_PROJECTS` has it.
     """
-    what, _, verb = permission.removeprefix("redis.").partition(".")
-    consumer = {"service": SERVICE, "consumer": f"projects/{project}"}
-    if project == "api-disabled":
-        title = "Google Cloud Memorystore for Redis API"
-        address = f"https://console.developers.google.com/apis/api/{SERVICE}/overview?project={project}"
+    what, _, verb = permission.partition(".")
+    consumer = {"service": api.host, "consumer": f"projects/{project}"}
+    alone = [each.enabled_alone for each in (REDIS, VALKEY) if each is not api]
+    if project in ("api-disabled", *alone):
+        address = f"https://console.developers.google.com/apis/api/{api.host}/overview?project={project}"
         raise ApiError(
             grpc.StatusCode.PERMISSION_DENIED,
-            f"{title} has not been used in project {project} before or it is disabled. Enable it by visiting "
+            f"{api.title} has not been used in project {project} before or it is disabled. Enable it by visiting "
             f"{address} then retry. If you enabled this API recently, wait a few minutes for the action to "
             "propagate to our systems and retry.",
             "SERVICE_DISABLED",
-            consumer | {"containerInfo": project, "serviceTitle": title, "activationUrl": address},
+            consumer | {"containerInfo": project, "serviceTitle": api.title, "activationUrl": address},
             "googleapis.com",
         )
-    if project == "viewer-only" and verb not in _LOOKING:
+    if project == VIEWER_PROJECT and (verb not in _LOOKING or what in _SECRET):
         resource = f"projects/{project}/locations/{location}" if location else f"projects/{project}"
+        full = f"{api.prefix}.{permission}"
         raise ApiError(
             grpc.StatusCode.PERMISSION_DENIED,
-            f"Permission '{permission}' denied on resource '//{SERVICE}/{resource}' (or it may not exist).",
+            f"Permission '{full}' denied on resource '//{api.host}/{resource}' (or it may not exist).",
             "IAM_PERMISSION_DENIED",
-            {"permission": permission, "resource": resource},
+            {"permission": full, "resource": resource},
             "googleapis.com",
         )
     if project == "quota-exceeded" and (what, verb) == ("instances", "create"):
         # The wording is a guess after that of other services; the reason is the one documented for quotas.
-        limit = "RedisCapacityGbPerProjectPerRegion"
+        limit, metric = api.quota
         raise ApiError(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             f"Quota limit '{limit}' has been exceeded. Limit: 0 in region {location}.",
@@ -128,7 +185,7 @@ def refuse_by_project(project: str, location: str, permission: str) -> None:
                 "quota_limit": limit,
                 "quota_limit_value": "0",
                 "quota_location": location,
-                "quota_metric": f"{SERVICE}/redis_capacity_gb",
+                "quota_metric": f"{api.host}/{metric}",
             },
             "googleapis.com",
         )

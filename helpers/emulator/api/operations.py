@@ -5,16 +5,21 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import grpc
-from google.cloud import redis_v1
+from google.cloud import memorystore_v1, redis_v1
 from google.longrunning import operations_pb2
 from google.protobuf import empty_pb2, timestamp_pb2
 from google.rpc import code_pb2, status_pb2
 
-from helpers.emulator.api.errors import ApiError, not_found
+from helpers.emulator.api.errors import REDIS, Api, ApiError, not_found
 
 _log = logging.getLogger(__name__)
+
+
+Work = Callable[[], Awaitable[Any]]
+"""What an operation does: it gives the resource, or nothing for a deleted one."""
 
 
 class Operations:
@@ -24,45 +29,36 @@ class Operations:
         self._operations: dict[str, operations_pb2.Operation] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(
-        self, location: str, target: str, verb: str, work: Callable[[], Awaitable[redis_v1.Instance | None]]
-    ) -> operations_pb2.Operation:
+    def start(self, api: Api, location: str, target: str, verb: str, work: Work) -> operations_pb2.Operation:
         """Begin an operation.
 
         Args:
+            api: The service that it is one of.
             location: The resource it belongs to, ``projects/P/locations/R``.
             target: The full name of what it changes.
             verb: What it does, such as ``create``.
-            work: Does it, and gives the instance, or nothing for a deleted one.
+            work: Does it.
         """
         name = f"{location}/operations/operation-{time.time_ns() // 1_000_000}-{secrets.token_hex(6)}"
-        metadata = redis_v1.OperationMetadata(
-            create_time=_now(), target=target, verb=verb, api_version="v1", status_detail="In progress."
-        )
+        metadata = {"create_time": _now(), "target": target, "verb": verb, "api_version": "v1"}
         operation = operations_pb2.Operation(name=name)
-        operation.metadata.Pack(redis_v1.OperationMetadata.pb(metadata))
+        operation.metadata.Pack(_metadata(api, metadata, "In progress."))
         self._operations[name] = operation
-        self._tasks[name] = asyncio.create_task(self._run(operation, metadata, work))
+        self._tasks[name] = asyncio.create_task(self._run(api, operation, metadata, work))
         return operation
 
-    async def _run(
-        self,
-        operation: operations_pb2.Operation,
-        metadata: redis_v1.OperationMetadata,
-        work: Callable[[], Awaitable[redis_v1.Instance | None]],
-    ) -> None:
+    async def _run(self, api: Api, operation: operations_pb2.Operation, metadata: dict[str, Any], work: Work) -> None:
         try:
-            instance = await work()
+            resource = await work()
         except ApiError as error:
-            operation.error.CopyFrom(error.status)
+            operation.error.CopyFrom(error.status(api))
         except Exception as error:
             _log.exception("An operation of the emulator failed")
             operation.error.CopyFrom(status_pb2.Status(code=code_pb2.INTERNAL, message=str(error)))
         else:
-            operation.response.Pack(empty_pb2.Empty() if instance is None else redis_v1.Instance.pb(instance))
-        metadata.end_time = _now()
-        metadata.status_detail = "Failed." if operation.HasField("error") else "Done."
-        operation.metadata.Pack(redis_v1.OperationMetadata.pb(metadata))
+            operation.response.Pack(empty_pb2.Empty() if resource is None else type(resource).pb(resource))
+        said = "Failed." if operation.HasField("error") else "Done."
+        operation.metadata.Pack(_metadata(api, metadata | {"end_time": _now()}, said))
         operation.done = True
 
     def get(self, name: str) -> operations_pb2.Operation:
@@ -89,9 +85,9 @@ class Operations:
         del self._operations[name]
 
     def cancel(self, name: str) -> None:
-        """Refuse: no operation of this service can be cancelled."""
+        """Refuse: no operation of these services can be cancelled."""
         self.get(name)
-        raise ApiError(grpc.StatusCode.UNIMPLEMENTED, "Operations of Memorystore for Redis can't be cancelled.")
+        raise ApiError(grpc.StatusCode.UNIMPLEMENTED, "Operations of Memorystore can't be cancelled.")
 
     async def wait(self, name: str, seconds: float | None) -> operations_pb2.Operation:
         """One operation when it is done, or as it is after some seconds."""
@@ -104,6 +100,13 @@ class Operations:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+
+def _metadata(api: Api, fields: dict[str, Any], said: str) -> Any:
+    """What is said of an operation, in the service's own message."""
+    if api is REDIS:
+        return redis_v1.OperationMetadata.pb(redis_v1.OperationMetadata(**fields, status_detail=said))
+    return memorystore_v1.OperationMetadata.pb(memorystore_v1.OperationMetadata(**fields, status_message=said))
 
 
 def _now() -> timestamp_pb2.Timestamp:

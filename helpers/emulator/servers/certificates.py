@@ -38,7 +38,7 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 class Authority:
-    """The certificate authority of one instance. Its private key never leaves memory."""
+    """The certificate authority of an instance, or of a region. Its private key never leaves memory."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -89,11 +89,16 @@ class Authority:
             context.load_cert_chain(file, password=password)
         return context
 
+    @property
+    def pem(self) -> str:
+        """The certificate as text."""
+        return self.certificate.public_bytes(Encoding.PEM).decode()
+
     def described(self) -> redis_v1.TlsCertificate:
-        """The certificate as the API shows it."""
+        """The certificate as the API of Memorystore for Redis shows it."""
         return redis_v1.TlsCertificate(
             serial_number=str(self.certificate.serial_number),
-            cert=self.certificate.public_bytes(Encoding.PEM).decode(),
+            cert=self.pem,
             create_time=self.certificate.not_valid_before_utc,
             expire_time=self.certificate.not_valid_after_utc,
             sha1_fingerprint=self.certificate.fingerprint(hashes.SHA1()).hex(),  # noqa: S303 - as the API has it

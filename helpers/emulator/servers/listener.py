@@ -1,9 +1,11 @@
 """What clients connect to: a TCP or TLS listener that passes bytes on to a server behind it."""
 
 import asyncio
+import itertools
 import secrets
 import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 
 Address = tuple[str, int]
@@ -47,19 +49,20 @@ def socket_of_its_own(port: int) -> socket.socket:
 
 
 class Listener:
-    """Accepts connections and joins each with one of its own to the target.
+    """Accepts connections and joins each with one of its own to a target.
 
     Args:
         bound: The socket to listen on, bound and not yet listening; the listener closes it.
-        target: Where the bytes go.
+        *targets: Where the bytes go; where there are several, each connection goes to the next one in turn.
         tls: How to speak TLS to clients; ``None`` for plain TCP. A new value counts for the
             connections that come after it.
     """
 
-    def __init__(self, bound: socket.socket, target: Address, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, bound: socket.socket, *targets: Address, tls: ssl.SSLContext | None = None) -> None:
         self.address: Address = bound.getsockname()
-        self.target = target
+        self.targets: Sequence[Address] = targets
         self.tls = tls
+        self._turns = itertools.count()
         self._socket = bound
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -118,7 +121,8 @@ class Listener:
                 ssl_shutdown_timeout=_SHUTDOWN_SECONDS if self.tls else None,
             )
             transports.append(transport)
-            there, back = await asyncio.open_connection(*self.target)
+            target = self.targets[next(self._turns) % len(self.targets)]
+            there, back = await asyncio.open_connection(*target)
             transports.append(back.transport)
             await _join(reader, back, there, asyncio.StreamWriter(transport, protocol, reader, loop))
         except OSError:

@@ -1,0 +1,161 @@
+"""The servers behind an instance of Memorystore for Valkey, and how they are joined."""
+
+import asyncio
+import secrets
+from contextlib import suppress
+from typing import Any
+
+import redis.asyncio
+
+from helpers.embedded.server import EmbeddedServer, Engine
+from helpers.emulator.servers.instances import finished
+from helpers.emulator.servers.listener import Address, Listener, bound_socket, socket_of_its_own
+from helpers.errors import EmbeddedServerError
+
+SLOTS = 16384
+
+_ADMIN = "emulator"
+_ATTEMPTS = 5
+_STEP_SECONDS = 0.02
+_JOIN_SECONDS = 30.0
+# A replica's first copy begins at once, and not when others might have asked for one too.
+_ALWAYS = {"repl-diskless-sync-delay": "0", "masteruser": _ADMIN}
+# Long enough for a machine that is busy, since nothing here fails over by itself.
+_CLUSTER = {"cluster-enabled": "yes", "cluster-node-timeout": "15000", "cluster-allow-replica-migration": "no"}
+
+
+class Node:
+    """One server of an instance.
+
+    Clients are users of whom `users` tells it; the emulator itself signs in as one that may do everything.
+
+    Args:
+        engine: The embedded server's engine.
+        password: What the emulator signs in with at all nodes of one instance.
+        cluster: Whether it is one of a cluster's nodes.
+    """
+
+    def __init__(self, engine: Engine, password: str, *, cluster: bool = False) -> None:
+        self.engine: Engine = engine
+        self.listener: Listener | None = None
+        """Where clients reach a cluster's node."""
+        self._password = password
+        self._cluster = cluster
+        self._server = EmbeddedServer(engine)
+        self._starting: asyncio.Task[object] | None = None
+        self._admin: redis.asyncio.Redis | None = None
+        self._users = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Start the server.
+
+        Raises:
+            EmbeddedServerError: It can't be started.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            self._server = EmbeddedServer(self.engine, config=self._config())
+            self._starting = asyncio.create_task(asyncio.to_thread(self._server.start))
+            try:
+                await asyncio.shield(self._starting)
+                break
+            except EmbeddedServerError:
+                # Somebody may have taken the port of the cluster's bus.
+                if attempt == _ATTEMPTS or not self._cluster:
+                    raise
+        host, port = self.address
+        who: dict[str, Any] = {"username": _ADMIN, "password": self._password} if self.has_users else {}
+        self._admin = redis.asyncio.Redis(
+            host=host, port=port, protocol=2, driver_info=None, decode_responses=True, **who
+        )
+        if self._cluster:
+            self.listener = self._own_listener()
+            await self._announce(self.listener.address)
+
+    @property
+    def has_users(self) -> bool:
+        """Whether the engine knows users (ACL)."""
+        return self.engine != "fakeredis"
+
+    @property
+    def address(self) -> Address:
+        """Where the server is, out of clients' sight."""
+        host, _, port = self._server.url.removeprefix("redis://").rpartition(":")
+        return host, int(port)
+
+    async def run(self, *command: Any) -> Any:
+        """Have the server do something, as the emulator."""
+        assert self._admin is not None
+        return await self._admin.execute_command(*command)
+
+    async def info(self, section: str) -> dict[str, str]:
+        """What the server says of itself in one section of INFO."""
+        assert self._admin is not None
+        told: dict[str, str] = await self._admin.info(section)
+        return told
+
+    async def replicate(self, primary: Address) -> None:
+        """Become the replica of a server, and have its data when this returns."""
+        await self.run("REPLICAOF", *primary)
+        await until(self.in_step)
+
+    async def in_step(self) -> bool:
+        """Whether a replica has its primary's data."""
+        return (await self.info("replication")).get("master_link_status") == "up"
+
+    async def close(self) -> None:
+        """End the server and give its addresses up."""
+        if self.listener is not None:
+            await self.listener.close()
+        if self._admin is not None:
+            with suppress(redis.RedisError):
+                await self._admin.aclose()
+        await finished(self._starting)
+        await asyncio.to_thread(self._server.stop)
+
+    def _config(self) -> dict[str, str]:
+        if not self.has_users:
+            return {}
+        config = _ALWAYS | {"masterauth": self._password, "user": f"{_ADMIN} on >{self._password} ~* &* +@all"}
+        return config | _CLUSTER | {"cluster-port": str(_free_port())} if self._cluster else config
+
+    def _own_listener(self) -> Listener:
+        """A way to the node at an address of its own, at the server's own port if that can be."""
+        _, port = self.address
+        return Listener(socket_of_its_own(port), self.address)
+
+    async def _announce(self, address: Address) -> None:
+        """Have the node tell clients an address, while the nodes reach each other at their own."""
+        host, port = address
+        if self.engine == "valkey":
+            await self.run("CONFIG", "SET", "cluster-announce-client-ipv4", host)
+            await self.run("CONFIG", "SET", "cluster-announce-client-port", port)
+        elif port == self.address[1]:
+            # Redis knows no second port.
+            await self.run("CONFIG", "SET", "cluster-announce-hostname", host)
+            await self.run("CONFIG", "SET", "cluster-preferred-endpoint-type", "hostname")
+        else:
+            raise EmbeddedServerError(
+                "redis-server can't be a cluster's node here: this system has no loopback address for each node.\n"
+                "Use the engine valkey."
+            )
+
+
+def new_password() -> str:
+    """What the emulator signs in with."""
+    return secrets.token_hex(16)
+
+
+async def until(condition: Any) -> None:
+    """Wait until an asynchronous condition holds.
+
+    Raises:
+        TimeoutError: It does not come to hold.
+    """
+    async with asyncio.timeout(_JOIN_SECONDS):
+        while not await condition():  # noqa: ASYNC110 - no event comes from another process
+            await asyncio.sleep(_STEP_SECONDS)
+
+
+def _free_port() -> int:
+    with bound_socket(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
