@@ -17,7 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Look at Python, packages, platform, Redis, model, Google Cloud and disk. Nothing is changed. "
         "Exit status: 0 ready (warnings don't count), 1 something is bad, 2 wrong usage.",
     )
-    checkup.add_argument("endpoint", nargs="?", help="a Redis to look at; default: $REDIS_URL, else an embedded server")
+    checkup.add_argument(
+        "endpoint",
+        nargs="?",
+        help="a Redis, or a Memorystore instance by its name; default: $REDIS_URL, else an embedded server",
+    )
     options = parser.parse_args(arguments)
 
     from helpers._doctor.checks import doctor

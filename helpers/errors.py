@@ -117,6 +117,8 @@ class InstanceNotReadyError(ConnectionFailedError):
             advice = say("Create it anew, or choose another one.")
         elif "/clusters/" in name:
             advice = say("Wait until it is ACTIVE: the console shows how far it is.")
+        elif name.startswith("//memorystore."):
+            advice = say("Wait until it is ACTIVE: create_instance waits for it, list_instances shows how far it is.")
         else:
             advice = say("Wait until it is READY: create_instance waits for it, list_instances shows how far it is.")
         super().__init__(f"{name} can't be connected to: its state is {state}.\n{advice}")
@@ -371,7 +373,7 @@ _ADVICE = {
     r"Authentication required|NOAUTH|HELLO must be called with the client already authenticated": words(
         "This server wants a password: put it into the REDIS_URL environment variable, "
         "redis://:PASSWORD@HOST:PORT, or pass password=… from your platform's secret store. "
-        "On Memorystore AUTH is on: connect by the instance's name, which fetches the AUTH string."
+        "On Memorystore connect by the instance's name, which fetches the AUTH string, or an access token."
     ),
     r"unknown command [`']HELLO": words(
         "The server is older than Redis 6 and speaks RESP2 only: use protocol=2, which is the default here."
@@ -379,10 +381,10 @@ _ADVICE = {
     r"unknown command": _BLOCKED,
     r"refused": words("Nothing listens there: check the port, and that the server or the tunnel to it is running."),
     r"reset by peer|Connection closed by server|EOF occurred": words(
-        "If the server expects TLS, use rediss:// and its TLS port (6378 on Memorystore)."
+        "If the server expects TLS, use rediss:// and its TLS port (6378 on Memorystore for Redis)."
     ),
     r"WRONG_VERSION_NUMBER|record layer failure": words(
-        "The server does not speak TLS on this port: use redis://, or its TLS port (6378 on Memorystore)."
+        "The server does not speak TLS on this port: use redis://, or its TLS port (6378 on Memorystore for Redis)."
     ),
     r"IP address mismatch|Hostname mismatch": words(
         "Another server's certificate, or the end of a tunnel: verify against the instance's own address, as "

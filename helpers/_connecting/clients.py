@@ -35,10 +35,15 @@ class Connector(NamedTuple):
     Attributes:
         make: Makes the client.
         where: What errors call the server; no secret is in it.
+        reader: Whether a read replica is what is wanted.
+        other_kind: What to do where a node of a cluster answers in place of a single server, or the reverse; ``None``
+            where that was a matter of the address.
     """
 
     make: Callable[[], Client]
     where: str
+    reader: bool = False
+    other_kind: str | None = None
 
 
 def read_session_tickets(connection: Any) -> None:

@@ -26,13 +26,19 @@ FORMS = (
     (r"(redis|rediss|unix)://", "helpers._connecting.addresses:server"),
     (r"(redis|rediss)\+cluster://", "helpers._connecting.addresses:cluster"),
     (r"(redis|rediss)\+sentinel://", "helpers._connecting.addresses:sentinel"),
-    (r"projects/[^/\s]+/locations/[^/\s]+/clusters/", "helpers.memorystore.access.cluster:connector"),
-    # Whatever else begins like a name: the instance's connector says what is wrong with it.
-    (r"projects/", "helpers.memorystore.access.instance:connector"),
+    (
+        r"(//redis\.googleapis\.com/)?projects/[^/\s]+/locations/[^/\s]+/clusters/",
+        "helpers.memorystore.access.cluster:connector",
+    ),
+    # Whatever else begins like a name: the instances' connector says what is wrong with it.
+    (r"(//[^/\s]+/)?projects/", "helpers.memorystore.access.services:connector"),
     (r"", "helpers._connecting.addresses:unknown"),
 )
 """What an endpoint begins with, and its connector, which is loaded when the first such endpoint is asked for: it
 takes the endpoint and the options, and returns a `Connector`. The first row that matches counts."""
+
+_NAME = re.compile(r"(?P<service>(//[^/\s]+/)?)(?P<name>projects/.*)", re.IGNORECASE)
+"""The name of a resource of Google Cloud, which may say whose it is: one instance has a name with and one without."""
 
 # What a server that answers a PING may answer to other commands, and why.
 _MOVED = "MOVED", words("This is a node of a cluster: use redis+cluster://, or rediss+cluster:// with TLS.")
@@ -63,20 +69,25 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
         endpoint: ``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://``, ``redis+sentinel://`` (or
             ``rediss+…``) and the rest of the address. ``None`` or blank means the
             environment variable ``REDIS_URL`` and, where that is not set, the embedded server.
-            Also the full name of a Memorystore instance,
+            Also the full name of a Memorystore instance, be it for Redis or for Valkey,
             ``projects/PROJECT/locations/REGION/instances/INSTANCE`` (or ``…/clusters/CLUSTER``): address,
-            AUTH string and certificate authorities are then fetched, and the server is verified by them.
+            certificate authorities and what to sign in with are then fetched, and the server is verified. Where both
+            services have an instance of that name, ``//redis.googleapis.com/`` or
+            ``//memorystore.googleapis.com/`` before it says which one is meant.
         options: Anything that `redis.Redis` (or `redis.RedisCluster`) takes, such as ``password``,
             ``ssl_ca_certs`` or ``decode_responses``; one that is ``None``, and a blank tunnel, count as not
             given. What the endpoint itself says wins. With an instance's name also ``tunnel="127.0.0.1:6378"``, the
-            local end of a tunnel to it: the server at the other end is verified as ever.
+            local end of a tunnel to it: the server at the other end is verified as ever. With the name of one for
+            Valkey also ``reader=True``, to read from its replicas, which take no writes; ``network``, the one of its
+            networks that this runs in; and ``username`` alone, the token user to sign in as.
 
     Returns:
         A client that has answered a PING: `redis.RedisCluster` for a cluster, else `redis.Redis`. The same endpoint
         and options give the same client, so histories share its connections.
 
     Raises:
-        ValueError: The endpoint or the tunnel is not of a known form.
+        ValueError: The endpoint or the tunnel is not of a known form, both services have an instance of that name
+            (`AmbiguousNameError`), or a tunnel can't lead to it.
         TypeError: redis-py takes no such option.
         ConnectionFailedError: The server can't be reached, within 4 seconds (`ConnectionTimeoutError` when it doesn't
             answer, `AuthenticationFailedError` when it refuses the password). Also a `redis.ConnectionError`.
@@ -87,15 +98,16 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
     """
     url = address(endpoint) or embedded_server().url
     given = {name: value for name, value in options.items() if value is not None and (name, value) != ("tunnel", "")}
-    emulator = os.environ.get(EMULATOR_VARIABLE) if url.startswith("projects/") else None
-    key = (os.getpid(), _hidden(url), emulator, _hidden(given) if given else None)
+    service, name = _name(url)
+    emulator = os.environ.get(EMULATOR_VARIABLE) if name.lower().startswith("projects/") else None
+    key = (os.getpid(), _hidden(name), service, emulator, _hidden(given) if given else None)
     slot = _slots.get(key) or _slots.setdefault(key, _Slot(given))
     with slot.lock:
         if slot.client is None or _is_closed(slot.client):
             home = next(home for form, home in FORMS if re.match(form, url, re.IGNORECASE))
             connector = pkgutil.resolve_name(home)(url, given)
             slot.client, peculiar = _within_time_limit(connector)
-            if peculiar:
+            if peculiar and not (connector.reader and peculiar is _READONLY):
                 warnings.warn(_said(connector.where, *peculiar), stacklevel=2)
         return slot.client
 
@@ -106,10 +118,22 @@ def address(endpoint: str | None) -> str:
 
 
 def forget(endpoint: str) -> None:
-    """Drop the clients of an endpoint, so that the next `connect` makes a new one."""
-    for key in [key for key in list(_slots) if key[1] == _hidden(endpoint)]:
+    """Drop the clients of an endpoint, so that the next `connect` makes a new one.
+
+    A name without a service is that of either service's instance, and so may its client be.
+    """
+    service, name = _name(endpoint)
+    for key in [key for key in list(_slots) if key[1] == _hidden(name)]:
+        if key[2] and service and key[2] != service:
+            continue
         if (slot := _slots.pop(key, None)) and slot.client:
             slot.client.close()
+
+
+def _name(endpoint: str) -> tuple[str, str]:
+    """Whose the resource is that an endpoint names, where that is said, and the rest of it."""
+    found = _NAME.match(endpoint.strip())
+    return (found["service"].lower(), found["name"]) if found else ("", endpoint)
 
 
 def peculiarity(client: Any) -> tuple[str, str] | None:
@@ -155,12 +179,13 @@ def _within_time_limit(connector: Connector) -> tuple[Client, tuple[str, str] | 
     if isinstance(result, HelpersError):
         raise result
     if isinstance(result, (redis.RedisError, RedisClusterException, OSError)):
-        raise connection_error(result, connector.where) from result
+        other_kind = connector.other_kind if "luster mode is not enabled" in str(result) else None
+        raise connection_error(result, connector.where, other_kind and say(other_kind)) from result
     if isinstance(result, BaseException):  # a wrong option, say: not the server's doing
         raise result
     if result[1] is _MOVED:
         result[0].close()
-        raise ConnectionFailedError(_said(connector.where, *_MOVED))
+        raise ConnectionFailedError(_said(connector.where, _MOVED[0], connector.other_kind or _MOVED[1]))
     return result
 
 

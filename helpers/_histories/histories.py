@@ -338,7 +338,7 @@ class RedisChatMessageHistory(_ListHistory):
 
 
 class MemorystoreChatMessageHistory(_ListHistory):
-    """Chat history in Memorystore for Redis, oldest message at the head of the list `session_id`.
+    """Chat history in Memorystore for Redis or for Valkey, oldest message at the head of the list `session_id`.
 
     Takes the place of `langchain_google_memorystore_redis.MemorystoreChatMessageHistory` (0.3.0):
     the same calls, and each reads what the other wrote.

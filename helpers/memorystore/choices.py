@@ -119,6 +119,12 @@ class ValkeyChoices:
         )
 
 
+SIZES: dict[Service, tuple[str, tuple[str, ...]]] = {
+    "redis": ("tier", get_args(Tier)),
+    "valkey": ("node_type", get_args(NodeType)),
+}
+"""Each service's first choice, the one that decides the price, and what is offered; the first is the default."""
+
 Choices = RedisChoices | ValkeyChoices
 _KINDS: dict[Service, type[Choices]] = {"redis": RedisChoices, "valkey": ValkeyChoices}
 

@@ -119,8 +119,9 @@ def _announcement(resource: ResourceName, choices: Choices) -> str:
 
 def _begin(resource: ResourceName, choices: Choices) -> Callable[[], bool]:
     operation: Operation | None = None
+    doing = f"create {resource.full}"
     try:
-        with advised(f"create {resource}"):
+        with advised(doing):
             operation = client_of(choices.service, resource.project).create_instance(
                 parent=resource.location,
                 instance_id=resource.id,
@@ -130,12 +131,11 @@ def _begin(resource: ResourceName, choices: Choices) -> Callable[[], bool]:
     except InstanceExistsError:
         if get_instance(resource.full).state != "CREATING":
             raise
-    for form in (str(resource), resource.full):
-        forget(form)
+    forget(resource.full)
 
     def is_done() -> bool:
         if operation is not None:
-            return operation_done(operation)
+            return operation_done(operation, doing)
         return get_instance(resource.full).state != "CREATING"
 
     return is_done

@@ -59,12 +59,12 @@ def _begin(found: Found, confirm: str) -> Callable[[], bool]:
                 f"--location={resource.region} --no-deletion-protection-enabled",
             )
         )
-    with advised(f"delete {resource}"):
+    doing = f"delete {resource.full}"
+    with advised(doing):
         client = client_of(resource.service or "redis", resource.project)
         operation = client.delete_instance(name=str(resource), timeout=CALL_SECONDS)
-    for form in (str(resource), resource.full):
-        forget(form)
-    return lambda: operation_done(operation)
+    forget(resource.full)
+    return lambda: operation_done(operation, doing)
 
 
 def _asked(resource: ResourceName) -> str:

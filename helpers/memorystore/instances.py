@@ -9,7 +9,8 @@ import redis.asyncio
 from google.cloud import memorystore_v1, redis_v1
 
 from helpers._localization.messages import say
-from helpers.memorystore.access.instance import connection_pool_options
+from helpers.memorystore.access.services import connection_pool_options
+from helpers.memorystore.access.valkey import endpoints
 from helpers.memorystore.api.clients import CALL_SECONDS, client_of, enum_name, is_encrypted
 from helpers.memorystore.api.errors import MemorystoreError, advised, reworded
 from helpers.memorystore.api.finding import ask, find, reason_and_advice
@@ -222,7 +223,7 @@ def list_instances(project: str, region: str = "-", *, service: Service | None =
             UnreachableRegionsWarning,
             stacklevel=2,
         )
-    return Instances(sorted(instances, key=lambda each: each.full_name), unreachable, tuple(failed))
+    return Instances(sorted(instances, key=lambda each: (each.name, each.service)), unreachable, tuple(failed))
 
 
 def get_instance(name: str) -> Instance:
@@ -244,18 +245,13 @@ def get_instance(name: str) -> Instance:
 
 
 def _way_in(described: memorystore_v1.Instance) -> tuple[str, int, str]:
-    """Where clients of Memorystore for Valkey go first, as its description has it: address, port and network."""
-    kinds = memorystore_v1.ConnectionType
-    connections = [
-        connection.psc_auto_connection if "psc_auto_connection" in connection else connection.psc_connection
-        for endpoint in described.endpoints
-        for connection in endpoint.connections
-    ]
+    """Where clients of Memorystore for Valkey go first: address, port and network."""
+    message, kinds = memorystore_v1.Instance.pb(described), memorystore_v1.ConnectionType
     for kind in (kinds.CONNECTION_TYPE_DISCOVERY, kinds.CONNECTION_TYPE_PRIMARY):
-        for one in connections:
-            if one.connection_type == kind and one.ip_address:
-                return one.ip_address, one.port, one.network
-    return "", 0, next((one.network for one in connections), "")
+        if found := endpoints(message, kind):
+            return found[0]
+    wanted = [detail.psc_auto_connection for endpoint in message.endpoints for detail in endpoint.connections]
+    return "", 0, next((one.network for one in wanted), "")
 
 
 def _none_asked(doing: str, failed: dict[Service, MemorystoreError]) -> MemorystoreError:
@@ -281,20 +277,21 @@ def connection_options(
         name: The instance's full name.
         tunnel: The local end of a tunnel to it, ``HOST:PORT``; ``None`` goes to the instance's own address.
         asynchronous: Whether the client is redis-py's asyncio one.
-        options: Options of redis-py's connections and their pool, such as ``decode_responses`` or ``max_connections``.
+        options: Options of redis-py's connections and their pool, such as ``decode_responses`` or ``max_connections``,
+            and for Valkey those of `connect`: ``reader``, ``network``, ``username``.
 
     Returns:
         The one argument ``connection_pool``: ``redis.Redis(**connection_options(name))``, or with
         ``asynchronous=True`` ``redis.asyncio.Redis(…)``.
 
     Raises:
-        ValueError: The tunnel is malformed, or the instance's version does not speak the ``protocol``.
+        ValueError: The tunnel is malformed, the instance's version does not speak the ``protocol``, or it is in cluster
+            mode, where a client has a pool for each node: `connect` makes one.
         InstanceNotReadyError: The instance is being created or deleted.
         MemorystoreError: The API refuses, or can't be reached within 10 seconds.
         SignInError: There are no credentials.
     """
-    resource = ResourceName.of_instance(name)
-    made = connection_pool_options(resource, tunnel, options)
+    made = connection_pool_options(name, options | ({"tunnel": tunnel} if tunnel else {}))
     if asynchronous:
         made["connection_class"] = made["connection_class"].asynchronous
         return {"connection_pool": redis.asyncio.ConnectionPool(**made)}

@@ -55,7 +55,7 @@ def failover_instance(name: str, *, wait: bool = True, timeout: float = WAIT_SEC
         )
     if wait:
         label, done = say("Failover of {id}", id=resource.id), say("{id} has failed over.", id=resource.id)
-        wait_for(label, done, lambda: operation_done(operation), timeout)
+        wait_for(label, done, lambda: operation_done(operation, f"fail {resource} over"), timeout)
     return operation
 
 
@@ -101,7 +101,7 @@ def rotate_auth_string(name: str, *, timeout: float = WAIT_SECONDS) -> None:
     steps = [switch(False)]
 
     def is_done() -> bool:
-        if not operation_done(steps[-1]):
+        if not operation_done(steps[-1], f"rotate the AUTH string of {resource}"):
             return False
         if len(steps) == 1:
             steps.append(switch(True))

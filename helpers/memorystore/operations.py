@@ -20,13 +20,17 @@ class StillRunningError(HelpersError, TimeoutError):
     """An operation takes longer than it was waited for. It goes on all the same."""
 
 
-def operation_done(operation: Operation) -> bool:
+def operation_done(operation: Operation, doing: str) -> bool:
     """Whether an operation has ended well.
+
+    Args:
+        operation: The operation.
+        doing: What it does, to follow "Could not ".
 
     Raises:
         MemorystoreError: It has ended otherwise.
     """
-    with advised("see the operation through"):
+    with advised(doing):
         if not operation.done():
             return False
         operation.result(timeout=CALL_SECONDS)

@@ -12,6 +12,8 @@ import ipywidgets
 from helpers._connecting.clients import Client
 from helpers._connecting.connection import connect
 from helpers._localization.messages import say
+from helpers.memorystore.api.names import TITLES
+from helpers.memorystore.choices import SIZES
 from helpers.memorystore.creation import begin_creation, creation_announcement
 from helpers.memorystore.deletion import begin_deletion
 from helpers.memorystore.instances import Instance, Instances, list_instances
@@ -74,7 +76,7 @@ class InstancePicker(Live):
         """Connect to an instance.
 
         Args:
-            name: Its full name, or its ID where no other region has one of the same.
+            name: Its full name, or its ID where there is no other one of the same.
 
         Returns:
             The client, as `connect` makes it.
@@ -83,13 +85,13 @@ class InstancePicker(Live):
             ValueError: There is none of that name in the list, or more than one.
             ConnectionFailedError: It can't be reached; and whatever else `connect` raises.
         """
-        found = [one for one in self.instances or self.refresh() if name in (one.name, one.id)]
+        found = [one for one in self.instances or self.refresh() if name in (one.name, one.full_name, one.id)]
         if len(found) != 1:
-            names = ", ".join(one.name for one in found or self.instances)
+            names = ", ".join(map(self._endpoint, found or self.instances))
             known = f"{names}\n{say('Give the full name of one of them.')}" if names else say("No instances.")
             what = f"is the ID of {len(found)} instances" if found else "is not one of the instances"
             raise ValueError(f"{name!r} {what}: {known}")
-        client = connect(found[0].name, tunnel=self._tunnel)
+        client = connect(self._endpoint(found[0]), tunnel=self._tunnel)
         self.instance, self.client = found[0], client
         self._draw()
         if self._on_pick is not None:
@@ -107,12 +109,8 @@ class InstancePicker(Live):
         return shown
 
     def _picture(self) -> str:
-        text = self._error
-        if not text and not self.instances:
-            text = say("No instances.")
-        if self.instances.unreachable:
-            text = say("Not reached: {regions}.", regions=", ".join(self.instances.unreachable))
-        return self._table(text)
+        text = self._error or ("" if self.instances else say("No instances."))
+        return self._table("\n".join(filter(None, (text, self.instances.missing))))
 
     def _table(self, status: str) -> str:
         return pages.render(
@@ -120,11 +118,11 @@ class InstancePicker(Live):
             title=say("Memorystore instances"),
             project=self._project,
             columns=[
-                *(say("Instance"), say("Region"), say("Tier"), say("Size"), say("Version")),
+                *(say("Instance"), say("Service"), say("Region"), say("Tier"), say("Size"), say("Version")),
                 *("AUTH", "TLS", say("State")),
             ],
             instances=self.instances,
-            picked=self.instance.name if self.instance else "",
+            picked=self.instance.full_name if self.instance else "",
             yes=say("on"),
             no=say("off"),
             status=status,
@@ -137,9 +135,12 @@ class InstancePicker(Live):
         region = "" if self._region == "-" else self._region
         self._new_region = ipywidgets.Text(description=say("Region"), value=region, placeholder="us-central1")
         self._new_id = ipywidgets.Text(description=say("ID"), placeholder="chat-history")
-        self._tier = ipywidgets.Dropdown(description=say("Tier"), options=["BASIC", "STANDARD_HA"])
+        services = [(title, service) for service, title in TITLES.items()]
+        self._service = ipywidgets.Dropdown(description=say("Service"), options=services)
+        self._tier = ipywidgets.Dropdown(description=say("Tier"), options=SIZES["redis"][1])
         self._price = ipywidgets.HTML()
-        for field in (self._new_region, self._new_id, self._tier):
+        self._service.observe(lambda change: setattr(self._tier, "options", SIZES[change.new][1]), "value")
+        for field in (self._new_region, self._new_id, self._service, self._tier):
             field.observe(lambda _: self._show_price(), "value")
         self._create = button(say("Create"), self._on_click(self._creation), disabled=True)
         self._confirm = ipywidgets.Text(
@@ -150,7 +151,12 @@ class InstancePicker(Live):
         self._choice.observe(lambda _: self._confirming(), "value")
         again = button(say("List again"), self._on_click(partial(asyncio.to_thread, self.refresh)))
         creating = ipywidgets.VBox(
-            [ipywidgets.HBox([self._new_region, self._new_id, self._tier, self._create], layout=_WRAP), self._price]
+            [
+                ipywidgets.HBox(
+                    [self._new_region, self._new_id, self._service, self._tier, self._create], layout=_WRAP
+                ),
+                self._price,
+            ]
         )
         deleting = ipywidgets.HBox([self._confirm, self._delete], layout=_WRAP)
         more = ipywidgets.Accordion([creating, deleting], selected_index=None)
@@ -171,8 +177,11 @@ class InstancePicker(Live):
             return
         self._listed.value = self._picture()
         chosen = self._choice.value
-        self._choice.options = [(f"{one.id} ({one.region})", one.name) for one in self.instances]
-        names = [one.name for one in self.instances]
+        names = [self._endpoint(one) for one in self.instances]
+        self._choice.options = [
+            (f"{one.id} ({one.region})" if name == one.name else f"{one.id} ({one.region}, {one.service})", name)
+            for one, name in zip(self.instances, names, strict=True)
+        ]
         self._choice.value = chosen if chosen in names else next(iter(names), None)
         self._connect.disabled = self._working or not self.instances
         self._confirming()
@@ -207,14 +216,21 @@ class InstancePicker(Live):
             raise
         self._say(say("Connected to {id}.", id=name.rpartition("/")[2]))
 
-    def _wanted(self) -> str:
-        region, name = self._new_region.value.strip(), self._new_id.value.strip()
-        return f"projects/{self._project}/locations/{region}/instances/{name}"
+    def _endpoint(self, one: Instance) -> str:
+        """An instance's name as everybody writes it; with its service, where both have one of that name."""
+        return one.name if [each.name for each in self.instances].count(one.name) == 1 else one.full_name
+
+    def _wanted(self) -> tuple[str, dict[str, Any]]:
+        """The name of the instance that the form describes, and what it is to be like."""
+        region, name, service = self._new_region.value.strip(), self._new_id.value.strip(), self._service.value
+        chosen = {"service": service, SIZES[service][0]: self._tier.value}
+        return f"projects/{self._project}/locations/{region}/instances/{name}", chosen
 
     def _show_price(self) -> None:
         """Say what a creation would cost, as soon as it is clear what would be created."""
         try:
-            text = creation_announcement(self._wanted(), tier=self._tier.value)
+            name, chosen = self._wanted()
+            text = creation_announcement(name, **chosen)
         except ValueError:
             text = ""
         self._create.disabled = self._working or not text
@@ -223,8 +239,8 @@ class InstancePicker(Live):
     async def _creation(self) -> None:
         for field in (self._new_region, self._new_id):
             await settled(field)
-        name, tier = self._wanted(), self._tier.value
-        is_done = await asyncio.to_thread(begin_creation, name, tier=tier)
+        name, chosen = self._wanted()
+        is_done = await asyncio.to_thread(partial(begin_creation, name, **chosen))
         await self._follow(is_done, say("Creating {id}", id=self._new_id.value.strip()))
         self._say(say("{id} is ready.", id=self._new_id.value.strip()))
         self._new_id.value = ""
@@ -238,7 +254,7 @@ class InstancePicker(Live):
         name = self._choice.value
         is_done = await asyncio.to_thread(begin_deletion, name, self._confirm.value)
         self._confirm.value = ""
-        if self.instance is not None and self.instance.name == name:
+        if self.instance is not None and name in (self.instance.name, self.instance.full_name):
             self.instance = self.client = None
         await self._follow(is_done, say("Deleting {id}", id=name.rpartition("/")[2]))
         self._say(say("{id} is deleted.", id=name.rpartition("/")[2]))

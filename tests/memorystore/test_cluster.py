@@ -19,6 +19,7 @@ import grpc
 import pytest
 import redis
 from google.cloud import redis_cluster_v1 as api
+from google.cloud.redis_cluster_v1.services.cloud_redis_cluster.transports import CloudRedisClusterGrpcTransport
 from redis.crc import key_slot
 
 from helpers import RedisChatMessageHistory, connect
@@ -26,7 +27,6 @@ from helpers._connecting.asynchronous import async_twin
 from helpers._connecting.connection import forget
 from helpers.emulator.servers.certificates import Authority
 from helpers.emulator.servers.listener import Listener
-from helpers.environment import EMULATOR_VARIABLE
 from helpers.errors import (
     AuthenticationFailedError,
     BlockedCommandError,
@@ -35,8 +35,9 @@ from helpers.errors import (
     InstanceNotReadyError,
     SignInError,
 )
-from helpers.memorystore.access.cluster import TokenUnavailableError
+from helpers.memorystore.access import cluster
 from helpers.memorystore.access.connections import MemorystoreConnection
+from helpers.memorystore.access.tokens import TokenUnavailableError
 from helpers.memorystore.api.errors import InstanceNotFoundError, PermissionMissingError
 from tests.conftest import eventually
 from tests.histories.test_exactly_once import pair
@@ -224,8 +225,10 @@ def service(
     made.cluster.authorization_mode = api.AuthorizationMode.AUTH_MODE_IAM_AUTH
     made.authorities = [[pem(authority)]]
     metadata.on_token = nodes.accept
-    with made.serving() as host:
-        monkeypatch.setenv(EMULATOR_VARIABLE, host)
+    with made.serving() as host, grpc.insecure_channel(host) as channel:
+        # Not as an emulator, which would be asked for tokens too.
+        client = api.CloudRedisClusterClient(transport=CloudRedisClusterGrpcTransport(channel=channel))
+        monkeypatch.setattr(cluster, "cloud_redis_cluster_client", lambda project: client)
         yield made
         forget(NAME)
 
@@ -352,7 +355,7 @@ def test_a_loop_goes_on_while_a_token_is_fetched(service: Api, metadata: Metadat
         await (await async_twin(client)).get("key")
 
     metadata.on_token = slow
-    client.nodes_manager.connection_kwargs["credential_provider"]._credentials._provider._credentials.token = None
+    client.nodes_manager.connection_kwargs["credential_provider"]._tokens._credentials.token = None
     asyncio.run(both())
     assert len(metadata.tokens) == 2
 

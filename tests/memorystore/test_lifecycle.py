@@ -12,16 +12,18 @@ from typing import Any
 
 import google.api_core.exceptions as google
 import pytest
-from google.cloud import redis_v1
+from google.cloud import memorystore_v1, redis_v1
 from IPython.core.interactiveshell import InteractiveShell
 
 from helpers import connect
 from helpers.emulator import Emulator
 from helpers.errors import SignInError
 from helpers.memorystore import (
+    AmbiguousNameError,
     Instance,
     Instances,
     NotConfirmedError,
+    ServiceNotAskedWarning,
     StillRunningError,
     UnreachableRegionsWarning,
     create_instance,
@@ -31,6 +33,7 @@ from helpers.memorystore import (
     list_instances,
     rotate_auth_string,
 )
+from helpers.memorystore.api.clients import memorystore_client
 from helpers.memorystore.api.errors import (
     ApiDisabledError,
     ApiTimeoutError,
@@ -42,13 +45,17 @@ from helpers.memorystore.api.errors import (
     PermissionMissingError,
     QuotaExceededError,
     RequestInvalidError,
+    api_error,
 )
+from helpers.memorystore.choices import ValkeyChoices, chosen
 from helpers.memorystore.creation import begin_creation
 from tests.conftest import eventually
 from tests.connecting.test_connection import silent  # noqa: F401 - a fixture
 
 PROJECT = "a-project"
 NAME = f"projects/{PROJECT}/locations/us-central1/instances/chat"
+IN_REDIS, IN_VALKEY = f"//redis.googleapis.com/{NAME}", f"//memorystore.googleapis.com/{NAME}"
+EITHER = pytest.mark.parametrize("service", ["redis", "valkey"])
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +89,145 @@ def test_an_instance_from_its_creation_to_its_deletion(capsys: pytest.CaptureFix
     ]
 
 
+def test_an_instance_of_valkey_from_its_creation_to_its_deletion(capsys: pytest.CaptureFixture[str]) -> None:
+    created = create_instance(NAME, service="valkey")
+    assert (created.name, created.full_name, created.service) == (NAME, IN_VALKEY, "valkey")
+    assert (created.state, created.ready) == ("ACTIVE", True)
+    assert (created.tier, created.memory_gb, created.redis_version) == ("SHARED_CORE_NANO", 1.4, "VALKEY_9_0")
+    assert (created.mode, created.auth, created.tls) == ("CLUSTER_DISABLED", True, True)
+    assert created.network == f"projects/{PROJECT}/global/networks/default"
+    assert created.host
+    assert created.port
+    assert list_instances(PROJECT) == list_instances(PROJECT, "us-central1") == [created]
+    assert list_instances(PROJECT, service="valkey") == [created]
+    assert list_instances(PROJECT, service="redis") == []
+    assert get_instance(NAME) == get_instance(IN_VALKEY) == created
+    delete_instance(NAME, confirm="chat")
+    assert list_instances(PROJECT) == []
+    assert capsys.readouterr().out.splitlines() == [
+        "Creating chat in us-central1, Memorystore for Valkey: 1 × SHARED_CORE_NANO (shards: 1, replicas of each: 0), "
+        "VALKEY_9_0.",
+        "On the emulator it costs nothing.",
+        "chat is ready.",
+        "chat is deleted.",
+    ]
+
+
+def test_what_is_chosen_of_valkey_is_what_is_asked_for() -> None:
+    network = f"projects/{PROJECT}/global/networks/mine"
+    choices = {
+        "node_type": "STANDARD_SMALL", "shard_count": 3, "replica_count": 2, "cluster_mode": True,
+        "engine_version": "VALKEY_8_0", "auth": False, "tls": False, "network": network,
+    }  # fmt: skip
+    resource, made = chosen(IN_VALKEY, None, choices)
+    assert isinstance(made, ValkeyChoices)
+    assert "Memorystore for Valkey: 9 × STANDARD_SMALL (shards: 3, replicas of each: 2), VALKEY_8_0." in (
+        made.announcement(resource)
+    )
+    asked = made.described(resource)
+    types = memorystore_v1.Instance
+    assert (asked.node_type, asked.shard_count, asked.replica_count) == (types.NodeType.STANDARD_SMALL, 3, 2)
+    assert (asked.mode, asked.engine_version) == (types.Mode.CLUSTER, "VALKEY_8_0")
+    assert asked.authorization_mode == types.AuthorizationMode.AUTH_DISABLED
+    assert asked.transit_encryption_mode == types.TransitEncryptionMode.TRANSIT_ENCRYPTION_DISABLED
+    [endpoint] = asked.endpoints
+    [connection] = endpoint.connections
+    assert connection.psc_auto_connection.network == network
+    assert connection.psc_auto_connection.project_id == PROJECT
+
+
+def test_the_host_in_a_name_says_the_service() -> None:
+    assert create_instance(IN_VALKEY).service == "valkey"
+    assert create_instance(IN_REDIS).service == "redis"
+    assert [one.full_name for one in list_instances(PROJECT)] == [IN_REDIS, IN_VALKEY]
+    assert get_instance(IN_REDIS).service == "redis"
+    assert get_instance(IN_VALKEY).service == "valkey"
+
+
+def test_a_name_that_both_services_have_is_refused_until_it_says_which() -> None:
+    create_instance(IN_REDIS)
+    create_instance(IN_VALKEY)
+    calls: list[Callable[[], Any]] = [
+        lambda: get_instance(NAME),
+        lambda: delete_instance(NAME, confirm="chat"),
+        lambda: failover_instance(NAME),
+        lambda: rotate_auth_string(NAME),
+    ]
+    for call in calls:
+        with pytest.raises(AmbiguousNameError) as caught:
+            call()
+        assert last_line(caught.value) == f"Say which one you mean: {IN_REDIS} / {IN_VALKEY}."
+    with pytest.raises(NotConfirmedError):
+        delete_instance(IN_VALKEY, confirm=IN_REDIS)
+    delete_instance(IN_VALKEY, confirm=IN_VALKEY)
+    assert [one.service for one in list_instances(PROJECT)] == ["redis"]
+    delete_instance(NAME, confirm=IN_REDIS)
+    assert list_instances(PROJECT) == []
+
+
+def test_an_instance_that_is_protected_is_not_deleted() -> None:
+    create_instance(NAME, service="valkey")
+    update = memorystore_v1.Instance(name=NAME, deletion_protection_enabled=True)
+    mask = {"paths": ["deletion_protection_enabled"]}
+    memorystore_client(PROJECT).update_instance(update_mask=mask, instance=update).result(timeout=10)
+    with pytest.raises(NotPossibleNowError, match="it is protected from deletion") as caught:
+        delete_instance(NAME, confirm="chat")
+    assert last_line(caught.value).endswith(
+        "gcloud memorystore instances update chat --project=a-project --location=us-central1 "
+        "--no-deletion-protection-enabled"
+    )
+    assert get_instance(NAME).ready
+
+
+@pytest.mark.parametrize("name", [NAME, IN_VALKEY])
+def test_what_valkey_does_not_have_is_refused_with_what_there_is_instead(name: str) -> None:
+    create_instance(NAME, service="valkey")
+    with pytest.raises(RequestInvalidError, match="Memorystore for Valkey has none to be started") as caught:
+        failover_instance(name)
+    assert "--simulate-maintenance-event" in last_line(caught.value)
+    with pytest.raises(RequestInvalidError, match="Memorystore for Valkey has none") as caught:
+        rotate_auth_string(name)
+    assert "add_auth_token" in last_line(caught.value)
+    assert get_instance(NAME).ready
+
+
+@pytest.mark.parametrize(
+    ("project", "asked", "left_out", "host"),
+    [
+        ("redis-only", "redis", "valkey", "memorystore.googleapis.com"),
+        ("valkey-only", "valkey", "redis", "redis.googleapis.com"),
+    ],
+)
+def test_a_service_that_can_not_be_asked_hides_nothing_of_the_other(
+    project: str, asked: Any, left_out: Any, host: str
+) -> None:
+    created = create_instance(NAME.replace(PROJECT, project), service=asked)
+    with pytest.warns(ServiceNotAskedWarning) as caught:
+        found = list_instances(project)
+    assert found == [created]
+    assert found.not_asked == (left_out,)
+    title = f"Memorystore for {left_out.capitalize()}"
+    assert str(found).splitlines()[-1] == f"Not asked: {title}."
+    assert len(caught) == 1
+    assert str(caught[0].message).startswith(f"The list is without {title}: ")
+    assert str(caught[0].message).splitlines()[-1].startswith(f"Run: gcloud services enable {host}.")
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert list_instances(project, service=asked) == [created]
+    assert host in refused(lambda: list_instances(project, service=left_out), ApiDisabledError, google.PermissionDenied)
+
+
+def test_a_service_that_there_is_not() -> None:
+    calls: list[Callable[[Any], object]] = [
+        lambda service: list_instances(PROJECT, service=service),
+        lambda service: create_instance(NAME, service=service),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match="service must be redis or valkey, not 'memcached'"):
+            call("memcached")
+
+
 def test_what_is_chosen_is_what_is_created() -> None:
     created = create_instance(
         NAME, tier="STANDARD_HA", memory_gb=5, redis_version="REDIS_6_X", auth=False, tls=False,
@@ -102,6 +248,15 @@ def test_what_is_chosen_is_what_is_created() -> None:
         ({"tier": ["BASIC"]}, r"tier must be BASIC or STANDARD_HA, not \['BASIC'\]"),
         ({"memory_gb": "5"}, "memory_gb must be a whole number of GiB, not '5'"),
         ({"memory_gb": 0.5}, "memory_gb must be a whole number of GiB, not 0.5"),
+        ({"node_type": "STANDARD_SMALL"}, "Memorystore for Redis has no node_type"),
+        ({"shard_count": 1, "cluster_mode": False}, "Memorystore for Redis has no shard_count, cluster_mode"),
+        ({"service": "valkey", "tier": "BASIC"}, "Memorystore for Valkey has no tier"),
+        ({"service": "valkey", "memory_gb": 1, "redis_version": "REDIS_7_2"}, "has no memory_gb, redis_version"),
+        ({"service": "valkey", "node_type": "NODE_TYPE_UNSPECIFIED"}, "node_type must be SHARED_CORE_NANO or "),
+        ({"service": "valkey", "shard_count": 0}, "shard_count must be a whole number from 1 on, not 0"),
+        ({"service": "valkey", "shard_count": "3"}, "shard_count must be a whole number from 1 on, not '3'"),
+        ({"service": "valkey", "shard_count": 3}, r"shard_count must be 1 without cluster mode, not 3\.\nFor more"),
+        ({"service": "valkey", "replica_count": -1}, "replica_count must be a whole number from 0 on, not -1"),
     ],
 )
 def test_what_can_not_be_chosen_is_refused_before_a_price_is_said(
@@ -116,16 +271,30 @@ def test_what_can_not_be_chosen_is_refused_before_a_price_is_said(
 
 def test_a_table_shows_what_there_is() -> None:
     create_instance(NAME)
-    shown = str(list_instances(PROJECT))
-    assert shown.splitlines()[0].split() == "INSTANCE REGION TIER SIZE VERSION AUTH TLS STATE".split()
-    assert shown.splitlines()[1].split() == "chat us-central1 BASIC 1 GB REDIS_7_2 yes yes READY".split()
-    assert str(Instances([], ("us-east1",))) == "No instances.\nNot reached: us-east1."
+    create_instance(NAME + "s-of-many", service="valkey", replica_count=1, auth=False, tls=False)
+    listed = list_instances(PROJECT)
+    shown = str(listed).splitlines()
+    assert repr(listed) == str(listed)
+    assert shown[0].split() == "INSTANCE SERVICE REGION TIER SIZE VERSION AUTH TLS STATE".split()
+    assert shown[1].split() == "chat redis us-central1 BASIC 1 GB REDIS_7_2 yes yes READY".split()
+    assert shown[2].split() == (
+        "chats-of-many valkey us-central1 SHARED_CORE_NANO 1.4 GB VALKEY_9_0 no no ACTIVE".split()
+    )
+    starts = [line.index(word) for line, word in zip(shown, ("STATE", "READY", "ACTIVE"), strict=True)]
+    assert len(set(starts)) == 1
+    incomplete = Instances([], ("us-east1",), ("redis", "valkey"))
+    assert str(incomplete).splitlines() == [
+        "No instances.",
+        "Not reached: us-east1.",
+        "Not asked: Memorystore for Redis, Memorystore for Valkey.",
+    ]
 
 
 def test_regions_that_could_not_be_reached_are_named() -> None:
     with pytest.warns(UnreachableRegionsWarning, match="incomplete") as caught:
         found = list_instances("region-down")
-    assert len(found.unreachable) == 1
+    assert len(found.unreachable) == len(caught) == 1
+    assert found.not_asked == ()
     assert found.unreachable[0] in str(caught[0].message)
     assert found.unreachable[0] in str(found)
     assert all(instance.id != "-" for instance in found)
@@ -137,23 +306,88 @@ def test_no_warning_where_all_regions_answer() -> None:
         list_instances(PROJECT)
 
 
+def test_a_name_and_a_service_that_contradict_each_other() -> None:
+    with pytest.raises(ValueError, match="is a name of Memorystore for Valkey, and service is 'redis'"):
+        create_instance(IN_VALKEY, service="redis")
+
+
+def of_valkey(**fields: Any) -> Instance:
+    return Instance.from_api(memorystore_v1.Instance(name=NAME, **fields))
+
+
+def connections(*kinds: str, manual: bool = False) -> list[memorystore_v1.Instance.InstanceEndpoint]:
+    """Endpoints as the API describes them, one connection of each kind."""
+    details = []
+    for number, kind in enumerate(kinds):
+        fields = {"ip_address": f"10.0.0.{number}", "port": 6379, "network": "projects/p/global/networks/n"}
+        if kind:
+            fields["connection_type"] = f"CONNECTION_TYPE_{kind}"
+        if manual:
+            connection: Any = {"psc_connection": memorystore_v1.PscConnection(**fields)}
+        else:
+            connection = {"psc_auto_connection": memorystore_v1.PscAutoConnection(**fields)}
+        details.append(memorystore_v1.Instance.ConnectionDetail(**connection))
+    return [memorystore_v1.Instance.InstanceEndpoint(connections=details)]
+
+
+@pytest.mark.parametrize("manual", [False, True], ids=["automatic", "registered"])
+@pytest.mark.parametrize(
+    ("kinds", "host"),
+    [(("READER", "PRIMARY"), "10.0.0.1"), (("", "DISCOVERY"), "10.0.0.1"), (("DISCOVERY", ""), "10.0.0.0")],
+)
+def test_the_address_of_valkey_is_the_primarys_or_where_a_cluster_is_discovered(
+    kinds: tuple[str, ...], host: str, manual: bool
+) -> None:
+    described = of_valkey(endpoints=connections(*kinds, manual=manual))
+    assert (described.host, described.port, described.network) == (host, 6379, "projects/p/global/networks/n")
+
+
+def test_an_instance_of_valkey_that_is_not_ready_has_no_address() -> None:
+    connection = memorystore_v1.PscAutoConnection(network="projects/p/global/networks/n")
+    detail = memorystore_v1.Instance.ConnectionDetail(psc_auto_connection=connection)
+    endpoints = [memorystore_v1.Instance.InstanceEndpoint(connections=[detail])]
+    described = of_valkey(state=memorystore_v1.Instance.State.CREATING, endpoints=endpoints)
+    assert (described.host, described.port, described.network) == ("", 0, "projects/p/global/networks/n")
+    assert not described.ready
+
+
+def test_the_size_of_valkey_is_that_of_all_its_shards() -> None:
+    nodes = memorystore_v1.NodeConfig(size_gb=1.4)
+    assert of_valkey(node_config=nodes, shard_count=3, replica_count=2).memory_gb == 4.2
+
+
+def test_the_deprecated_spelling_of_a_mode() -> None:
+    assert of_valkey(mode=memorystore_v1.Instance.Mode.STANDALONE).mode == "CLUSTER_DISABLED"
+    assert of_valkey(mode=memorystore_v1.Instance.Mode.CLUSTER).mode == "CLUSTER"
+
+
+def test_values_of_valkey_that_the_library_does_not_know() -> None:
+    described = memorystore_v1.Instance(name=NAME)
+    raw = memorystore_v1.Instance.pb(described)
+    raw.state = raw.node_type = raw.authorization_mode = raw.transit_encryption_mode = 77
+    shown = Instance.from_api(described)
+    assert (shown.state, shown.tier, shown.auth, shown.tls) == ("77", "77", True, True)
+
+
 def test_a_state_that_the_library_does_not_know() -> None:
     described = redis_v1.Instance(name=NAME)
     redis_v1.Instance.pb(described).state = 77
     assert Instance.from_api(described).state == "77"
 
 
-def test_creating_again_waits_for_the_creation_that_is_under_way() -> None:
+@EITHER
+def test_creating_again_waits_for_the_creation_that_is_under_way(service: Any) -> None:
     with Emulator(operation_seconds=1.5) as slow, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMORYSTORE_EMULATOR_HOST", slow.host)
         with pytest.raises(StillRunningError, match="it goes on"):
-            create_instance(NAME, timeout=0.2)
+            create_instance(NAME, service=service, timeout=0.2)
         assert get_instance(NAME).state == "CREATING"
-        assert create_instance(NAME).ready
+        assert create_instance(NAME, service=service).ready
 
 
+@EITHER
 def test_an_interrupted_wait_leaves_the_operation_going(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    service: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(self: object, detail: str = "") -> None:
         raise KeyboardInterrupt
@@ -161,15 +395,16 @@ def test_an_interrupted_wait_leaves_the_operation_going(
     with monkeypatch.context() as patch:
         patch.setattr("helpers.memorystore.progress.Progress.step", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            create_instance(NAME)
+            create_instance(NAME, service=service)
     assert "goes on all the same" in capsys.readouterr().out
     assert eventually(lambda: get_instance(NAME).ready)
 
 
-def test_a_name_that_is_taken() -> None:
-    create_instance(NAME)
+@EITHER
+def test_a_name_that_is_taken(service: Any) -> None:
+    create_instance(NAME, service=service)
     with pytest.raises(InstanceExistsError) as caught:
-        create_instance(NAME)
+        create_instance(NAME, service=service)
     assert isinstance(caught.value, google.AlreadyExists)
     assert last_line(caught.value) == "Connect to the one that is there, or choose another ID."
 
@@ -196,9 +431,10 @@ def test_deleting_asks_for_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list_instances(PROJECT) == []
 
 
-@pytest.mark.parametrize("wrong", ["", "Chat", NAME + "2", "yes"])
-def test_a_wrong_confirmation_deletes_nothing(wrong: str) -> None:
-    create_instance(NAME)
+@EITHER
+@pytest.mark.parametrize("wrong", ["", "Chat", NAME + "2", "yes", f"//other.googleapis.com/{NAME}"])
+def test_a_wrong_confirmation_deletes_nothing(wrong: str, service: Any) -> None:
+    create_instance(NAME, service=service)
     with pytest.raises(NotConfirmedError) as caught:
         delete_instance(NAME, confirm=wrong)
     assert last_line(caught.value).endswith("confirm='chat'.")
@@ -264,9 +500,14 @@ def refused(call: Callable[[], object], kind: type[MemorystoreError], original: 
 
 
 def test_an_api_that_is_not_enabled() -> None:
-    for call in (lambda: list_instances("api-disabled"), lambda: connect(named("api-disabled"))):
+    for call in (lambda: list_instances("api-disabled"), lambda: get_instance(named("api-disabled"))):
         advice = refused(call, ApiDisabledError, google.PermissionDenied)
-        assert advice.startswith("Run: gcloud services enable redis.googleapis.com.")
+        assert advice.startswith("Run: gcloud services enable memorystore.googleapis.com.")
+    with pytest.raises(ApiDisabledError, match=r"\nRun: gcloud services enable redis\.googleapis\.com\.") as caught:
+        list_instances("api-disabled")
+    first = str(caught.value).splitlines()[0]
+    assert "Memorystore for Redis: " in first
+    assert "Memorystore for Valkey: " in first
 
 
 def test_the_reason_survives() -> None:
@@ -283,6 +524,8 @@ def test_the_reason_survives() -> None:
         (lambda: create_instance(named("viewer-only") + "2"), "roles/redis.admin"),
         (lambda: delete_instance(named("viewer-only"), confirm="shared"), "roles/redis.admin"),
         (lambda: failover_instance(named("viewer-only")), "roles/redis.admin"),
+        (lambda: create_instance(named("viewer-only"), service="valkey"), "roles/memorystore.admin"),
+        (lambda: delete_instance(named("viewer-only") + "-valkey", confirm="shared-valkey"), "roles/memorystore.admin"),
         (lambda: connect(named("viewer-only")), "redis.instances.getAuthString"),
     ],
 )
@@ -291,9 +534,32 @@ def test_a_missing_permission_names_the_role(call: Callable[[], object], role: s
     assert role in advice
 
 
-def test_a_quota_that_is_used_up() -> None:
+@pytest.mark.parametrize(
+    ("permission", "role"),
+    [
+        ("memorystore.instances.list", "roles/memorystore.viewer"),
+        ("memorystore.instances.get", "roles/memorystore.viewer"),
+        ("memorystore.instances.connect", "roles/memorystore.dbConnectionUser"),
+        ("memorystore.instances.update", "roles/memorystore.admin"),
+        ("redis.instances.list", "roles/redis.viewer"),
+        ("redis.clusters.connect", "roles/redis.dbConnectionUser"),
+    ],
+)
+def test_a_permission_that_only_the_text_names(permission: str, role: str) -> None:
+    host = "memorystore.googleapis.com" if permission.startswith("m") else "redis.googleapis.com"
+    text = f"Calls of //{host}/projects/p are denied: permission '{permission}' is missing"
+    assert f"{permission}: {role} gives it." in last_line(api_error(google.PermissionDenied(text), "call"))
+
+
+def test_an_api_that_only_the_text_names() -> None:
+    text = "Memorystore API has not been used in project p before: see https://x/apis/api/memorystore.googleapis.com/o"
+    assert "enable memorystore.googleapis.com." in last_line(api_error(google.PermissionDenied(text), "call"))
+
+
+@EITHER
+def test_a_quota_that_is_used_up(service: Any) -> None:
     name = NAME.replace(PROJECT, "quota-exceeded")
-    advice = refused(lambda: create_instance(name), QuotaExceededError, google.ResourceExhausted)
+    advice = refused(lambda: create_instance(name, service=service), QuotaExceededError, google.ResourceExhausted)
     assert "quotas page" in advice
 
 
@@ -304,6 +570,19 @@ def test_what_does_not_exist() -> None:
 
 def test_a_choice_that_is_not_offered() -> None:
     refused(lambda: create_instance(NAME, memory_gb=0), RequestInvalidError, google.InvalidArgument)
+
+
+def test_a_network_without_a_service_connection_policy() -> None:
+    """What Google Cloud answers at the end of a creation, in its own words."""
+    answer = google.FailedPrecondition(
+        f'Invalid resource state for "{NAME}": No service connection policy is associated with project: a-project, '
+        "network: default, region: us-central1"
+    )
+    error = api_error(answer, f"create {IN_VALKEY}")
+    assert type(error) is NotPossibleNowError
+    assert "No service connection policy" in str(error).splitlines()[0]
+    assert "gcloud network-connectivity service-connection-policies create" in last_line(error)
+    assert "--service-class=gcp-memorystore" in last_line(error)
 
 
 def test_a_failover_without_a_replica() -> None:
@@ -363,7 +642,7 @@ def test_a_notebook_shows_the_message_and_no_traceback(capsys: pytest.CaptureFix
     shell = InteractiveShell.instance()
     shell.run_cell("from helpers.memorystore import list_instances\nlist_instances('api-disabled')")
     shown = capsys.readouterr().out.strip().splitlines()
-    assert len(shown) == 2
+    assert len(shown) == 3
     assert shown[0].startswith("ApiDisabledError: Could not list the instances of api-disabled: ")
 
 

@@ -892,8 +892,8 @@ async def test_an_instance_is_picked(emulator: Emulator) -> None:
     picked: list[Any] = []
     picker = InstancePicker("practice", on_pick=picked.append)
     page = visible(show(picker)["text/html"])
-    assert "chat us-central1 BASIC 1 GB REDIS_7_2 ✓ on ✓ on READY" in page
-    assert "plain us-central1 BASIC 1 GB REDIS_7_2 — off — off READY" in page
+    assert "chat redis us-central1 BASIC 1 GB REDIS_7_2 ✓ on ✓ on READY" in page
+    assert "plain redis us-central1 BASIC 1 GB REDIS_7_2 — off — off READY" in page
     named(picker, "Instance", ipywidgets.Dropdown).value = f"{PROJECT}/chat"
     named(picker, "Connect").click()
     await eventually(lambda: bool(picked))
@@ -950,6 +950,51 @@ async def test_one_is_created_and_deleted_with_progress(emulator: Emulator, monk
     await eventually(lambda: "fresh is deleted." in live_text(picker), seconds=60)
     assert list(picker.instances) == []
     picker.close()
+
+
+async def test_an_instance_of_valkey_is_created_and_picked(emulator: Emulator) -> None:
+    picker = InstancePicker("practice")
+    show(picker)
+    named(picker, "Region", ipywidgets.Text).value = "us-central1"
+    named(picker, "ID", ipywidgets.Text).value = "fresh"
+    named(picker, "Service", ipywidgets.Dropdown).value = "valkey"
+    size = named(picker, "Tier", ipywidgets.Dropdown)
+    assert size.value == "SHARED_CORE_NANO"
+    size.value = "STANDARD_SMALL"
+    assert "Memorystore for Valkey: 1 × STANDARD_SMALL" in live_text(picker)
+    named(picker, "Create").click()
+    await eventually(lambda: "fresh is ready." in live_text(picker), seconds=60)
+    assert [(one.id, one.service, one.tier) for one in picker.instances] == [("fresh", "valkey", "STANDARD_SMALL")]
+    assert "fresh valkey us-central1 STANDARD_SMALL 6.5 GB VALKEY_9_0 ✓ on ✓ on ACTIVE" in live_text(picker)
+    assert named(picker, "Instance", ipywidgets.Dropdown).options == (("fresh (us-central1)", f"{PROJECT}/fresh"),)
+    picker.close()
+
+
+def test_a_name_that_both_services_have_is_told_apart(emulator: Emulator) -> None:
+    name = f"{PROJECT}/chat"
+    full = [f"//{host}.googleapis.com/{name}" for host in ("redis", "memorystore")]
+    for each in full:
+        create_instance(each, auth=False, tls=False)
+    picker = InstancePicker("practice")
+    show(picker)
+    labels = ["chat (us-central1, redis)", "chat (us-central1, valkey)"]
+    assert named(picker, "Instance", ipywidgets.Dropdown).options == tuple(zip(labels, full, strict=True))
+    with pytest.raises(ValueError, match="is the ID of 2 instances") as caught:
+        picker.pick(name)
+    assert str(caught.value).splitlines()[0].endswith(": " + ", ".join(full))
+    for each in full:
+        assert picker.pick(each) is connect(each)
+        assert picker.instance is not None
+        assert picker.instance.full_name == each
+    picker.close()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_service_that_could_not_be_asked_is_named_below_the_table(emulator: Emulator) -> None:
+    create_instance("projects/redis-only/locations/us-central1/instances/chat", auth=False, tls=False)
+    page = visible(show(InstancePicker("redis-only"))["text/html"])
+    assert "chat redis us-central1" in page
+    assert "Not asked: Memorystore for Valkey." in page
 
 
 async def test_an_error_of_the_api_is_shown_with_its_advice(emulator: Emulator) -> None:

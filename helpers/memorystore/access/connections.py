@@ -40,6 +40,8 @@ class Access(CredentialProvider):
 
     found: Any
     """What the API said of it, and so what a connection that is made now goes by. It is replaced as a whole."""
+    signs_in_by: ClassVar[str] = "AUTH string"
+    """What the API gives to sign in with, as errors call it."""
 
     def __init__(self, resource: ResourceName) -> None:
         self.resource = resource
@@ -76,7 +78,7 @@ class Access(CredentialProvider):
             return False
         signed_in = not isinstance(after, redis.AuthenticationError)
         with self.lock:
-            if self.found != used:
+            if self.found is not used:
                 return True  # another connection has seen to it
             last = self._in_vain if certificate_refused(after) else self._looked_up
             if signed_in and time.monotonic() - last < LOOK_AGAIN_SECONDS:
@@ -85,7 +87,7 @@ class Access(CredentialProvider):
                 found = self.look_up()
             except HelpersError as error:
                 if not signed_in:
-                    raise CredentialsUnavailableError(f"The AUTH string is refused. {error}") from error  # type: ignore[no-untyped-call]
+                    raise CredentialsUnavailableError(f"The {self.signs_in_by} is refused. {error}") from error  # type: ignore[no-untyped-call]
                 found = used  # what is reported is why the connection could not be made
             self._looked_up = time.monotonic()
             # Without encryption from now on? A server that shows a wrong certificate has no say in that.
@@ -113,8 +115,8 @@ def certificate_refused(error: BaseException) -> bool:
     return isinstance(error.__context__, ssl.SSLCertVerificationError)
 
 
-def authorities(resource: ResourceName, certificates: Any) -> tuple[str, ...]:
-    """The certificate authorities of a resource that encrypts.
+def authorities(name: str, certificates: Any) -> tuple[str, ...]:
+    """The certificate authorities of a resource that encrypts, and that errors call by its name.
 
     Raises:
         ConnectionFailedError: There is none, so nothing could be verified.
@@ -122,9 +124,24 @@ def authorities(resource: ResourceName, certificates: Any) -> tuple[str, ...]:
     if found := tuple(certificate for certificate in certificates if certificate.strip()):
         return found
     raise ConnectionFailedError(
-        f"{resource} is encrypted, and the API names no certificate authority to verify it by.\n"
+        f"{name} is encrypted, and the API names no certificate authority to verify it by.\n"
         + say("Wait a minute and connect again; the console shows its certificate authorities.")
     )
+
+
+def tunnel_end(tunnel: str) -> tuple[str, int]:
+    """Host and port of a tunnel's local end, ``HOST:PORT``.
+
+    Raises:
+        ValueError: It is not of that form.
+    """
+    host, _, port = tunnel.strip().rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(
+            f"{tunnel!r} is not the end of a tunnel.\n"
+            + say("Its form is {form}, such as {example}.", form="HOST:PORT", example="127.0.0.1:6378")
+        )
+    return host.strip("[]"), int(port)
 
 
 class _Connection:

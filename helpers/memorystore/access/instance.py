@@ -8,15 +8,16 @@ longer answers. Each fault is answered by one new look, and then reported.
 from typing import Any, NamedTuple
 
 import redis
+from google.cloud import redis_v1
 
 from helpers._connecting.clients import DEFAULTS, Connector
 from helpers._credentials.secrets import Secret
 from helpers._localization.messages import say, words
 from helpers.errors import HelpersError, InstanceNotReadyError, connection_error
-from helpers.memorystore.access.connections import Access, MemorystoreConnection, authorities
+from helpers.memorystore.access.connections import Access, MemorystoreConnection, authorities, tunnel_end
 from helpers.memorystore.api.clients import CALL_SECONDS, cloud_redis_client, enum_name, is_encrypted
 from helpers.memorystore.api.errors import advised
-from helpers.memorystore.api.names import ResourceName
+from helpers.memorystore.api.finding import Found, describe
 
 _ROTATED = words(
     "The AUTH string was rotated: it was fetched again, and refused again. If it was changed a moment ago, "
@@ -45,10 +46,10 @@ class InstanceAccess(Access):
 
     found: Lookup
 
-    def __init__(self, resource: ResourceName, tunnel: str | None = None) -> None:
-        super().__init__(resource)
-        self._tunnel = _host_and_port(tunnel) if tunnel else None
-        self.found = self.look_up()
+    def __init__(self, instance: Found, tunnel: str | None = None) -> None:
+        super().__init__(instance.resource)
+        self._tunnel = tunnel_end(tunnel) if tunnel else None
+        self.found = self._read(instance.described)
 
     @property
     def where(self) -> str:
@@ -76,14 +77,18 @@ class InstanceAccess(Access):
 
     def look_up(self) -> Lookup:
         """Ask the API, for the AUTH string too."""
+        return self._read(describe(self.resource))
+
+    def _read(self, found: redis_v1.Instance) -> Lookup:
+        """What counts of an instance's description, with the AUTH string, which is not in it."""
         resource = self.resource
-        with advised(f"look up {resource}"):
-            found = cloud_redis_client(resource.project).get_instance(name=str(resource), timeout=CALL_SECONDS)
         state = enum_name(found, "state")
         if state in ("CREATING", "DELETING") or not found.host:
             raise InstanceNotReadyError(str(resource), state)
         auth_string = self._fetch_auth_string() if found.auth_enabled else Secret()
-        certificates = authorities(resource, (one.cert for one in found.server_ca_certs)) if is_encrypted(found) else ()
+        certificates = (
+            authorities(str(resource), (one.cert for one in found.server_ca_certs)) if is_encrypted(found) else ()
+        )
         return Lookup(found.host, found.port or 6379, auth_string, certificates, found.redis_version)
 
     def _fetch_auth_string(self) -> Secret:
@@ -94,34 +99,24 @@ class InstanceAccess(Access):
         return Secret(answer.auth_string)
 
 
-def connector(name: str, options: dict[str, Any]) -> Connector:
-    """The way to the instance of a full name; `options` are as for `redis.Redis`, and ``tunnel``."""
-    tunnel = options.pop("tunnel", None)
-    pool_options = connection_pool_options(ResourceName.of_instance(name), tunnel, options)
+def connector(instance: Found, options: dict[str, Any]) -> Connector:
+    """The way to an instance; `options` are as for `redis.Redis`, and ``tunnel``."""
+    pool_options = connection_pool_options(instance, options)
     where = pool_options["credential_provider"].where
     return Connector(lambda: redis.Redis(connection_pool=redis.ConnectionPool(**pool_options)), where)
 
 
-def connection_pool_options(resource: ResourceName, tunnel: str | None, options: dict[str, Any]) -> dict[str, Any]:
-    """Options of a redis-py connection pool whose connections reach the instance.
+def connection_pool_options(instance: Found, options: dict[str, Any]) -> dict[str, Any]:
+    """Options of a redis-py connection pool whose connections reach the instance; `options` as for `connector`.
 
     Raises:
         ValueError: The instance's version does not speak the protocol; and what `InstanceAccess` raises.
     """
-    access = InstanceAccess(resource, tunnel)
+    options = dict(options)
+    access, resource = InstanceAccess(instance, options.pop("tunnel", None)), instance.resource
     if options.get("protocol", 2) not in (2, "2") and access.found.redis_version.startswith(_BEFORE_RESP3):
         raise ValueError(
             f"{resource} is {access.found.redis_version}, which speaks RESP2 only.\n" + say("Leave protocol= out.")
         )
     # RESP2, the default here, is what every version speaks.
     return DEFAULTS | dict(connection_class=MemorystoreConnection, credential_provider=access, **options)
-
-
-def _host_and_port(tunnel: str) -> tuple[str, int]:
-    host, _, port = tunnel.strip().rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError(
-            f"{tunnel!r} is not the end of a tunnel.\n"
-            + say("Its form is {form}, such as {example}.", form="HOST:PORT", example="127.0.0.1:6378")
-        )
-    return host.strip("[]"), int(port)
