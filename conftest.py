@@ -192,27 +192,34 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
     def _on_emulator(self, run: NotebookRun, patch: pytest.MonkeyPatch) -> Any:
         """Run a notebook where the emulator is in this process, which knows the secrets, and look for them in it."""
         from helpers.emulator import Emulator
-        from helpers.emulator.servers import redis_instance
+        from helpers.emulator.servers import redis_instance, tokens
         from helpers.memorystore import create_instance
 
         made: list[str] = []
-        make = redis_instance._new_auth_string
+        make, issue = redis_instance._new_auth_string, tokens.AccessTokens.issue
 
         def remembered() -> str:
             made.append(make())
             return made[-1]
 
+        async def remembered_token(*arguments: Any) -> Any:
+            token, until = await issue(*arguments)
+            made.append(token)
+            return token, until
+
         patch.setattr(redis_instance, "_new_auth_string", remembered)
-        with Emulator(operation_seconds=0.3, engine="redis" if shutil.which("redis-server") else None) as emulator:
+        patch.setattr(tokens.AccessTokens, "issue", remembered_token)
+        real = self.setting != "valkey" and shutil.which("redis-server")
+        with Emulator(operation_seconds=0.3, engine="redis" if real else None) as emulator:
             patch.setenv("MEMORYSTORE_EMULATOR_HOST", emulator.host)
             if self.setting == "instance":
                 create_instance(_INSTANCE, tier="BASIC")
                 patch.setenv("REDIS_URL", _INSTANCE)
             result = run.execute()
         executed = json.dumps(result.nb)
-        assert made, "The tutorial made no instance with AUTH."
+        assert made, "The tutorial made no instance that one signs in to."
         for secret in made:
-            assert secret not in executed, "An AUTH string stands in the executed notebook."
+            assert secret not in executed, "A secret stands in the executed notebook."
         return result
 
     def _difference(self, cell: nbformat.NotebookNode, committed: str, ran: str) -> str:
