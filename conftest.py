@@ -2,13 +2,15 @@
 
 The second time, the Redis tutorials use the server at REDIS_URL, and the Memorystore tutorial an emulator
 whose instances are run by the `redis-server` of this machine. The tutorial on agents runs a third time, on such an
-instance, which it takes like any other server.
+instance, which it takes like any other server; the one on Memorystore runs a third time with its form at Memorystore
+for Valkey.
 """
 
 import difflib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
@@ -35,6 +37,9 @@ _ON_EMULATOR = "02_memorystore"
 # The tutorial that runs on an instance too, named by REDIS_URL.
 _ON_INSTANCE = "03_agents"
 _INSTANCE = "projects/practice/locations/us-central1/instances/agents"
+# What its form says, what it says for the other service, and the cells whose outputs are then others.
+_FORM, _AT_VALKEY = 'SERVICE = "redis"', 'SERVICE = "valkey"'
+_OF_THE_SERVICE = {"create", "pick", "fail-over", "rotate"}
 # Whether only what depends on the server is run, on the separate one.
 _ON_SEPARATE = "--on-separate-server"
 
@@ -136,7 +141,8 @@ class TutorialFile(NotebookFile):  # type: ignore[misc]
     """A notebook, to be run in each of its settings."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        for setting in ("embedded", "separate", *["instance"] * (self.path.stem == _ON_INSTANCE)):
+        third = {_ON_EMULATOR: ["valkey"], _ON_INSTANCE: ["instance"]}.get(self.path.stem, [])
+        for setting in ("embedded", "separate", *third):
             yield TutorialItem.from_parent(self, setting=setting)
 
 
@@ -157,39 +163,63 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
         if result.error is not None:
             raise NotebookFailedException(result)
         committed = nbformat.read(self.path, as_version=4)
+        others = _OF_THE_SERVICE if self.setting == "valkey" else ()
         for cell, ran in zip(committed.cells, result.nb.cells, strict=True):
-            if cell.cell_type == "code" and cell.outputs != (now := lasting_outputs(ran)):
+            if cell.cell_type == "code" and cell.id not in others and cell.outputs != (now := lasting_outputs(ran)):
                 raise OutputsDifferError(self._difference(cell, shown(cell.outputs), shown(now)))
 
     def _execute(self, patch: pytest.MonkeyPatch) -> Any:
-        run = NotebookRun(self.path, self.config.option.nbmake_timeout)
-        if self.setting == "embedded":
-            return run.execute()
+        seconds = self.config.option.nbmake_timeout
         if self.setting == "separate" and self.path.stem != _ON_EMULATOR:
             patch.setenv("REDIS_URL", os.environ[_SEPARATE])
-            return run.execute()
+        elif self.setting == "valkey":
+            with tempfile.TemporaryDirectory() as folder:
+                return self._on_emulator(NotebookRun(self._choosing_valkey(Path(folder)), seconds), patch)
+        elif self.setting != "embedded":
+            return self._on_emulator(NotebookRun(self.path, seconds), patch)
+        return NotebookRun(self.path, seconds).execute()
+
+    def _choosing_valkey(self, folder: Path) -> Path:
+        """A copy of the notebook whose form chooses the other service."""
+        notebook = nbformat.read(self.path, as_version=4)
+        forms = [cell for cell in notebook.cells if _FORM in cell.source]
+        assert len(forms) == 1, f"No form of the notebook has {_FORM}, or more than one."
+        forms[0].source = forms[0].source.replace(_FORM, _AT_VALKEY)
+        copy = folder / str(self.path.name)
+        nbformat.write(notebook, copy)
+        return copy
+
+    def _on_emulator(self, run: NotebookRun, patch: pytest.MonkeyPatch) -> Any:
+        """Run a notebook where the emulator is in this process, which knows the secrets, and look for them in it."""
         from helpers.emulator import Emulator
-        from helpers.emulator.servers import redis_instance
+        from helpers.emulator.servers import redis_instance, tokens
         from helpers.memorystore import create_instance
 
         made: list[str] = []
-        make = redis_instance._new_auth_string
+        make, issue = redis_instance._new_auth_string, tokens.AccessTokens.issue
 
         def remembered() -> str:
             made.append(make())
             return made[-1]
 
+        async def remembered_token(*arguments: Any) -> Any:
+            token, until = await issue(*arguments)
+            made.append(token)
+            return token, until
+
         patch.setattr(redis_instance, "_new_auth_string", remembered)
-        with Emulator(operation_seconds=0.3, engine="redis" if shutil.which("redis-server") else None) as emulator:
+        patch.setattr(tokens.AccessTokens, "issue", remembered_token)
+        real = self.setting != "valkey" and shutil.which("redis-server")
+        with Emulator(operation_seconds=0.3, engine="redis" if real else None) as emulator:
             patch.setenv("MEMORYSTORE_EMULATOR_HOST", emulator.host)
             if self.setting == "instance":
                 create_instance(_INSTANCE, tier="BASIC")
                 patch.setenv("REDIS_URL", _INSTANCE)
             result = run.execute()
         executed = json.dumps(result.nb)
-        assert made, "The tutorial made no instance with AUTH."
+        assert made, "The tutorial made no instance that one signs in to."
         for secret in made:
-            assert secret not in executed, "An AUTH string stands in the executed notebook."
+            assert secret not in executed, "A secret stands in the executed notebook."
         return result
 
     def _difference(self, cell: nbformat.NotebookNode, committed: str, ran: str) -> str:

@@ -22,7 +22,7 @@ class Platform(StrEnum):
 
     COLAB = "Colab"
     COLAB_ENTERPRISE = "Colab Enterprise"
-    WORKBENCH = "Vertex AI Workbench"
+    WORKBENCH = "Agent Platform Workbench"
     CI = "continuous integration"
     LOCAL = "local"
 

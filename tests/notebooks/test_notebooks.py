@@ -25,14 +25,15 @@ def nbmake(tree: Path, *arguments: str, **environment: str) -> "subprocess.Compl
     )
 
 
-def test_every_notebook_in_every_language_runs_in_both_settings(tree: Path) -> None:
+def test_every_notebook_in_every_language_runs_in_each_setting(tree: Path) -> None:
     run = nbmake(tree, "--collect-only", "-q", "notebooks")
     collected = set(re.findall(r"^notebooks/.*::\w+$", run.stdout, re.MULTILINE))
+    third = {"02_memorystore": ["valkey"], "03_agents": ["instance"]}
     assert collected == {
         f"notebooks/{language}/{tutorial}.ipynb::{setting}"
         for language in LANGUAGES
         for tutorial in tutorials()
-        for setting in ("embedded", "separate", *["instance"] * (tutorial == "03_agents"))
+        for setting in ("embedded", "separate", *third.get(tutorial, []))
     }
 
 
@@ -98,18 +99,40 @@ def test_the_memorystore_tutorial_uses_an_emulator_of_real_redis(tree: Path, not
     assert nbmake(tree, f"{notebook}::embedded").returncode == 1
 
 
-def test_an_auth_string_in_an_output_fails(tree: Path, notebook: str) -> None:
+def test_the_memorystore_tutorial_runs_with_valkey_chosen_in_its_form(tree: Path, notebook: str) -> None:
+    def change(nb: nbformat.NotebookNode) -> None:
+        cell(nb, "clear").source += "\nassert get_instance(name).service == 'valkey'"
+
+    edit_notebook("en", "02_memorystore", change)(tree)
+    run = nbmake(tree, f"{notebook}::valkey")
+    assert run.returncode == 0, run.stdout
+    assert nbmake(tree, f"{notebook}::embedded").returncode == 1
+
+
+def test_a_form_that_does_not_choose_a_service_fails(tree: Path, notebook: str) -> None:
+    def change(nb: nbformat.NotebookNode) -> None:
+        form = cell(nb, "instance-form")
+        form.source = form.source.replace("SERVICE =", "SERVICES =")
+
+    edit_notebook("en", "02_memorystore", change)(tree)
+    run = nbmake(tree, f"{notebook}::valkey")
+    assert run.returncode == 1
+    assert "No form of the notebook has SERVICE = " in run.stdout
+
+
+@pytest.mark.parametrize("setting", ["separate", "valkey"])
+def test_a_secret_in_an_output_fails(tree: Path, notebook: str, setting: str) -> None:
     def change(nb: nbformat.NotebookNode) -> None:
         spoiled = cell(nb, "connect")
         spoiled.source += (
-            "\nprint(client.connection_pool.connection_kwargs['credential_provider'].get_credentials()[0])"
+            "\nprint(client.connection_pool.connection_kwargs['credential_provider'].get_credentials()[-1])"
         )
         spoiled.metadata["tags"] = ["varies"]
 
     edit_notebook("en", "02_memorystore", change)(tree)
-    run = nbmake(tree, f"{notebook}::separate")
+    run = nbmake(tree, f"{notebook}::{setting}")
     assert run.returncode == 1
-    assert "An AUTH string stands in the executed notebook" in run.stdout
+    assert "A secret stands in the executed notebook" in run.stdout
 
 
 @pytest.mark.parametrize("tutorial", tutorials())

@@ -190,7 +190,7 @@ def test_workbench_has_real_credentials(tmp_path: Path, monkeypatch: pytest.Monk
         f"credentials = application_default_credentials({PROJECT!r})\n"
         "credentials.refresh(Request())\n"
         "assert credentials.valid\n"
-        "assert 'Vertex AI Workbench' in str(doctor())\n"
+        "assert 'Agent Platform Workbench' in str(doctor())\n"
     )
     with running_metadata_server(monkeypatch, tmp_path) as server:
         run = subprocess.run(

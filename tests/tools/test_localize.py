@@ -898,6 +898,17 @@ def test_help_names_each_command(localize: Run, command: str) -> None:
     assert len(printed.splitlines()) > 4
 
 
+def test_what_a_source_notes_for_its_editors_is_in_no_notebook(tree: Path, localize: Run) -> None:
+    (tree / "notebooks/source/03_noted.py").write_text(
+        '# %% [markdown] id="a"\n#: https://a.b (2026-08)\n"""\n# A fact with `#: x`\n"""\n'
+        '\n# %% id="b"\n#: why so\nx = 1  #: y\n'
+    )
+    assert [(made.cell_type, made.source) for made in read_source("03_noted")] == [
+        ("markdown", "# A fact with `#: x`"),
+        ("code", "x = 1  #: y"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -1077,7 +1088,11 @@ def test_badges_and_sister_links_lead_to_this_very_notebook(language: str, tutor
     nbformat.validate(notebook)
     links = re.findall(r"\]\((\S+?)\)", cell(notebook, "links").source)
     here = f"notebooks/{language}/{tutorial}.ipynb"
-    for host in ("colab.research.google.com/github/", "vertex-ai/colab/import/", "workbench/deploy-notebook"):
+    for host in (
+        "colab.research.google.com/github/",
+        "agent-platform/colab/import/",
+        "agent-platform/workbench/instances",
+    ):
         target = next(link for link in links if host in link)
         assert here in target.replace("%2F", "/")
     sisters = [link for link in links if link.startswith("../")]

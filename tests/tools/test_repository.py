@@ -184,8 +184,8 @@ def aim(target: str) -> str:
         return target
     raw = (
         parse_qs(address.query)["download_url"][0]
-        if address.path == "/vertex-ai/workbench/deploy-notebook"
-        else unquote(address.path.removeprefix("/vertex-ai/colab/import/"))
+        if address.path == "/agent-platform/workbench/instances"
+        else unquote(address.path.removeprefix("/agent-platform/colab/import/"))
     )
     return raw.removeprefix("https://raw.githubusercontent.com/")
 

@@ -28,6 +28,8 @@ MARKER_KEY = f"{KIT}/awaiting"
 MARKER = "This section is awaiting translation."
 
 _KNOWN_TAGS = {TRANSLATE, VARIES}
+# For whoever edits a source, such as where a fact comes from, and in no notebook.
+_EDITORS_NOTE = re.compile(r"^#: .*\n", re.MULTILINE)
 _CELL_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -50,7 +52,7 @@ def read_source(tutorial: str) -> list[NotebookNode]:
 
 @lru_cache
 def _cells(file: str, text: str) -> list[NotebookNode]:
-    cells: list[NotebookNode] = jupytext.reads(text, fmt="py:percent").cells
+    cells: list[NotebookNode] = jupytext.reads(_EDITORS_NOTE.sub("", text), fmt="py:percent").cells
     seen: set[str] = set()
     for number, cell in enumerate(cells, start=1):
         cell_id = cell.metadata.pop("id", "")
