@@ -29,6 +29,9 @@ lessons 1 and 2. Stay here for existing code, or to see how simple a chat memory
 Choose **Run all**, or run one cell at a time; you need no server, no API key and no account. On a hosted platform such
 as Colab, the first cell installs *the kit*, the package behind these lessons, and replaces nothing. Elsewhere it does
 nothing. The `assert`s check what the text says: if the last cell runs, it was true on your machine.
+
+The form names a server and a conversation. You can leave it as it is: a blank endpoint means the environment variable
+`REDIS_URL` or, if that is not set, a server that starts inside this notebook (Valkey, which speaks Redis's protocol).
 """
 
 # %% id="install"
@@ -48,35 +51,41 @@ elif not Path(kit.origin).with_name("_histories").exists():
 
 import helpers
 
-# %% id="language" tags=["translate"]
+# %% id="form" tags=["translate"]
+# @title Endpoint and session
+# @markdown Leave the endpoint blank to use `REDIS_URL` or, without it, the embedded server.
+ENDPOINT = ""  # @param {type:"string", placeholder:"redis://localhost:6379"}
+SESSION_ID = "redis-tutorial-en"  # @param {type:"string"}
+
 helpers.speak("en")  # the language of what the kit prints
 
 # %% [markdown] id="short"
 """
 ## In short
 
-Here is the whole thing. A *history* holds the messages of one conversation, or *session*. `connect` takes the server
-that the environment variable `REDIS_URL` names or, if that is not set, starts one inside this notebook (Valkey, which
-speaks Redis's protocol).
+Here is the whole thing. A *history* holds the messages of one conversation, or *session*, under its session ID.
 """
 
 # %% id="whole" tags=["translate"]
 from helpers import RedisChatMessageHistory, connect
 
-history = RedisChatMessageHistory("redis-tutorial-en-short", client=connect())
-history.clear()  # what an earlier run may have left
+client = connect(ENDPOINT)
+history = RedisChatMessageHistory(SESSION_ID, client=client)
+history.clear()  # what an earlier run of this notebook may have left
+
 history.add_user_message("Hi!")
 history.add_ai_message("What's up?")
 print(history.messages)
 
 assert len(history.messages) == 2
-history.clear()
 
 # %% [markdown] id="endpoint"
 """
 ## Connect
 
-You can leave the form as it is. To use your own server, enter its address:
+`connect` returns an ordinary [redis-py](https://redis.readthedocs.io/) client, once the server has answered. If it can't
+be reached, you find out within four seconds. If something does not work, run `helpers.doctor()` in a new cell. To use
+your own server, enter its address in the form above:
 
 | address | meaning |
 |---|---|
@@ -85,25 +94,11 @@ You can leave the form as it is. To use your own server, enter its address:
 | `unix:///run/redis/redis.sock` | Redis through a Unix socket |
 | `redis+cluster://HOST:PORT` | any node of a Redis Cluster; with TLS `rediss+cluster://` |
 
-The session ID names the conversation. On a shared server, choose one that nobody else uses: this notebook writes only
-to sessions whose IDs begin with it, and deletes them at the end.
-"""
-
-# %% id="form" tags=["translate"]
-# @title Endpoint and session
-# @markdown Leave the endpoint blank to use `REDIS_URL` or, without it, the embedded server.
-ENDPOINT = ""  # @param {type:"string", placeholder:"redis://localhost:6379"}
-SESSION_ID = "redis-tutorial-en"  # @param {type:"string"}
-
-# %% [markdown] id="preflight"
-"""
-`connect` returns an ordinary [redis-py](https://redis.readthedocs.io/) client, once the server has answered. If it can't
-be reached, you find out here, within four seconds. If something does not work, run `helpers.doctor()` in a new cell.
+On a shared server, choose a session ID that nobody else uses: this notebook writes only to sessions whose IDs begin with
+it, and deletes them at the end.
 """
 
 # %% id="connect"
-client = connect(ENDPOINT)
-
 assert client.ping()
 
 # %% [markdown] id="store"
@@ -111,16 +106,9 @@ assert client.ping()
 ## Store and retrieve messages
 
 A history takes a session ID and a client, or `url="redis://…"`. The class replaces the one of the same name in
-`langchain_community`: change only the import, and arguments and stored messages stay as they are.
+`langchain_community`: change only the import, and arguments and stored messages stay as they are. `messages` reads the
+conversation from Redis, as LangChain's own message objects:
 """
-
-# %% id="open"
-history = RedisChatMessageHistory(SESSION_ID, client=client)
-history.clear()  # what an earlier run of this notebook may have left
-
-# %% id="store-messages" tags=["translate"]
-history.add_user_message("Hi!")
-history.add_ai_message("What's up?")
 
 # %% id="retrieve"
 for message in history.messages:
