@@ -2,46 +2,36 @@
 """
 # Chat history in Redis
 
-A chat model remembers nothing. Whatever it knows of your conversation, your program sends along with every question,
-so something has to keep the conversation between two turns. [Redis](https://redis.io/docs/latest/get-started/)
-(Remote Dictionary Server) is a good place for it: an open-source, in-memory store of keys and values, used as a
-database, a cache and a message broker, with persistence if you switch it on. It answers within a millisecond, many
-processes can share it, and it can forget on its own.
+A chat model remembers nothing: with each question, your program has to send what was said before. So something has to
+store the conversation, and [Redis](https://redis.io/docs/latest/get-started/), an in-memory store of keys and values
+that many programs can share, does that well. In this lesson you store a chat in Redis, look at what is stored, and give
+a model a memory. You need some Python, no experience with Redis or LangChain, and about 30 minutes.
 
-This notebook stores a chat in Redis, looks at what is really there, and puts it to use in a
-[LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain.
+```text
+your question ──▶ your program ──▶ chat model      # sends the history and the question, gets the answer
+                      │
+                   history                         # reads the messages before a turn, stores both after it
+                      │
+                    Redis ──── message_store:bob   # one key holds one conversation
+```
 """
 
 # %% [markdown] id="new-code"
 """
-**Are you writing new code?** Take lesson 3, [Agents that remember](03_agents.ipynb). LangChain has deprecated the
-classes that this lesson and the next one build on. Stay here if you maintain code that uses them, or want to see how
-simple a chat memory can be.
-"""
-
-# %% [markdown] id="learn"
-"""
-## What you will learn
-
-- to connect to Redis without a password in the notebook, and to give an application a user with no more rights than
-  it needs;
-- to store and retrieve messages with `RedisChatMessageHistory`;
-- what such a history is: one Redis list, one JSON record a message;
-- to give a chain a memory, one per session, with streaming and async;
-- to keep a history bounded in time and in length, and to clean up.
-
-Choose **Run all**. Nothing else is needed: without a server of yours the notebook starts one of its own, and without
-an API key an offline stand-in answers in place of a chat model. Plain `assert`s check what the text says, so if the
-last cell has run, everything above it is true.
+**Writing new code?** Take lesson 3, [Agents that remember](03_agents.ipynb): LangChain has deprecated the classes of
+lessons 1 and 2. Stay here for existing code, or to see how simple a chat memory can be.
 """
 
 # %% [markdown] id="setup"
 """
 ## Setup
 
-The first cell installs the kit where the notebook is opened on a hosted platform such as Colab. It keeps every
-package that the platform already has at its version, so the runtime needs no restart, and says what it has added. Where
-the kit is installed, it does nothing.
+Choose **Run all**, or run one cell at a time; you need no server, no API key and no account. On a hosted platform such
+as Colab, the first cell installs *the kit*, the package behind these lessons, and replaces nothing. Elsewhere it does
+nothing. The `assert`s check what the text says: if the last cell runs, it was true on your machine.
+
+The form names a server and a conversation. You can leave it as it is: a blank endpoint means the environment variable
+`REDIS_URL` or, if that is not set, a server that starts inside this notebook (Valkey, which speaks Redis's protocol).
 """
 
 # %% id="install"
@@ -61,162 +51,76 @@ elif not Path(kit.origin).with_name("_histories").exists():
 
 import helpers
 
-# %% id="language" tags=["translate"]
-helpers.speak("en")
+# %% id="form" tags=["translate"]
+# @title Endpoint and session
+# @markdown Leave the endpoint blank to use `REDIS_URL` or, without it, the embedded server.
+ENDPOINT = ""  # @param {type:"string", placeholder:"redis://localhost:6379"}
+SESSION_ID = "redis-tutorial-en"  # @param {type:"string"}
+
+helpers.speak("en")  # the language of what the kit prints
+
+# %% [markdown] id="short"
+"""
+## In short
+
+Here is the whole thing. A *history* holds the messages of one conversation, or *session*, under its session ID.
+"""
+
+# %% id="whole" tags=["translate"]
+from helpers import RedisChatMessageHistory, connect
+
+client = connect(ENDPOINT)
+history = RedisChatMessageHistory(SESSION_ID, client=client)
+history.clear()  # what an earlier run of this notebook may have left
+
+history.add_user_message("Hi!")
+history.add_ai_message("What's up?")
+print(history.messages)
+
+assert len(history.messages) == 2
 
 # %% [markdown] id="endpoint"
 """
-### Where is your Redis?
+## Connect
 
-Leave the endpoint blank to use the environment variable `REDIS_URL` or, where that is not set, an embedded server
-that lives as long as this notebook's kernel. Otherwise give an address:
+`connect` returns an ordinary [redis-py](https://redis.readthedocs.io/) client, once the server has answered. If it can't
+be reached, you find out within four seconds. If something does not work, run `helpers.doctor()` in a new cell. To use
+your own server, enter its address in the form above:
 
 | address | meaning |
 |---|---|
 | `redis://localhost:6379` | Redis on this machine, for example after `docker run -p 6379:6379 redis:8` or `redis-server` |
-| `rediss://HOST:PORT` | the same with TLS |
-| `unix:///run/redis/redis.sock` | through a Unix socket |
+| `rediss://HOST:PORT` | Redis with TLS |
+| `unix:///run/redis/redis.sock` | Redis through a Unix socket |
 | `redis+cluster://HOST:PORT` | any node of a Redis Cluster; with TLS `rediss+cluster://` |
 
-The session ID names the conversation. On a server that you share with others, take one that nobody else uses: this
-notebook writes only to conversations whose IDs begin with it, and deletes them at the end.
-"""
-
-# %% id="form" tags=["translate"]
-# @title Endpoint and session
-# @markdown Blank endpoint: `REDIS_URL`, else the embedded server.
-ENDPOINT = ""  # @param {type:"string", placeholder:"redis://localhost:6379"}
-SESSION_ID = "redis-tutorial-en"  # @param {type:"string"}
-
-# %% [markdown] id="preflight"
-"""
-### Preflight
-
-`connect` returns an ordinary [redis-py](https://redis.readthedocs.io/) client, after the server has answered. A
-server that cannot be reached shows here and now, within four seconds, and not in the middle of the lesson. If something
-does not work, run `helpers.doctor()` in a new cell: it says what this environment has and lacks.
+On a shared server, choose a session ID that nobody else uses: this notebook writes only to sessions whose IDs begin with
+it, and deletes them at the end.
 """
 
 # %% id="connect"
-from helpers import connect
-
-client = connect(ENDPOINT)
-
 assert client.ping()
-
-# %% id="latency" tags=["translate", "varies"]
-from time import perf_counter
-
-start = perf_counter()
-client.ping()
-print(f"A round trip takes {(perf_counter() - start) * 1000:.2f} ms.")
-
-# %% [markdown] id="authentication"
-"""
-## Authentication
-
-A password that is typed into a cell is saved with the notebook, and shared with it. It belongs in the place that your
-platform has for secrets, from where it reaches `connect` without ever being shown:
-
-| platform | where the secret is kept | how the notebook gets it |
-|---|---|---|
-| Colab | the *Secrets* panel (key symbol, left) | `connect(ENDPOINT, password=secret("REDIS_PASSWORD"))` after `from helpers import secret` |
-| Colab Enterprise, Workbench | Secret Manager | `connect(ENDPOINT, password=…)` with what Secret Manager's client returns |
-| local Jupyter | your shell | `export REDIS_URL=redis://:PASSWORD@HOST:PORT` before `make lab` |
-| GitHub Actions | *Secrets* of the repository | `env:` of the workflow's step |
-
-Where `REDIS_URL` holds the password, the endpoint above stays blank and the code needs no change.
-"""
-
-# %% [markdown] id="acl"
-"""
-### A user who may touch the chats, and nothing else
-
-A password opens the whole server. Since version 6, Redis can do better: an
-[ACL](https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/) user is limited to some commands
-and some keys. Your server's users are not this notebook's business, so the next cells start a second embedded server
-to practise on. Read the rule from left to right: the user is `on`, has a password, may touch keys that begin with
-`message_store:`, and of all commands may only use those that a history needs.
-"""
-
-# %% id="acl-user"
-import secrets
-
-from helpers import RedisChatMessageHistory
-from helpers.embedded import EmbeddedServer
-
-practice = EmbeddedServer().start()
-admin = connect(practice.url)
-
-password = secrets.token_urlsafe()
-admin.execute_command(
-    *f"ACL SETUSER chat on >{password} ~message_store:*".split(),
-    *"-@all +ping +eval +exists +set +lpush +ltrim +expire +llen +lrange +del".split(),
-)
-
-chat_user = connect(practice.url, username="chat", password=password)
-
-assert RedisChatMessageHistory("anyone", client=chat_user).messages == []
-
-# %% id="acl-denied"
-import redis
-
-try:
-    chat_user.lrange("invoices", 0, -1)
-except redis.exceptions.NoPermissionError as error:
-    denied = error
-    print(type(error).__name__)
-
-assert denied
-
-# %% [markdown] id="wrong-password"
-"""
-### What a wrong password looks like
-
-`connect` says what the server said and, in the last line, what helps.
-"""
-
-# %% id="wrong-password-shown"
-try:
-    connect(practice.url, username="chat", password="mistyped")
-except redis.AuthenticationError as error:
-    refusal = str(error)
-    print(refusal.replace(practice.url, "redis://…"))
-
-assert "password" in refusal
-assert "mistyped" not in refusal
-
-practice.stop()
 
 # %% [markdown] id="store"
 """
 ## Store and retrieve messages
 
-A history takes a session ID and a client. If your code uses the class of the same name in `langchain_community`,
-change the import and leave the rest: the constructor's arguments, `url` among them, and the stored data are the same.
+A history takes a session ID and a client, or `url="redis://…"`. The class replaces the one of the same name in
+`langchain_community`: change only the import, and arguments and stored messages stay as they are. `messages` reads the
+conversation from Redis, as LangChain's own message objects:
 """
-
-# %% id="open"
-history = RedisChatMessageHistory(SESSION_ID, client=client)
-
-# %% id="store-messages" tags=["translate"]
-history.clear()  # what an earlier run of this notebook may have left
-
-history.add_user_message("Hi!")
-history.add_ai_message("What's up?")
 
 # %% id="retrieve"
 for message in history.messages:
-    print(f"{message.type}: {message.content}")
+    print(message.pretty_repr())
 
 assert [message.type for message in history.messages] == ["human", "ai"]
 
 # %% [markdown] id="again"
 """
-The object holds no messages; Redis does. Another object, another process or tomorrow's program reads the same
-conversation by the same session ID. If you started this page with `make lab`, or use a Redis of your own, you can see
-it: run the notebook up to here, restart the kernel, and run the cells above once more, leaving out the one that
-clears the history and writes to it. The conversation is still there.
+The object holds no messages; Redis does. Another object, or tomorrow's program, reads the same conversation by the same
+session ID. To see that with your own Redis or under `make lab`, restart the kernel, and run the cells above again,
+except those that clear the history or write to it.
 """
 
 # %% id="same-session"
@@ -226,29 +130,47 @@ assert another.messages == history.messages
 
 # %% [markdown] id="inside"
 """
-## What Redis holds
+## What Redis stores
 
-No magic: the key is `message_store:` and the session ID, and its value is a
-[list](https://redis.io/docs/latest/develop/data-types/lists/). Each element is a message as JSON, with a `type` and
-its `data`. The newest comes first. The last message of each write also carries the write's ID, by which a write that had
-to be sent twice is stored once.
+No magic: the key is `message_store:` followed by the session ID, and its value is a
+[list](https://redis.io/docs/latest/develop/data-types/lists/) with one record per message. A record is JSON, with the
+message's `type` and its `data`. Here is the latest one as it is:
+"""
+
+# %% id="record"
+import re
+
+records = client.lrange(history.key, 0, -1)
+print(re.sub(r'"write":"[^"]+"', '"write":"…"', records[0].decode()))
+
+assert client.type(history.key) == b"list"
+
+# %% [markdown] id="write"
+"""
+`write` names the call that wrote it, so that a call that has to be repeated is stored only once. It differs with each
+run, hence the `…`.
+
+The newest message is at the head of the list, as in the class that this one replaces. (In lesson 2 it is at the end, for
+the same reason.) Of the bytes, most are structure. A letter of English takes one, é two, and 한, 語 or 你 three.
 """
 
 # %% id="records"
 import json
 
-records = client.lrange(history.key, 0, -1)
 for index, record in enumerate(records):
     message = json.loads(record)
     print(index, message["type"], message["data"]["content"], f"{len(record)} B", sep="  ")
 
-assert client.type(history.key) == b"list"
 assert [json.loads(record)["type"] for record in records] == ["ai", "human"]
 
 # %% [markdown] id="inside-length"
 """
-The length of the list is the number of messages. A time to live of -1 means that Redis keeps the list until someone
-deletes it; we will come back to that.
+The *time to live* (TTL) is the number of seconds until Redis deletes the key: -1 means never, and -2 that there is no
+such key.
+
+**Conversations are personal data.** They lie in Redis in clear: whoever can read the key, or a backup, can read what
+your users wrote. Use TLS, give each program only the rights that it needs (see *Authentication* below), and delete what
+you no longer need. A `ttl` is the simplest retention rule.
 """
 
 # %% id="length" tags=["translate"]
@@ -262,9 +184,8 @@ assert client.ttl(history.key) == -1
 """
 ### All sessions at a glance
 
-`SessionExplorer` lists the sessions whose keys begin with a prefix. Sort and filter them, open one to read it, export it
-to a file, import it elsewhere, or delete it. Where no kernel runs, on GitHub for example, you see a picture of it, as of
-every widget here.
+`SessionExplorer` lists the sessions whose keys begin with a prefix: sort and filter them, open one to read it, export,
+import or delete it. Without a running kernel, on GitHub for example, you see a picture of it.
 """
 
 # %% id="explore"
@@ -272,21 +193,15 @@ from helpers.widgets import SessionExplorer
 
 SessionExplorer(client, prefix=history.key)
 
-# %% [markdown] id="chain"
+# %% [markdown] id="by-hand"
 """
-## Use it in a chain
+## A chat by hand
 
-`RunnableWithMessageHistory` puts a history around a chain: before each call it reads the session's messages into the
-prompt, and afterwards it stores the question and the answer.
+A *turn* is one question and its answer. It takes five lines: read the history, ask the model, store both. None of them
+is deprecated.
 
-**An honest word.** LangChain has deprecated this class (since langchain-core 1.3.3) and the base class of all such
-histories (since 1.6.4), and has announced that both will be removed in version 2.0. It is taught here because it is
-what today's code uses, and because it shows plainly what a chat memory does. What takes its place, LangGraph's
-checkpointers, stands at the end.
-
-With `OPENAI_API_KEY` or `OPENAI_BASE_URL` in the environment, `chat_model()` is `ChatOpenAI`. Without, it is the
-offline model: it marks each answer as its own and knows nothing but the messages it is given, so if it knows your
-name, the history has brought it there.
+`chat_model` returns `ChatOpenAI` if `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set. Otherwise you get an offline model,
+which marks its answers. It knows only the messages that it is given: if it knows your name, the history has told it.
 """
 
 # %% id="conversation" tags=["translate"]
@@ -295,13 +210,43 @@ INSTRUCTION = "You are a helpful assistant. Answer in English."
 GREETING = "Hi! I'm Bob."
 QUESTION = "What's my name?"
 
+# %% id="turns"
+from langchain_core.messages import HumanMessage
+
+from helpers import chat_model
+
+model = chat_model()
+by_hand = RedisChatMessageHistory(f"{SESSION_ID}-by-hand", client=client)
+by_hand.clear()
+
+for text in [GREETING, QUESTION]:
+    question = HumanMessage(text)
+    answer = model.invoke([*by_hand.messages, question])
+    by_hand.add_messages([question, answer])
+    print(answer.content)
+
+assert "Bob" in answer.content
+assert len(by_hand) == 4  # two turns of two messages
+
+# %% [markdown] id="chain"
+"""
+## The same with a chain
+
+A *chain* passes what one step returns to the next. Here the steps are a *prompt*, a template for the messages to the
+model, and the model; `|` joins them. `RunnableWithMessageHistory` wraps the chain: before each call it reads the
+session's messages into the prompt, and after it stores the question and the answer.
+
+**Before you build on it:** LangChain has deprecated this class (since langchain-core 1.3.3) and the base class of all
+such histories (since 1.6.4), and will remove both in version 2.0. `langchain-community` is being shut down, and the
+class in `langchain-redis` is deprecated too (since 0.2.6). Much existing code looks like this. For new code, take the
+five lines above, or [lesson 3](03_agents.ipynb).
+"""
+
 # %% id="chain-built"
 import warnings
 
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables.history import RunnableWithMessageHistory
-
-from helpers import chat_model
 
 # The deprecation is explained above; it need not be repeated below every cell.
 warnings.filterwarnings("ignore", message="RunnableWithMessageHistory is deprecated")
@@ -309,22 +254,24 @@ warnings.filterwarnings("ignore", message="RunnableWithMessageHistory is depreca
 prompt = ChatPromptTemplate.from_messages(
     [
         ("system", INSTRUCTION),
-        MessagesPlaceholder("history"),
+        MessagesPlaceholder("history"),  # the messages so far go here
         ("human", "{question}"),
     ]
 )
-chain = prompt | chat_model()
+chain = prompt | model
 
 chain_with_history = RunnableWithMessageHistory(
     chain,
+    # Called with the session ID of each call: every session gets a history of its own.
     lambda session_id: RedisChatMessageHistory(session_id, client=client),
-    input_messages_key="question",
-    history_messages_key="history",
+    input_messages_key="question",  # the name in the prompt under which the question goes in
+    history_messages_key="history",  # the placeholder's name
 )
 
 # %% [markdown] id="introduce"
 """
-Introduce yourself, then ask for your name. The `config` says which session a call belongs to.
+Introduce yourself, then ask for your name. The `config` says which session a call belongs to: the function above is
+called with its `session_id`. Two messages were stored before, so after two turns there are six.
 """
 
 # %% id="greeting"
@@ -357,8 +304,8 @@ assert "Bob" not in reply.content
 """
 ### Streaming
 
-`stream` yields the answer piece by piece, as a chat window shows it. When the last piece has come, the whole answer
-is stored.
+`stream` yields the answer piece by piece; the cell prints ` | ` between them. Once the last piece has arrived, the whole
+answer is stored.
 """
 
 # %% id="stream"
@@ -373,8 +320,8 @@ assert history.messages[-1].content == "".join(pieces)
 """
 ### Async
 
-In a web server many conversations wait at once. The async methods use redis-py's asyncio client, so waiting for Redis
-blocks no thread and no event loop. A notebook has an event loop already: write `await`, not `asyncio.run`.
+A web server handles many conversations at once. The async methods use redis-py's asyncio client, so while one of them
+waits for Redis, others go on. A notebook already runs an event loop: write `await`, not `asyncio.run`.
 """
 
 # %% id="ainvoke"
@@ -388,17 +335,18 @@ assert messages[-1].content == reply.content
 
 # %% [markdown] id="bounded"
 """
-## Keep it bounded
+## Limit a history
 
-A conversation that only grows costs memory in Redis and tokens at every turn. Three arguments bound it:
+A conversation that keeps growing costs memory in Redis and, at every turn, *tokens*: the pieces of text, some four
+letters of English each, that models read and providers charge for. Three arguments set limits:
 
-| argument | what it bounds |
+| argument | limits |
 |---|---|
-| `ttl` | time, in seconds: Redis forgets the conversation that long after the latest write |
-| `window` | reading: `messages` returns this many of the latest messages, and Redis sends no others |
-| `max_messages` | storage: Redis keeps this many of the latest messages |
+| `ttl` | time, in seconds: Redis deletes the conversation this long after the last write |
+| `window` | reading: `messages` returns only this many of the latest messages, and Redis sends only those |
+| `max_messages` | storage: Redis keeps only this many of the latest messages |
 
-A window never begins with the result of a tool whose call it cut off, since no chat model accepts that.
+A window never starts with the result of a tool (see lesson 3) whose call was cut off; many models refuse that.
 """
 
 # %% id="bounds" tags=["translate"]
@@ -419,8 +367,7 @@ assert [message.content for message in bounded.messages] == ["question 10", "ans
 
 # %% [markdown] id="ttl"
 """
-The clock restarts with every write, so a conversation that goes on is kept, and one that was left behind vanishes an
-hour later.
+The clock restarts with every write. An active conversation is kept, and an abandoned one disappears after an hour.
 """
 
 # %% id="clock" tags=["translate"]
@@ -430,13 +377,29 @@ assert client.ttl(bounded.key) <= 60
 bounded.add_messages([HumanMessage("question 11"), AIMessage("answer 11")])
 assert 3500 < client.ttl(bounded.key) <= 3600
 
+# %% [markdown] id="tokens"
+"""
+To limit tokens, have LangChain's `trim_messages` cut what goes to the model. `approximate` is an estimate; for an exact
+count, give the model itself as `token_counter`.
+"""
+
+# %% id="trimmed" tags=["translate"]
+from langchain_core.messages import trim_messages
+
+latest = trim_messages(
+    history.messages, max_tokens=40, token_counter="approximate", strategy="last", start_on="human"
+)
+print(len(latest), "of", len(history), "messages go to the model")
+
+assert 0 < len(latest) < len(history)
+
 # %% [markdown] id="live"
 """
 ### See it live
 
-A chat, and beside it the Redis list that it is kept in. Type a line and press Enter: the list grows, the clock starts
-again, and once six messages are there, the oldest one falls off. The coloured ones are the window, which is all that the
-model is given. Nothing below depends on what you type.
+Here is a chat next to the Redis list that stores it. Type a line and press Enter: the list grows, the clock restarts,
+and beyond six messages the oldest drop off. The model is given the window only, which is marked. Nothing below depends
+on what you type.
 """
 
 # %% id="panel"
@@ -448,23 +411,102 @@ panel = ChatPanel(
     lambda session_id: RedisChatMessageHistory(session_id, client=client, ttl=3600, window=4, max_messages=6),
 )
 panel.clear()
-await panel.send(GREETING)
-answer = await panel.send(QUESTION)
+for text in [GREETING, QUESTION, QUESTION]:
+    answer = await panel.send(text)
 
 assert "Bob" in answer
 panel
+
+# %% [markdown] id="authentication"
+"""
+## Authentication
+
+A password that you type into a cell is saved and shared with the notebook. Keep it in your platform's secret store;
+from there it reaches `connect` without being displayed:
+
+| platform | where the secret is kept | how the notebook gets it |
+|---|---|---|
+| Colab | the *Secrets* panel (key icon, left sidebar) | `connect(ENDPOINT, password=secret("REDIS_PASSWORD"))` after `from helpers import secret` |
+| Colab Enterprise, Workbench | Secret Manager | `connect(ENDPOINT, password=…)` with what Secret Manager's client returns |
+| local Jupyter | your shell | `export REDIS_URL=redis://:PASSWORD@HOST:PORT` before `make lab` |
+| GitHub Actions | *Secrets* of the repository | `env:` of the workflow's step |
+
+If `REDIS_URL` contains the password, leave the endpoint blank; the code stays the same.
+"""
+
+# %% [markdown] id="acl"
+"""
+### A user who can access only the chats
+
+A password alone gives access to the whole server. Redis 6 and later can do better: an
+[ACL](https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/) user is limited to some commands and
+some keys. The next cells practise on a second embedded server and leave yours alone.
+
+In the rule, `on` enables the user, `>` sets a password, `~` names the keys, `-@all` takes all commands away, and `+`
+gives one back: `eval` and `set` too, by which a write is stored exactly once.
+"""
+
+# %% id="acl-user" tags=["translate"]
+import secrets
+
+from helpers import RedisChatMessageHistory
+from helpers.embedded import EmbeddedServer
+
+practice = EmbeddedServer().start()
+admin = connect(practice.url)
+
+password = secrets.token_urlsafe()
+commands = ["ping", "eval", "exists", "set", "lpush", "ltrim", "expire", "llen", "lrange", "del"]
+rule = ["on", f">{password}", "~message_store:*", "-@all", *(f"+{command}" for command in commands)]
+admin.execute_command("ACL", "SETUSER", "chat", *rule)
+
+chat_user = connect(practice.url, username="chat", password=password)
+allowed = RedisChatMessageHistory("anyone", client=chat_user)
+allowed.add_user_message("Hi!")
+
+assert len(allowed) == 1
+
+# %% id="acl-denied"
+import redis
+
+try:
+    chat_user.lrange("invoices", 0, -1)
+except redis.exceptions.NoPermissionError as error:
+    denied = error
+    print(type(error).__name__)
+
+assert denied
+
+# %% [markdown] id="wrong-password"
+"""
+### What a wrong password looks like
+
+`connect` reports the server's error, in English so that you can search for it, and on the last line what to do.
+"""
+
+# %% id="wrong-password-shown"
+try:
+    connect(practice.url, username="chat", password="mistyped")
+except redis.AuthenticationError as error:
+    refusal = str(error)
+    print(refusal.replace(practice.url, "redis://…"))
+
+assert "password" in refusal
+assert "mistyped" not in refusal
+
+practice.stop()
 
 # %% [markdown] id="cleanup"
 """
 ## Clean up
 
-`clear` deletes one conversation, for good. We delete the four that this notebook wrote, and nothing else. What you began
-in the panel under another name stays.
+`clear` deletes one conversation, for good. The cell deletes those that this notebook wrote. Sessions that you started
+in the panel under another name are kept.
 """
 
 # %% id="clear"
-for session in [SESSION_ID, f"{SESSION_ID}-stranger", f"{SESSION_ID}-bounded", f"{SESSION_ID}-panel"]:
-    finished = RedisChatMessageHistory(session, client=client)
+for suffix in ["", "-by-hand", "-stranger", "-bounded", "-panel"]:
+    finished = RedisChatMessageHistory(SESSION_ID + suffix, client=client)
     finished.clear()
     assert len(finished) == 0
 
@@ -472,10 +514,9 @@ for session in [SESSION_ID, f"{SESSION_ID}-stranger", f"{SESSION_ID}-bounded", f
 """
 ## What next?
 
-- [Chat history in Google Cloud Memorystore](02_memorystore.ipynb): the same in Google Cloud's managed Redis.
-- [The kit on GitHub]({{repository}}), with these tutorials in other languages.
-- Your own Redis: set `REDIS_URL`, or fill in the form above, and choose **Run all** again.
-- A real model: set `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for a server of your own such as Ollama. `OPENAI_MODEL`
-  names the model in either case.
-- The successor: [Agents that remember, in Redis and Memorystore](03_agents.ipynb).
+- [Agents that remember, in Redis and Memorystore](03_agents.ipynb): what to use in new code.
+- [Chat history in Google Cloud Memorystore](02_memorystore.ipynb): the same in Google Cloud's managed Redis and Valkey.
+- Your own Redis: set `REDIS_URL`, or fill in the form, and choose **Run all** again.
+- A real model: set `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for your own server such as Ollama, and `OPENAI_MODEL`.
+- [The kit on GitHub]({{repository}}), with these lessons in other languages.
 """

@@ -237,7 +237,7 @@ def test_an_unguarded_import_of_colab_fails_elsewhere(
     as_reader: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree = copy_of_the_tree(tmp_path / "spoiled")
-    spoiled(tree, "01_redis", "latency", "from google.colab import userdata")
+    spoiled(tree, "01_redis", "connect", "from google.colab import userdata")
     monkeypatch.setattr("tests.notebooks.test_platforms.ROOT", tree)
     with pytest.raises(AssertionError, match=r"No module named 'google\.colab'"):
         as_reader(Path(sys.executable), "en", "01_redis")

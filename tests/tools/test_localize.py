@@ -247,8 +247,8 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         r"ko \(notebooks/locales/ko.po\): there is no catalog; run python -m tools new ko",
     ),
     "English changed": (
-        edit_source("### Preflight", "### Before take-off"),
-        rf"ko/01_redis, cell 'preflight' {PO}: the English source has changed; run python -m tools extract",
+        edit_source("you find out within four seconds", "you learn it within four seconds"),
+        rf"ko/01_redis, cell 'endpoint' {PO}: the English source has changed; run python -m tools extract",
     ),
     "English code changed": (
         edit_source("client.llen(history.key) == len(history) == 2", "client.llen(history.key) == len(history) == 3"),
@@ -278,9 +278,11 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
     "a form's blank value": translated(
         f"{R}/form", 'ENDPOINT = ""', 'ENDPOINT = "redis://x"', "the code differs .*'redis://x'"
     ),
-    "another language's code": translated(f"{R}/language", '"ko"', '"ja"', "the code differs .*'ja', and not 'en'"),
-    "the format of a number": translated(
-        f"{R}/latency", ":.2f", ":.3f", r"the placeholders .*:\.3f}; in English .*:\.2f"
+    "another language's code": translated(f"{R}/form", '"ko"', '"ja"', "the code differs .*'ja', and not 'en'"),
+    "the format of a number": added(
+        'x = 1\nprint(f"one {x:.2f}")',
+        'x = 1\nprint(f"하나 {x:.3f}")',
+        r"the placeholders .*:\.3f}; in English .*:\.2f",
     ),
     "a shell line of such a cell": added(
         "!echo one two", "!echo one three", r"the code differs .*'echo one three', and not 'echo one two'"
@@ -326,7 +328,7 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
     ),
     "a heading lost": translated(f"{R}/cleanup", "## ", "", "the headings differ: none; in English h2"),
     "a link's address": translated(
-        f"{R}/preflight",
+        f"{R}/endpoint",
         "redis.readthedocs.io",
         "example.org",
         r"the links differ: .*lacks https://redis.*besides .*example",
