@@ -923,6 +923,40 @@ def test_authentication_that_is_switched_on(tokened: redis.Redis, apis: Apis) ->
     assert call(client, False, "ACL", "WHOAMI") == b"alice"
 
 
+@MODES
+@BOTH
+def test_tokens_that_are_rotated(memorystore_emulator: Emulator, cluster: bool, asynchronous: bool) -> None:
+    """A second token, and then the first one's end: https://cloud.google.com/memorystore/docs/valkey/manage-basic-auth"""
+    create_valkey(cluster=cluster, auth="TOKEN_AUTH")
+    api = memorystore_client("a-project")
+
+    def done(operation: Any) -> None:
+        assert eventually(operation.done)
+        operation.result()
+
+    def add_token(name: str) -> None:
+        done(
+            api.add_auth_token(
+                token_auth_user=f"{NAME}/tokenAuthUsers/chat", auth_token=memorystore_v1.AuthToken(name=name)
+            )
+        )
+
+    with pytest.raises(AuthenticationFailedError, match=r"nobody to sign in to .* \(users: none\)"):
+        connect(NAME)
+    done(api.add_token_auth_user(instance=NAME, token_auth_user="chat"))
+    add_token("first")
+    client = connect(NAME)
+    chat(client, asynchronous)
+    add_token("second")
+    chat(client, asynchronous)
+    done(api.delete_auth_token(name=f"{NAME}/tokenAuthUsers/chat/authTokens/first"))
+    memorystore_emulator.drop_connections(NAME)
+    chat(client, asynchronous)
+    user, token = access_of(client).get_credentials()
+    assert user == "chat"
+    assert token == api.get_auth_token(name=f"{NAME}/tokenAuthUsers/chat/authTokens/second").token
+
+
 # A server of the other kind.
 
 
