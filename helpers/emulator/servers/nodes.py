@@ -12,10 +12,16 @@ from helpers.emulator.servers.instances import finished
 from helpers.emulator.servers.listener import Address, Listener, bound_socket, socket_of_its_own
 from helpers.errors import EmbeddedServerError
 
-_ADMIN = "emulator"
+_ADMIN = "emulator/admin"
+"""No user of a client's can be called so."""
 _ATTEMPTS = 5
 _STEP_SECONDS = 0.02
 _JOIN_SECONDS = 30.0
+# What nobody may do where there are no users to whom it could be forbidden.
+_HIDDEN = (
+    *"ACL BGREWRITEAOF BGSAVE CONFIG DEBUG LASTSAVE MIGRATE MODULE MONITOR PSYNC REPLICAOF SAVE SHUTDOWN".split(),
+    *"SLAVEOF SYNC".split(),
+)
 # A replica's first copy begins at once, and not when others might have asked for one too.
 _ALWAYS = {"repl-diskless-sync-delay": "0", "masteruser": _ADMIN}
 # A replica is shown to clients once it has heard of its primary, which is once in ten seconds by default.
@@ -149,10 +155,14 @@ class Node:
         await finished(self._starting)
         await asyncio.to_thread(self._server.stop)
 
-    def _config(self) -> dict[str, str]:
+    def _config(self) -> dict[str, str | list[str]]:
         if not self.has_users:
-            return {}
-        config = _ALWAYS | {"masterauth": self._password, "user": f"{_ADMIN} on >{self._password} ~* &* +@all"}
+            return {"rename-command": [f'{command} ""' for command in _HIDDEN]}
+        config: dict[str, str | list[str]] = {
+            **_ALWAYS,
+            "masterauth": self._password,
+            "user": f"{_ADMIN} on >{self._password} ~* &* +@all",
+        }
         if not self._cluster:
             return config
         self.bus_port = _free_port()
