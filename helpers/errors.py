@@ -381,10 +381,10 @@ _ADVICE = {
     r"unknown command": _BLOCKED,
     r"refused": words("Nothing listens there: check the port, and that the server or the tunnel to it is running."),
     r"reset by peer|Connection closed by server|EOF occurred": words(
-        "If the server expects TLS, use rediss:// and its TLS port (6378 on Memorystore)."
+        "If the server expects TLS, use rediss:// and its TLS port (6378 on Memorystore for Redis)."
     ),
     r"WRONG_VERSION_NUMBER|record layer failure": words(
-        "The server does not speak TLS on this port: use redis://, or its TLS port (6378 on Memorystore)."
+        "The server does not speak TLS on this port: use redis://, or its TLS port (6378 on Memorystore for Redis)."
     ),
     r"IP address mismatch|Hostname mismatch": words(
         "Another server's certificate, or the end of a tunnel: verify against the instance's own address, as "

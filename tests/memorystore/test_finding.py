@@ -155,6 +155,7 @@ def test_one_that_can_not_be_asked_is_not_said_to_lack_it(service: str, failure:
     assert f"{TITLE[OTHER[service]]} has no such instance" in first
     assert advice in last_line(caught.value)
     assert FULL[OTHER[service]] in str(caught.value)
+    assert apis.calls == {"redis GetInstance": 1, "valkey GetInstance": 1}  # nothing is repeated for a minute
 
 
 @SERVICES

@@ -76,8 +76,8 @@ class ValkeyAccess(SignedInAccess):
     """How to reach one instance. `options` are a client's, from which those that are meant for this are taken.
 
     Raises:
-        ValueError: The tunnel's end is not of its form, the instance is a cluster and there is one, or no endpoint is
-            in the network that is named.
+        ValueError: The tunnel's end is not of its form, the instance is a cluster and there is one, no endpoint is in
+            the network that is named, or a user is named and it has none.
         InstanceNotReadyError, ConnectionFailedError, MemorystoreError, SignInError: As `connect` does.
     """
 
@@ -96,6 +96,11 @@ class ValkeyAccess(SignedInAccess):
         tunnel = options.pop("tunnel", None)
         self._tunnel = tunnel_end(tunnel) if tunnel else None
         self.begin(self._read(instance.described))
+        if self._username and not (own or self.found.credentials):
+            raise ValueError(
+                f"{self.where} has no users of its own that {self._username!r} could be one of.\n"
+                + say("Leave username= out: it goes with token authentication, or with a password=… of yours.")
+            )
 
     @property
     def where(self) -> str:
