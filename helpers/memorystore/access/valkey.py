@@ -209,13 +209,14 @@ class ValkeyAccess(SignedInAccess):
                 name = f"{resource}/certificateAuthority"
                 answer = client.get_certificate_authority(name=name, timeout=CALL_SECONDS, retry=None)
         found = [pem for chain in answer.managed_server_ca.ca_certs for pem in chain.certificates]
+        # https://cloud.google.com/memorystore/docs/valkey/use-customer-managed-ca: they are in a pool of the customer's.
         if instance.server_ca_mode == modes.CUSTOMER_MANAGED_CAS_CA and not found:
             raise ConnectionFailedError(
                 f"The API names no certificate authority of {resource.full}, whose authorities are yours.\n"
                 + say(
                     "Connect by its address, with the certificates of its pool in a file: {command}",
-                    command=f"gcloud privateca pools get-root-cert {instance.server_ca_pool}; "
-                    "connect('rediss://HOST:PORT', ssl_ca_certs=FILE)",
+                    command=f"gcloud privateca pools get-ca-certs {instance.server_ca_pool} --output-file=FILE; "
+                    "connect('rediss://HOST:PORT', ssl_ca_certs='FILE')",
                 )
             )
         return authorities(resource.full, found)
