@@ -27,6 +27,7 @@ from google.cloud.memorystore_v1.services.memorystore.transports import (
 from google.cloud.redis_v1.services.cloud_redis.transports import CloudRedisGrpcTransport
 from google.longrunning import operations_pb2
 from google.protobuf import field_mask_pb2
+from redis.cluster import LoadBalancingStrategy
 
 from helpers._credentials.emulated import SERVICE, EmulatorCredentials, GenerateAccessTokenRequest
 from helpers.embedded import EmbeddedServer
@@ -377,7 +378,7 @@ def test_the_deprecated_way_to_ask_for_a_network(api: Api) -> None:
     "paths", [[], ["mode"], ["authorization_mode"], ["endpoints"], ["labels", "name"], ["rotate_server_certificate"]]
 )
 def test_only_some_fields_can_be_updated(api: Api, paths: list[str]) -> None:
-    name = make(api, f"fixed-{len(paths)}-{''.join(paths[:1]).replace('_', '-')}").name
+    name = make(api, f"fixed-{'-'.join(paths).replace('_', '-')}x").name
     with pytest.raises(google.InvalidArgument):
         api.update_instance(update_mask=mask(*paths), instance=Instance(name=name))
 
@@ -556,7 +557,7 @@ def test_settings_and_commands_that_are_blocked(each_api: Api) -> None:
         ):
             with pytest.raises(redis.exceptions.NoPermissionError):
                 client.execute_command(*command.split())
-        for command in ("CLIENT ID", "CLIENT SETNAME a", "CLIENT LIST", "CONFIG HELP", "COMMAND COUNT", "KEYS *"):
+        for command in ("CLIENT ID", "CLIENT SETNAME a", "CLIENT LIST", "CONFIG HELP", "COMMAND", "KEYS *"):
             client.execute_command(*command.split())
 
 
@@ -608,7 +609,7 @@ def test_credentials_of_the_emulator(emulator: Emulator) -> None:
     assert not credentials.valid
     credentials.refresh(None)
     assert credentials.token_state is TokenState.FRESH
-    assert credentials.token not in repr(credentials)
+    assert str(credentials.token) not in repr(credentials)
     first = credentials.token
     credentials.refresh(None)
     assert credentials.token != first
@@ -773,12 +774,12 @@ async def test_a_cluster(each_engine: Emulator, each_api: Api) -> None:
         with pytest.raises(redis.exceptions.NoPermissionError):
             client.cluster_meet("127.0.0.1", 1, target_nodes=client.get_primaries()[0])
         assert client.cluster_shards(target_nodes=client.get_primaries()[0])
-    async with redis.asyncio.RedisCluster(**options, read_from_replicas=True) as twin:
+    async with redis.asyncio.RedisCluster(**options, load_balancing_strategy=LoadBalancingStrategy.ROUND_ROBIN) as twin:
         assert [await twin.get(f"key:{number}") for number in range(50)] == [b"%d" % n for n in range(50)]
     each_engine.revoke_tokens()
-    with pytest.raises(redis.RedisError):
+    with pytest.raises(redis.exceptions.RedisClusterException, match="invalid username-password pair"):
         redis.RedisCluster(**options)
-    with pytest.raises(redis.RedisError):
+    with pytest.raises(redis.exceptions.RedisClusterException, match="CERTIFICATE_VERIFY_FAILED"):
         redis.RedisCluster(**options | {"password": issued(each_engine), "ssl_ca_data": shared_authorities(each_api)})
 
 
