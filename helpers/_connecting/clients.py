@@ -36,14 +36,13 @@ class Connector(NamedTuple):
         make: Makes the client.
         where: What errors call the server; no secret is in it.
         reader: Whether a read replica is what is wanted.
-        other_kind: What to do where a node of a cluster answers in place of a single server, or the reverse; ``None``
-            where that was a matter of the address.
+        advice: What to do about a fault, where that is another matter than of an address: ``None`` leaves it at that.
     """
 
     make: Callable[[], Client]
     where: str
     reader: bool = False
-    other_kind: str | None = None
+    advice: Callable[[BaseException], str | None] = lambda fault: None
 
 
 def read_session_tickets(connection: Any) -> None:

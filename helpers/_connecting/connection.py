@@ -179,13 +179,15 @@ def _within_time_limit(connector: Connector) -> tuple[Client, tuple[str, str] | 
     if isinstance(result, HelpersError):
         raise result
     if isinstance(result, (redis.RedisError, RedisClusterException, OSError)):
-        other_kind = connector.other_kind if "luster mode is not enabled" in str(result) else None
-        raise connection_error(result, connector.where, other_kind and say(other_kind)) from result
+        raise connection_error(result, connector.where, connector.advice(result)) from result
     if isinstance(result, BaseException):  # a wrong option, say: not the server's doing
         raise result
     if result[1] is _MOVED:
         result[0].close()
-        raise ConnectionFailedError(_said(connector.where, _MOVED[0], connector.other_kind or _MOVED[1]))
+        answer, advice = _MOVED
+        raise ConnectionFailedError(
+            _said(connector.where, answer, connector.advice(redis.ResponseError(answer)) or advice)
+        )
     return result
 
 

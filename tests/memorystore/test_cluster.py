@@ -135,7 +135,7 @@ class Nodes:
         self.ports = [listener.address[1] for listener in self.listeners]
         self.cluster: Cluster = stack.enter_context(running_cluster(self.ports))
         for listener, server in zip(self.listeners, self.cluster.servers, strict=True):
-            listener.target = (ADDRESS, server.port)
+            listener.targets = [(ADDRESS, server.port)]
             self._run(self._open(listener))
             stack.callback(self._run, listener.close())
 
@@ -587,7 +587,7 @@ def test_a_tunnel_to_a_cluster(service: Api) -> None:
         connect(NAME, tunnel="127.0.0.1:6378")
 
 
-def test_the_package_is_missing(service: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("google.cloud.redis_cluster_v1")]:
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(HelpersError, match="is not installed") as caught:

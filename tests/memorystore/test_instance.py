@@ -235,7 +235,7 @@ def test_the_right_authority_with_another_instances_address_is_refused(
     emulator: Emulator, tunnelled: bool, common_name_only: bool
 ) -> None:
     def other(service: Any) -> Any:
-        authority = service.instance(NAME)._authorities[-1]
+        authority = service.instance(NAME).authorities[-1]
         return authority.server_context("127.83.0.1", common_name_only=common_name_only)
 
     impersonate(emulator, emulator._call(other))

@@ -82,8 +82,9 @@ class Listener:
         self._socket = bound_socket(self.address)
 
     async def close(self) -> None:
-        """Drop the connections and give the address up."""
-        self._stop_listening()
+        """Drop the connections and give the address up. Closing twice does no harm."""
+        if self._socket.fileno() >= 0:
+            self._stop_listening()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     def _stop_listening(self) -> None:

@@ -1,4 +1,4 @@
-"""The servers behind an instance of Memorystore for Valkey, and how they are joined."""
+"""The servers behind an instance of Memorystore for Valkey."""
 
 import asyncio
 import secrets
@@ -12,16 +12,14 @@ from helpers.emulator.servers.instances import finished
 from helpers.emulator.servers.listener import Address, Listener, bound_socket, socket_of_its_own
 from helpers.errors import EmbeddedServerError
 
-SLOTS = 16384
-
 _ADMIN = "emulator"
 _ATTEMPTS = 5
 _STEP_SECONDS = 0.02
 _JOIN_SECONDS = 30.0
 # A replica's first copy begins at once, and not when others might have asked for one too.
 _ALWAYS = {"repl-diskless-sync-delay": "0", "masteruser": _ADMIN}
-# Long enough for a machine that is busy, since nothing here fails over by itself.
-_CLUSTER = {"cluster-enabled": "yes", "cluster-node-timeout": "15000", "cluster-allow-replica-migration": "no"}
+# A replica is shown to clients once it has heard of its primary, which is once in ten seconds by default.
+_CLUSTER = {"cluster-enabled": "yes", "cluster-allow-replica-migration": "no", "repl-ping-replica-period": "1"}
 
 
 class Node:
@@ -42,6 +40,8 @@ class Node:
         self._password = password
         self._cluster = cluster
         self._server = EmbeddedServer(engine)
+        self.bus_port = 0
+        """Where a cluster's nodes reach it."""
         self._starting: asyncio.Task[object] | None = None
         self._admin: redis.asyncio.Redis | None = None
         self._users = asyncio.Lock()
@@ -93,6 +93,10 @@ class Node:
         told: dict[str, str] = await self._admin.info(section)
         return told
 
+    async def id(self) -> str:
+        """What a cluster's node is called by the others."""
+        return str(await self.run("CLUSTER", "MYID"))
+
     async def replicate(self, primary: Address) -> None:
         """Become the replica of a server, and have its data when this returns."""
         await self.run("REPLICAOF", *primary)
@@ -116,7 +120,10 @@ class Node:
         if not self.has_users:
             return {}
         config = _ALWAYS | {"masterauth": self._password, "user": f"{_ADMIN} on >{self._password} ~* &* +@all"}
-        return config | _CLUSTER | {"cluster-port": str(_free_port())} if self._cluster else config
+        if not self._cluster:
+            return config
+        self.bus_port = _free_port()
+        return config | _CLUSTER | {"cluster-port": str(self.bus_port)}
 
     def _own_listener(self) -> Listener:
         """A way to the node at an address of its own, at the server's own port if that can be."""

@@ -17,6 +17,7 @@ from google.cloud import memorystore_v1
 
 from helpers.emulator.api.errors import ApiError, invalid, not_emulated, not_possible_now
 from helpers.emulator.api.regions import zones
+from helpers.emulator.servers import cluster
 from helpers.emulator.servers.certificates import Authority
 from helpers.emulator.servers.instances import (
     APPLIED,
@@ -249,7 +250,10 @@ class ValkeyInstance(EmulatedInstance):
         self._shards = [[self._new_node() for _ in range(count)] for _ in range(self.record.shard_count)]
         await asyncio.gather(*(node.start() for node in self._nodes))
         await self._configure()
-        for primary, *replicas in self._shards:
+        if self.cluster:
+            await cluster.join(self._shards)
+        else:
+            [[primary, *replicas]] = self._shards
             await asyncio.gather(*(replica.replicate(primary.address) for replica in replicas))
         self._running = True
         await self.tell_users()
@@ -333,48 +337,70 @@ class ValkeyInstance(EmulatedInstance):
 
     def _open(self) -> None:
         """Let clients in, and describe where."""
-        record = self.record
-        [[primary, *replicas]] = self._shards
-        targets = {
-            ConnectionType.CONNECTION_TYPE_PRIMARY: [primary],
-            # Where there are no replicas, reads are answered by the primary.
-            ConnectionType.CONNECTION_TYPE_READER: replicas or [primary],
-        }
-        for nodes in targets.values():
-            self._endpoints.append(Listener(socket_of_its_own(PORT), *(node.address for node in nodes)))
+        self._endpoints = [Listener(socket_of_its_own(PORT)) for _ in self._targets()]
+        self._aim()
         for listener in self.listeners:
-            if self.encrypted:
-                self.certify(listener)
-            listener.open()
-        described = dict(zip(targets, self._endpoints, strict=True))
-        asked = {each.network: each for each in _asked_networks(record)}
-        record.endpoints = [
-            Instance.InstanceEndpoint(connections=[self._connection(each, *way) for way in described.items()])
-            for each in asked.values()
-        ]
+            self._let_in(listener)
+        self._describe()
+
+    def _targets(self) -> list[list[Node]]:
+        """The nodes that each endpoint leads to."""
+        primaries = [primary for primary, *_ in self._shards]
+        if self.cluster:
+            return [primaries]
+        # Where there are no replicas, reads are answered by the primary.
+        return [primaries, self._shards[0][1:] or primaries]
+
+    def _aim(self) -> None:
+        """Have the endpoints lead to the nodes that there are."""
+        for listener, nodes in zip(self._endpoints, self._targets(), strict=True):
+            listener.targets = [node.address for node in nodes]
+
+    def _let_in(self, listener: Listener) -> None:
+        if self.encrypted:
+            self.certify(listener)
+        listener.open()
+
+    def _describe(self) -> None:
+        """Fill in how each network that was asked for reaches the instance."""
+        record, ways = self.record, list(self._endpoints)
+        if self.cluster:  # its nodes have addresses of their own, and the API shows one
+            ways += [node.listener for node in self._nodes[:1] if node.listener is not None]
+        older = {each.network for each in record.psc_auto_connections}
+        networks = {each.network: each.project_id for each in _asked_networks(record)}
+        record.endpoints, record.psc_auto_connections, record.discovery_endpoints = [], [], []
+        for network, project in networks.items():
+            connections = [
+                self._connection(network, project, detail, listener)
+                for detail, listener in zip(record.psc_attachment_details, ways, strict=True)
+            ]
+            details = [Instance.ConnectionDetail(psc_auto_connection=each) for each in connections]
+            record.endpoints.append(Instance.InstanceEndpoint(connections=details))
+            if network in older:
+                record.psc_auto_connections.extend(connections)
+                if self.cluster:
+                    host, port = ways[0].address
+                    endpoint = memorystore_v1.DiscoveryEndpoint(address=host, port=port, network=network)
+                    record.discovery_endpoints.append(endpoint)
 
     def _connection(
-        self, asked: memorystore_v1.PscAutoConnection, kind: int, listener: Listener
-    ) -> memorystore_v1.Instance.ConnectionDetail:
+        self, network: str, project: str, attachment: memorystore_v1.PscAttachmentDetail, listener: Listener
+    ) -> memorystore_v1.PscAutoConnection:
         host, port = listener.address
-        region = self.name.split("/")[3]
-        attachment = next(
-            each.service_attachment for each in self.record.psc_attachment_details if each.connection_type == kind
+        connection = memorystore_v1.PscAutoConnection(
+            psc_connection_id=str(secrets.randbelow(10**17)),
+            ip_address=host,
+            forwarding_rule=f"https://www.googleapis.com/compute/v1/projects/{project}/regions/"
+            f"{self.name.split('/')[3]}/forwardingRules/sca-auto-fr-{uuid.uuid4()}",
+            project_id=project,
+            network=network,
+            service_attachment=attachment.service_attachment,
+            psc_connection_status=memorystore_v1.PscConnectionStatus.ACTIVE,
+            connection_type=attachment.connection_type,
         )
-        return Instance.ConnectionDetail(
-            psc_auto_connection=memorystore_v1.PscAutoConnection(
-                port=port,
-                psc_connection_id=str(secrets.randbelow(10**17)),
-                ip_address=host,
-                forwarding_rule=f"https://www.googleapis.com/compute/v1/projects/{asked.project_id}/regions/{region}/"
-                f"forwardingRules/sca-auto-fr-{uuid.uuid4()}",
-                project_id=asked.project_id,
-                network=asked.network,
-                service_attachment=attachment,
-                psc_connection_status=memorystore_v1.PscConnectionStatus.ACTIVE,
-                connection_type=kind,
-            )
-        )
+        if attachment.connection_type:
+            connection.port = port
+        return connection
 
 
 def _new_record(name: str, wanted: memorystore_v1.Instance) -> memorystore_v1.Instance:

@@ -52,11 +52,11 @@ class ClusterAccess(SignedInAccess):
         super().__init__(resource, own)
         self.begin(self.look_up())
 
-    def advice(self, error: redis.RedisError) -> str | None:
+    def advice(self, error: BaseException) -> str | None:
         """What to do about a node that is not the cluster's, or that can't be reached."""
         if certificate_refused(error):
             return say(_CERTIFICATE)
-        return say(UNREACHABLE) if isinstance(error, redis.TimeoutError) else None
+        return say(UNREACHABLE) if isinstance(error, (redis.TimeoutError, TimeoutError)) else None
 
     def look_up(self) -> Lookup:
         """Ask the API."""
@@ -102,7 +102,7 @@ def connector(name: str, options: dict[str, Any]) -> Connector:
         refuse_tunnel(str(resource))
     options = dict(options)
     access = ClusterAccess(resource, own_credentials(options))
-    return Connector(lambda: cluster_client(access, options), str(resource))
+    return Connector(lambda: cluster_client(access, options), str(resource), advice=access.advice)
 
 
 def _name(value: Any) -> str:

@@ -162,21 +162,19 @@ class SignedInAccess(Access):
         """Raise the error that says what to do."""
         if isinstance(error, HelpersError):
             return
-        advice = self.advice(error)
+        advice, reported = self.advice(error), error
         if self.found.iam and not self._own and _refusal(error):
             # Whatever AUTH is answered with, it is about the account.
-            error, advice = (
-                redis.AuthenticationError(str(error)),
-                say(_ROLE, role=self.role, permission=self.permission),
-            )
-        if isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
-            raise connection_error(error, self.at(server), advice) from error
+            reported = redis.AuthenticationError(str(error))
+            advice = say(_ROLE, role=self.role, permission=self.permission)
+        if isinstance(reported, (redis.ConnectionError, redis.TimeoutError)):
+            raise connection_error(reported, self.at(server), advice) from error
 
     def at(self, server: str) -> str:
         """A server of the resource, as errors name it."""
         return f"{self.resource} ({server})"
 
-    def advice(self, error: redis.RedisError) -> str | None:
+    def advice(self, error: BaseException) -> str | None:
         """What to do about a connection that failed; ``None`` for what any server's failing calls for."""
         raise NotImplementedError
 
@@ -184,6 +182,8 @@ class SignedInAccess(Access):
 def own_credentials(options: dict[str, Any]) -> CredentialProvider | None:
     """Take the caller's own credentials out of a client's options: redis-py takes no two kinds of them."""
     username, password = options.pop("username", None), options.pop("password", None)
+    if isinstance(password, str):
+        password = Secret(password)
     given = UsernamePasswordCredentialProvider(username, password) if username or password else None
     provider: CredentialProvider | None = options.pop("credential_provider", given)
     return provider

@@ -6,6 +6,7 @@ cluster mode enabled a client begins at the discovery endpoint
 Connect has in a network of the customer's, of which there may be several.
 """
 
+import re
 from typing import Any, NamedTuple
 
 import redis
@@ -40,6 +41,7 @@ _CERTIFICATE = words(
 _TOKEN_REFUSED = words(
     "The token was fetched again, and refused again. If tokens were changed a moment ago, wait a minute and call again."
 )
+_OF_THE_OTHER_KIND = "MOVED|[Cc]luster mode is not enabled|cluster support disabled"
 _OTHER_KIND = words(
     "What answers there is not the instance, whose mode is another: check your network, or where the tunnel leads."
 )
@@ -119,13 +121,15 @@ class ValkeyAccess(SignedInAccess):
         """Whether a fault may come of what is known: any may, where there is one address."""
         return not used.cluster or super().outdated(used, after)
 
-    def advice(self, error: redis.RedisError) -> str | None:
+    def advice(self, error: BaseException) -> str | None:
         """What to do about a server that is not the instance's, that refuses a token, or that can't be reached."""
         if certificate_refused(error):
             return say(_CERTIFICATE)
+        if re.search(_OF_THE_OTHER_KIND, str(error)):
+            return say(_OTHER_KIND)
         if isinstance(error, redis.AuthenticationError):
             return say(_TOKEN_REFUSED) if self.found.credentials and not self._own else None
-        if not isinstance(error, redis.TimeoutError):
+        if not isinstance(error, (redis.TimeoutError, TimeoutError)):
             return None
         if len(self.found.networks) > 1 and not (self._network or self._tunnel):
             return say(
@@ -197,7 +201,8 @@ class ValkeyAccess(SignedInAccess):
                 name = f"{resource.location}/sharedRegionalCertificateAuthority"
                 answer: Any = client.get_shared_regional_certificate_authority(name=name, timeout=CALL_SECONDS)
             else:
-                answer = client.get_certificate_authority(name=f"{resource}/certificateAuthority", timeout=CALL_SECONDS)
+                name = f"{resource}/certificateAuthority"
+                answer = client.get_certificate_authority(name=name, timeout=CALL_SECONDS, retry=None)
         found = [pem for chain in answer.managed_server_ca.ca_certs for pem in chain.certificates]
         if instance.server_ca_mode == modes.CUSTOMER_MANAGED_CAS_CA and not found:
             raise ConnectionFailedError(
@@ -267,13 +272,13 @@ def connector(instance: Found, options: dict[str, Any]) -> Connector:
         if access.reader:
             # Writes go to the primaries all the same; a shard without a replica is read there too.
             options = {"load_balancing_strategy": LoadBalancingStrategy.ROUND_ROBIN_REPLICAS} | options
-        return Connector(lambda: cluster_client(access, options), access.where, other_kind=_OTHER_KIND)
+        return Connector(lambda: cluster_client(access, options), access.where, advice=access.advice)
     settings = _pool_options(access, options)
     return Connector(
         lambda: redis.Redis(connection_pool=redis.ConnectionPool(**settings)),
         access.where,
         reader=access.reader,
-        other_kind=_OTHER_KIND,
+        advice=access.advice,
     )
 
 

@@ -96,7 +96,8 @@ def describe(resource: ResourceName) -> Any:
     """
     with advised(f"look up {resource.full}"):
         client = client_of(resource.service or "redis", resource.project)
-        return client.get_instance(name=str(resource), timeout=CALL_SECONDS)
+        # Google's library would repeat for a minute what it calls for Valkey and can't reach.
+        return client.get_instance(name=str(resource), timeout=CALL_SECONDS, retry=None)
 
 
 def _not_found(resource: ResourceName, answers: dict[Service, MemorystoreError]) -> MemorystoreError:

@@ -1,0 +1,83 @@
+"""How nodes become a cluster, and how its shards and replicas come and go."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from helpers.emulator.servers.nodes import Node, until
+
+Shard = list[Node]
+"""A primary, and its replicas after it."""
+
+_SLOTS = 16384
+_CHUNK = 512
+# In milliseconds. Nodes talk to each other twice in that time at least; who is silent for longer counts as failed,
+# which on a busy machine may be anybody.
+_TALKATIVE, _PATIENT = 1000, 15000
+
+
+async def join(shards: Sequence[Shard]) -> None:
+    """Make one cluster of nodes that don't know each other yet, and return when clients may use it."""
+    for number, (primary, *_) in enumerate(shards):
+        first, last = number * _SLOTS // len(shards), (number + 1) * _SLOTS // len(shards) - 1
+        await primary.run("CLUSTER", "ADDSLOTSRANGE", first, last)
+        await primary.run("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+    await introduce([node for shard in shards for node in shard])
+    for shard in shards:
+        await follow(shard, shard[1:])
+    await settled(shards)
+
+
+async def introduce(nodes: Sequence[Node]) -> None:
+    """Have all nodes know each other, and talk much until they are `settled`."""
+    await asyncio.gather(*(node.run("CONFIG", "SET", "cluster-node-timeout", _TALKATIVE) for node in nodes))
+    for one, other in itertools.combinations(nodes, 2):
+        await one.run("CLUSTER", "MEET", *other.address, other.bus_port)
+    ids = {await node.id() for node in nodes}
+
+    async def acquainted() -> bool:
+        return all([ids <= await _known(node) for node in nodes])
+
+    await until(acquainted)
+
+
+async def follow(shard: Shard, replicas: Sequence[Node]) -> None:
+    """Have nodes replicate a shard's primary."""
+    primary = await shard[0].id()
+    await asyncio.gather(*(replica.run("CLUSTER", "REPLICATE", primary) for replica in replicas))
+    for replica in replicas:
+        await until(replica.in_step)
+
+
+async def forget(shards: Sequence[Shard], gone: Sequence[Node]) -> None:
+    """End nodes that serve no slots any more, and have the others not know them."""
+    ids = [await node.id() for node in gone]
+    await asyncio.gather(*(node.close() for node in gone))
+    for node in (node for shard in shards for node in shard):
+        for one in ids:
+            await node.run("CLUSTER", "FORGET", one)
+
+
+async def settled(shards: Sequence[Shard]) -> None:
+    """Wait until every node tells clients of all of them, at the addresses that clients reach."""
+    expected = {node.listener.address for shard in shards for node in shard if node.listener is not None}
+    nodes = [node for shard in shards for node in shard]
+
+    async def told() -> bool:
+        for node in nodes:
+            ranges: list[Any] = await node.run("CLUSTER", "SLOTS")
+            shown = {(host, port) for _, _, *group in ranges for host, port, *_ in group}
+            slots = sum(last - first + 1 for first, last, *_ in ranges)
+            if shown != expected or slots != _SLOTS:
+                return False
+        return True
+
+    await until(told)
+    await asyncio.gather(*(node.run("CONFIG", "SET", "cluster-node-timeout", _PATIENT) for node in nodes))
+
+
+async def _known(node: Node) -> set[str]:
+    """The IDs of the nodes that a node has met."""
+    lines: str = await node.run("CLUSTER", "NODES")
+    return {line.split()[0] for line in lines.splitlines() if "handshake" not in line}
