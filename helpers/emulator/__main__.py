@@ -11,6 +11,7 @@ import threading
 from helpers._localization.messages import say, words
 from helpers.emulator.api.errors import PROVOKING_PROJECTS
 from helpers.emulator.emulator import Emulator
+from helpers.emulator.servers.tokens import DEFAULT_SECONDS
 from helpers.environment import EMULATOR_VARIABLE
 from helpers.errors import EmbeddedServerError
 
@@ -27,7 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser = argparse.ArgumentParser(
         prog="python -m helpers.emulator",
-        description="A local stand-in for the Memorystore for Redis API, for practice and tests.",
+        description="A local stand-in for the APIs of Memorystore for Redis and Memorystore for Valkey, for practice "
+        "and tests. It issues the access tokens of IAM authentication too.",
         epilog=f"Any project ID will do. These have something wrong about them, to practise on:\n{projects}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -43,7 +45,17 @@ def _parser() -> argparse.ArgumentParser:
         "--failover-seconds", type=_seconds, default=2.0, metavar="S", help="how long a failover takes (default: 2.0)"
     )
     parser.add_argument(
-        "--engine", choices=("valkey", "redis", "fakeredis"), help="the instances' server (default: valkey)"
+        "--token-seconds",
+        type=_seconds,
+        default=DEFAULT_SECONDS,
+        metavar="S",
+        help="how long an access token is good for (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("valkey", "redis", "fakeredis"),
+        help="the instances' servers (default: valkey); with fakeredis, Memorystore for Valkey has single nodes "
+        "without authentication only",
     )
     parser.add_argument(
         "--common-name-only",
@@ -83,6 +95,7 @@ def main() -> int:
             failover_seconds=options.failover_seconds,
             engine=options.engine,
             common_name_only=options.common_name_only,
+            token_seconds=options.token_seconds,
         ).start()
     except EmbeddedServerError as error:
         print(error, file=sys.stderr)

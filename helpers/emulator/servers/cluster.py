@@ -11,7 +11,8 @@ Shard = list[Node]
 """A primary, and its replicas after it."""
 
 _SLOTS = 16384
-_CHUNK = 512
+_KEYS = 100
+"""How many keys of a slot are moved at once."""
 # In milliseconds. Nodes talk to each other twice in that time at least; who is silent for longer counts as failed,
 # which on a busy machine may be anybody.
 _TALKATIVE, _PATIENT = 1000, 15000
@@ -20,8 +21,7 @@ _TALKATIVE, _PATIENT = 1000, 15000
 async def join(shards: Sequence[Shard]) -> None:
     """Make one cluster of nodes that don't know each other yet, and return when clients may use it."""
     for number, (primary, *_) in enumerate(shards):
-        first, last = number * _SLOTS // len(shards), (number + 1) * _SLOTS // len(shards) - 1
-        await primary.run("CLUSTER", "ADDSLOTSRANGE", first, last)
+        await primary.run("CLUSTER", "ADDSLOTSRANGE", *_share(number, len(shards)))
         await primary.run("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
     await introduce([node for shard in shards for node in shard])
     for shard in shards:
@@ -50,6 +50,51 @@ async def follow(shard: Shard, replicas: Sequence[Node]) -> None:
         await until(replica.in_step)
 
 
+async def spread(nodes: Sequence[Node], primaries: Sequence[Node]) -> None:
+    """Have the slots, and the keys in them, evenly with some of a cluster's primaries.
+
+    Args:
+        nodes: Every node of the cluster.
+        primaries: Those that are to have the slots.
+    """
+    by_id = {await node.id(): node for node in nodes}
+    ranges: list[Any] = await nodes[0].run("CLUSTER", "SLOTS")
+    for number, target in enumerate(primaries):
+        first, last = _share(number, len(primaries))
+        for start, end, (_, _, owner, *_), *_ in ranges:
+            low, high = max(first, start), min(last, end)
+            if low <= high and by_id[owner] is not target:
+                move = _move if target.engine == "valkey" else _move_one_by_one
+                await move(low, high, by_id[owner], target, nodes)
+
+
+async def _move(first: int, last: int, source: Node, target: Node, nodes: Sequence[Node]) -> None:
+    """Move slots with their keys, in one go: https://valkey.io/topics/atomic-slot-migration."""
+    await source.run("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", first, last, "NODE", await target.id())
+
+    async def moved() -> bool:
+        migrations: list[list[Any]] = await source.run("CLUSTER", "GETSLOTMIGRATIONS")
+        states = {fields[fields.index("state") + 1] for fields in migrations}
+        if states & {"failed", "cancelled"}:
+            raise RuntimeError(f"Slots {first} to {last} could not be moved.")
+        return states <= {"success"}
+
+    await until(moved)
+
+
+async def _move_one_by_one(first: int, last: int, source: Node, target: Node, nodes: Sequence[Node]) -> None:
+    """The same for an engine that moves key by key: https://redis.io/docs/latest/commands/cluster-setslot/."""
+    slots, old, new = range(first, last + 1), await source.id(), await target.id()
+    await target.run_all([("CLUSTER", "SETSLOT", slot, "IMPORTING", old) for slot in slots])
+    await source.run_all([("CLUSTER", "SETSLOT", slot, "MIGRATING", new) for slot in slots])
+    for slot in slots:
+        while keys := await source.run("CLUSTER", "GETKEYSINSLOT", slot, _KEYS):
+            await source.hand_over(keys, target)
+    others = [node for node in nodes if node not in (source, target) and await node.is_primary()]
+    for node in (target, source, *others):
+        await node.run_all([("CLUSTER", "SETSLOT", slot, "NODE", new) for slot in slots])
+
+
 async def forget(shards: Sequence[Shard], gone: Sequence[Node]) -> None:
     """End nodes that serve no slots any more, and have the others not know them."""
     ids = [await node.id() for node in gone]
@@ -75,6 +120,11 @@ async def settled(shards: Sequence[Shard]) -> None:
 
     await until(told)
     await asyncio.gather(*(node.run("CONFIG", "SET", "cluster-node-timeout", _PATIENT) for node in nodes))
+
+
+def _share(number: int, count: int) -> tuple[int, int]:
+    """The first and the last slot of one of so many shards."""
+    return number * _SLOTS // count, (number + 1) * _SLOTS // count - 1
 
 
 async def _known(node: Node) -> set[str]:

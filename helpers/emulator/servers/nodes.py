@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Any
 
 import redis.asyncio
@@ -12,10 +12,16 @@ from helpers.emulator.servers.instances import finished
 from helpers.emulator.servers.listener import Address, Listener, bound_socket, socket_of_its_own
 from helpers.errors import EmbeddedServerError
 
-_ADMIN = "emulator"
+_ADMIN = "emulator/admin"
+"""No user of a client's can be called so."""
 _ATTEMPTS = 5
 _STEP_SECONDS = 0.02
 _JOIN_SECONDS = 30.0
+# What nobody may do where there are no users to whom it could be forbidden.
+_HIDDEN = (
+    *"ACL BGREWRITEAOF BGSAVE CONFIG DEBUG LASTSAVE MIGRATE MODULE MONITOR PSYNC REPLICAOF SAVE SHUTDOWN".split(),
+    *"SLAVEOF SYNC".split(),
+)
 # A replica's first copy begins at once, and not when others might have asked for one too.
 _ALWAYS = {"repl-diskless-sync-delay": "0", "masteruser": _ADMIN}
 # A replica is shown to clients once it has heard of its primary, which is once in ten seconds by default.
@@ -44,7 +50,6 @@ class Node:
         """Where a cluster's nodes reach it."""
         self._starting: asyncio.Task[object] | None = None
         self._admin: redis.asyncio.Redis | None = None
-        self._users = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the server.
@@ -65,11 +70,22 @@ class Node:
         host, port = self.address
         who: dict[str, Any] = {"username": _ADMIN, "password": self._password} if self.has_users else {}
         self._admin = redis.asyncio.Redis(
-            host=host, port=port, protocol=2, driver_info=None, decode_responses=True, **who
+            host=host,
+            port=port,
+            protocol=2,
+            driver_info=None,
+            decode_responses=True,
+            encoding_errors="surrogateescape",  # keys of clients are handed over, and may be any bytes
+            **who,
         )
         if self._cluster:
             self.listener = self._own_listener()
             await self._announce(self.listener.address)
+
+    @property
+    def running(self) -> bool:
+        """Whether it can be told something."""
+        return self._admin is not None
 
     @property
     def has_users(self) -> bool:
@@ -87,11 +103,25 @@ class Node:
         assert self._admin is not None
         return await self._admin.execute_command(*command)
 
-    async def info(self, section: str) -> dict[str, str]:
-        """What the server says of itself in one section of INFO."""
+    async def tell(self, *command: Any) -> None:
+        """Have the server do something, unless it ends meanwhile."""
+        try:
+            await self.run(*command)
+        except redis.ConnectionError:
+            if self.running:
+                raise
+
+    async def run_all(self, commands: Sequence[tuple[Any, ...]]) -> None:
+        """Have the server do one thing after the other."""
         assert self._admin is not None
-        told: dict[str, str] = await self._admin.info(section)
-        return told
+        async with self._admin.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            await pipeline.execute()
+
+    async def hand_over(self, keys: Sequence[str], target: "Node") -> None:
+        """Move keys to another node."""
+        await self.run("MIGRATE", *target.address, "", 0, 5000, "AUTH2", _ADMIN, self._password, "KEYS", *keys)
 
     async def id(self) -> str:
         """What a cluster's node is called by the others."""
@@ -104,22 +134,35 @@ class Node:
 
     async def in_step(self) -> bool:
         """Whether a replica has its primary's data."""
-        return (await self.info("replication")).get("master_link_status") == "up"
+        return (await self._replication()).get("master_link_status") == "up"
+
+    async def is_primary(self) -> bool:
+        """Whether it replicates no other node."""
+        return (await self._replication())["role"] == "master"
+
+    async def _replication(self) -> dict[str, str]:
+        assert self._admin is not None
+        told: dict[str, str] = await self._admin.info("replication")
+        return told
 
     async def close(self) -> None:
         """End the server and give its addresses up."""
         if self.listener is not None:
             await self.listener.close()
-        if self._admin is not None:
-            with suppress(redis.RedisError):
-                await self._admin.aclose()
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            await admin.aclose()
         await finished(self._starting)
         await asyncio.to_thread(self._server.stop)
 
-    def _config(self) -> dict[str, str]:
+    def _config(self) -> dict[str, str | list[str]]:
         if not self.has_users:
-            return {}
-        config = _ALWAYS | {"masterauth": self._password, "user": f"{_ADMIN} on >{self._password} ~* &* +@all"}
+            return {"rename-command": [f'{command} ""' for command in _HIDDEN]}
+        config: dict[str, str | list[str]] = {
+            **_ALWAYS,
+            "masterauth": self._password,
+            "user": f"{_ADMIN} on >{self._password} ~* &* +@all",
+        }
         if not self._cluster:
             return config
         self.bus_port = _free_port()

@@ -9,7 +9,7 @@ import asyncio
 import re
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import grpc
@@ -45,10 +45,10 @@ UPDATABLE = (
     *"maintenance_policy rotate_server_certificate simulate_maintenance_event engine_version".split(),
 )
 
-# What an account may do, as rules of ACL. The page of supported commands has of CLIENT and CONFIG these alone, and
-# says that whatever it does not list is answered with NOPERM.
+# What clients may do, as rules of ACL. The page of supported commands has of administration CLIENT's and CONFIG's
+# subcommands here and LATENCY, and says that whatever it does not list is answered with NOPERM.
 COMMAND_RULES = (
-    *"+@all -@admin -acl -migrate -restore-asking -client +config|help".split(),
+    *"+@all -@admin -acl -migrate -restore-asking -client +config|help +latency".split(),
     *(
         f"+client|{each}"
         for each in "caching getname getredir help id info kill list reply setname tracking trackinginfo".split()
@@ -63,18 +63,18 @@ LARGEST_REPLICA_COUNT = 5
 MOST_NODES = 24
 """Each node is a process of this machine."""
 
-# GB in all and GB to write to, of a node. The last six are guesses between the others.
+# GB in all and GB to write to, of a node: the table of "instance-node-specification", in November 2026.
 _SIZES = {
     NodeType.SHARED_CORE_NANO: (1.4, 1.12),
+    NodeType.CUSTOM_PICO: (1.25, 1.08),
+    NodeType.CUSTOM_MICRO: (2.5, 2.0),
+    NodeType.CUSTOM_MINI: (3.75, 3.0),
     NodeType.STANDARD_SMALL: (6.5, 5.2),
     NodeType.HIGHMEM_MEDIUM: (13.0, 10.4),
-    NodeType.HIGHMEM_XLARGE: (58.0, 46.4),
-    NodeType.CUSTOM_PICO: (1.0, 0.8),
-    NodeType.CUSTOM_MICRO: (2.0, 1.6),
-    NodeType.CUSTOM_MINI: (3.0, 2.4),
-    NodeType.HIGHCPU_MEDIUM: (6.5, 5.2),
+    NodeType.HIGHCPU_MEDIUM: (13.0, 10.4),
     NodeType.STANDARD_LARGE: (26.0, 20.8),
-    NodeType.HIGHMEM_2XLARGE: (116.0, 92.8),
+    NodeType.HIGHMEM_XLARGE: (58.0, 46.4),
+    NodeType.HIGHMEM_2XLARGE: (110.0, 88.0),
 }
 _KNOWN_CONFIGS = CONFIGS_OF_BOTH | {"maxmemory", "slowlog-log-slower-than", "slowlog-max-len", "tcp-keepalive"}
 _INPUT_ONLY = ("rotate_server_certificate", "simulate_maintenance_event")
@@ -85,6 +85,7 @@ _KINDS = {
     True: (ConnectionType.CONNECTION_TYPE_DISCOVERY, ConnectionType.CONNECTION_TYPE_UNSPECIFIED),
     False: (ConnectionType.CONNECTION_TYPE_PRIMARY, ConnectionType.CONNECTION_TYPE_READER),
 }
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?) *([kmg]?)b?", re.IGNORECASE)
 _NETWORK = re.compile(r"projects/[^/]+/global/networks/[^/]+")
 
 
@@ -105,6 +106,8 @@ def check(instance: memorystore_v1.Instance, name: str, settings: Settings) -> N
     _check_size(instance)
     if wrong := bad_config(instance.engine_configs, _KNOWN_CONFIGS):
         raise invalid("instance.engine_configs", wrong)
+    if "maxmemory" in instance.engine_configs and not _MEMORY.fullmatch(instance.engine_configs["maxmemory"]):
+        raise invalid("instance.engine_configs", "maxmemory is a number with a unit, such as 1gb.")
     distribution = instance.zone_distribution_config
     single = distribution.mode == memorystore_v1.ZoneDistributionConfig.ZoneDistributionMode.SINGLE_ZONE
     if single and distribution.zone not in zones(region):
@@ -194,27 +197,31 @@ class ValkeyInstance(EmulatedInstance):
         wanted: What the caller asked for; already checked.
         settings: How instances are made.
         authorities: The region's certificate authorities, for an instance that shares them.
+        access_tokens: Gives the access tokens that are good now.
 
     Attributes:
-        users: Who may sign in, each with the passwords; ``None`` stands for no need of one.
+        token_users: The users of token authentication, each with the tokens by their IDs.
     """
 
     ready = State.ACTIVE
     record: memorystore_v1.Instance
 
     def __init__(
-        self, name: str, wanted: memorystore_v1.Instance, settings: Settings, authorities: list[Authority]
+        self,
+        name: str,
+        wanted: memorystore_v1.Instance,
+        settings: Settings,
+        authorities: list[Authority],
+        access_tokens: Callable[[], list[str]],
     ) -> None:
         record = _new_record(name, wanted)
         shared = record.server_ca_mode == ServerCaMode.GOOGLE_MANAGED_SHARED_CA
         super().__init__(record, settings, authorities if shared else [])
-        self.users: dict[str, list[str] | None] = {"default": None}
-        if record.authorization_mode != AuthorizationMode.AUTH_DISABLED:
-            self.users["default"] = []
+        self.token_users: dict[str, dict[str, memorystore_v1.AuthToken]] = {}
+        self._access_tokens = access_tokens
         self._password = new_password()
         self._shards: list[list[Node]] = []
         self._endpoints: list[Listener] = []
-        self._running = False
         self._known: set[str] = set()
         self._telling = asyncio.Lock()
 
@@ -246,35 +253,43 @@ class ValkeyInstance(EmulatedInstance):
         """Start the nodes, join them, and make them reachable."""
         if self.encrypted and not self.authorities:
             self.add_certificate_authority()
-        count = 1 + self.record.replica_count
-        self._shards = [[self._new_node() for _ in range(count)] for _ in range(self.record.shard_count)]
-        await asyncio.gather(*(node.start() for node in self._nodes))
-        await self._configure()
+        await self._grow(self.record.shard_count, self.record.replica_count)
         if self.cluster:
             await cluster.join(self._shards)
         else:
             [[primary, *replicas]] = self._shards
             await asyncio.gather(*(replica.replicate(primary.address) for replica in replicas))
-        self._running = True
-        await self.tell_users()
-        self._open()
+        self._endpoints = [Listener(socket_of_its_own(PORT)) for _ in self._targets()]
+        self._aim()
+        for listener in self.listeners:
+            self._let_in(listener)
+        self._describe()
 
     async def stop(self) -> None:
         """Stop the nodes."""
-        self._running = False
         await asyncio.gather(*(node.close() for node in self._nodes))
 
     async def tell_users(self) -> None:
         """Have every node know who may sign in. Connections that are signed in stay so, but for a user who is gone."""
-        if not self._running:
-            return  # starting, and told at its end; or stopping
         async with self._telling:
-            for user, passwords in list(self.users.items()):
+            users = self._users()
+            for user, passwords in users.items():
                 secret = ["nopass"] if passwords is None else ["resetpass", *(f">{each}" for each in passwords)]
                 await self._everywhere("ACL", "SETUSER", user, "on", *secret, "~*", "&*", *COMMAND_RULES)
-            if gone := self._known - set(self.users):
+            if gone := self._known - set(users):
                 await self._everywhere("ACL", "DELUSER", *gone)
-            self._known = set(self.users) - {"default"}
+            self._known = set(users)
+
+    def _users(self) -> dict[str, list[str] | None]:
+        """Who may sign in, each with the passwords; ``None`` where there is no need to."""
+        if self.record.authorization_mode == AuthorizationMode.AUTH_DISABLED:
+            return {"default": None}
+        if self.accepts_access_tokens:
+            return {"default": self._access_tokens()}
+        users: dict[str, list[str] | None] = {"default": []}
+        for user, tokens in self.token_users.items():
+            users[user] = [str(each.token) for each in tokens.values()]
+        return users
 
     def changed(self, paths: Iterable[str], wanted: memorystore_v1.Instance) -> memorystore_v1.Instance:
         """The record as an update would make it.
@@ -298,11 +313,26 @@ class ValkeyInstance(EmulatedInstance):
             raise invalid("instance.engine_version", "an older version can't be gone back to.")
         return record
 
+    def announce(self, record: memorystore_v1.Instance) -> None:
+        """Show what an update that begins now is to come to."""
+        info = Instance.StateInfo.UpdateInfo(
+            target_shard_count=record.shard_count,
+            target_replica_count=record.replica_count,
+            target_engine_version=record.engine_version,
+            target_node_type=record.node_type,
+        )
+        self.record.state_info = Instance.StateInfo(update_info=info)
+
     async def update(self, paths: Iterable[str], wanted: memorystore_v1.Instance) -> None:
         """Change what the paths name."""
-        self.record = self.changed(paths, wanted)
-        Instance.pb(self.record).update_time.GetCurrentTime()
-        await self._configure()
+        record = self.changed(paths, wanted)
+        try:
+            await self._resize(record.shard_count, record.replica_count)
+            self.record = record
+            await self._configure()
+        finally:
+            Instance.pb(self.record).ClearField("state_info")
+        Instance.pb(record).update_time.GetCurrentTime()
         if "rotate_server_certificate" in paths and wanted.rotate_server_certificate:
             self.rotate_server_certificate()
         if "simulate_maintenance_event" in paths and wanted.simulate_maintenance_event:
@@ -320,28 +350,58 @@ class ValkeyInstance(EmulatedInstance):
                 f"Instance '{self.name}' has deletion protection enabled; disable deletion_protection_enabled first.",
             )
 
-    def _new_node(self) -> Node:
-        return Node(self.settings.engine, self._password, cluster=self.cluster)
+    async def _grow(self, shard_count: int, replica_count: int) -> list[Node]:
+        """Start what is missing of so many shards with so many replicas each; gives the new nodes."""
+        self._shards += [[] for _ in range(shard_count - len(self._shards))]
+        new: list[Node] = []
+        for shard in self._shards[:shard_count]:
+            more = range(1 + replica_count - len(shard))
+            made = [Node(self.settings.engine, self._password, cluster=self.cluster) for _ in more]
+            shard += made
+            new += made
+        await asyncio.gather(*(node.start() for node in new))
+        await self._configure()
+        await self.tell_users()
+        return new
+
+    async def _resize(self, shard_count: int, replica_count: int) -> None:
+        """Have so many shards, with so many replicas each."""
+        if (shard_count, replica_count) == (len(self._shards), len(self._shards[0]) - 1):
+            return
+        new = await self._grow(shard_count, replica_count)
+        staying = [shard[: 1 + replica_count] for shard in self._shards[:shard_count]]
+        leaving = [node for node in self._nodes if not any(node in shard for shard in staying)]
+        if self.cluster:
+            await cluster.introduce(self._nodes)
+            await cluster.spread(self._nodes, [primary for primary, *_ in staying])
+        for shard in staying:
+            replicas = [node for node in shard[1:] if node in new]
+            if self.cluster:
+                await cluster.follow(shard, replicas)
+            else:
+                await asyncio.gather(*(replica.replicate(shard[0].address) for replica in replicas))
+        self._shards = staying
+        self._aim()
+        for node in new:
+            if node.listener is not None:
+                self._let_in(node.listener)
+        if self.cluster:
+            await cluster.forget(staying, leaving)
+            await cluster.settled(staying)
+        else:
+            await asyncio.gather(*(node.close() for node in leaving))
 
     async def _everywhere(self, *command: Any) -> None:
-        """Have every node that knows users do something."""
-        await asyncio.gather(*(node.run(*command) for node in self._nodes if node.has_users))
+        """Have every running node that knows users do something."""
+        await asyncio.gather(*(node.tell(*command) for node in self._nodes if node.running and node.has_users))
 
     async def _configure(self) -> None:
         """Bring the running nodes to what the record says."""
         configs = self.record.engine_configs
         settings = {name: configs.get(name, default) for name, default in APPLIED.items()}
-        settings["maxmemory"] = configs.get("maxmemory") or str(int(_SIZES[self.record.node_type][1] * 10**9))
+        settings["maxmemory"] = str(_bytes(configs.get("maxmemory") or f"{_SIZES[self.record.node_type][1]}gb"))
         for name, value in settings.items():
             await self._everywhere("CONFIG", "SET", name, value)
-
-    def _open(self) -> None:
-        """Let clients in, and describe where."""
-        self._endpoints = [Listener(socket_of_its_own(PORT)) for _ in self._targets()]
-        self._aim()
-        for listener in self.listeners:
-            self._let_in(listener)
-        self._describe()
 
     def _targets(self) -> list[list[Node]]:
         """The nodes that each endpoint leads to."""
@@ -401,6 +461,13 @@ class ValkeyInstance(EmulatedInstance):
         if attachment.connection_type:
             connection.port = port
         return connection
+
+
+def _bytes(memory: str) -> int:
+    """What an amount of memory such as ``1.5gb`` comes to."""
+    found = _MEMORY.fullmatch(memory)
+    assert found is not None
+    return int(float(found[1]) * 1024 ** " kmg".index(found[2].lower() or " "))
 
 
 def _new_record(name: str, wanted: memorystore_v1.Instance) -> memorystore_v1.Instance:

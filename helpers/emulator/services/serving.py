@@ -94,3 +94,15 @@ def page(items: Sequence[_Item], request: Any) -> tuple[list[_Item], str]:
     rest = [item for item in items if name_of(item) > after]
     more = len(rest) > size
     return rest[:size], base64.urlsafe_b64encode(name_of(rest[size - 1]).encode()).decode() if more else ""
+
+
+def refuse_filters(request: Any) -> None:
+    """Refuse a list in another order, or of a part, rather than give another one than was asked for.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT.
+    """
+    if request.filter:
+        raise invalid("filter", "the emulator has no filters.")
+    if request.order_by not in ("", "name"):
+        raise invalid("order_by", "the emulator's lists are in the order of names.")

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections import defaultdict
-from typing import Any
 
 import grpc
 from google.cloud import memorystore_v1
@@ -17,7 +16,8 @@ from helpers.emulator.servers.instances import Settings
 from helpers.emulator.servers.tokens import AccessTokens
 from helpers.emulator.servers.valkey_instance import AuthorizationMode, State, ValkeyInstance
 from helpers.emulator.services.instances import SHARED_LOCATION, InstancesService
-from helpers.emulator.services.serving import handler, page, parts
+from helpers.emulator.services.serving import handler, page, parts, refuse_filters
+from helpers.emulator.services.token_auth import TokenAuth
 
 CertificateAuthority = memorystore_v1.CertificateAuthority
 SharedAuthority = memorystore_v1.SharedRegionalCertificateAuthority
@@ -66,16 +66,14 @@ class Memorystore(InstancesService[ValkeyInstance]):
                     self.get_shared_regional_certificate_authority,
                     v1.GetSharedRegionalCertificateAuthorityRequest,
                 ),
+                **TokenAuth(self).methods(),
             },
         )
 
     def make(self, name: str, wanted: memorystore_v1.Instance) -> ValkeyInstance:
         """An instance as a caller wants it, not yet started."""
         valkey_instance.check(wanted, name, self.settings)
-        instance = ValkeyInstance(name, wanted, self.settings, self._regional[name.split("/")[3]])
-        if instance.accepts_access_tokens:
-            instance.users["default"] = self.tokens.good()
-        return instance
+        return ValkeyInstance(name, wanted, self.settings, self._regional[name.split("/")[3]], self.tokens.good)
 
     def shared(self) -> ValkeyInstance:
         """The instance of the project whose account may create none, not yet started."""
@@ -100,6 +98,7 @@ class Memorystore(InstancesService[ValkeyInstance]):
         self, request: memorystore_v1.ListInstancesRequest
     ) -> memorystore_v1.ListInstancesResponse:
         found, unreachable = await self.listed(request.parent)
+        refuse_filters(request)
         shown, token = page(found, request)
         return memorystore_v1.ListInstancesResponse(instances=shown, next_page_token=token, unreachable=unreachable)
 
@@ -112,7 +111,9 @@ class Memorystore(InstancesService[ValkeyInstance]):
     async def update_instance(self, request: memorystore_v1.UpdateInstanceRequest) -> operations_pb2.Operation:
         instance = await self.found(request.instance.name, "instances.update")
         paths, wanted = list(request.update_mask.paths), request.instance
-        instance.changed(paths, wanted)
+        changed = instance.changed(paths, wanted)
+        instance.check_ready()
+        instance.announce(changed)
         return self.update(instance, State.UPDATING, lambda: instance.update(paths, wanted))
 
     async def delete_instance(self, request: memorystore_v1.DeleteInstanceRequest) -> operations_pb2.Operation:
@@ -148,9 +149,5 @@ class Memorystore(InstancesService[ValkeyInstance]):
 
     async def _tell_tokens(self) -> None:
         """Have the instances know which access tokens are good."""
-        told: list[Any] = []
-        for instance in self.instances.values():
-            if instance.accepts_access_tokens:
-                instance.users["default"] = self.tokens.good()
-                told.append(instance.tell_users())
+        told = (each.tell_users() for each in self.instances.values() if each.accepts_access_tokens)
         await asyncio.gather(*told)
