@@ -196,7 +196,8 @@ def list_instances(project: str, region: str = "-", *, service: Service | None =
     def listed(one: Service) -> Any:
         with advised(doing):
             parent = f"projects/{project}/locations/{region}"
-            pager = client_of(one, project).list_instances(parent=parent, timeout=CALL_SECONDS)
+            # Google's library would repeat for a minute what it calls for Valkey and can't reach.
+            pager = client_of(one, project).list_instances(parent=parent, timeout=CALL_SECONDS, retry=None)
             # A region that can't be reached gets an entry of the name "-".
             found = [Instance.from_api(each) for each in pager if not each.name.endswith("/instances/-")]
             # The last page's list is the whole one.

@@ -450,14 +450,27 @@ def test_with_nobody_to_ask_nothing_is_deleted(emulator: Emulator) -> None:
     assert get_instance(NAME).ready
 
 
-def test_a_client_of_a_deleted_instance_is_not_handed_out_again() -> None:
-    create_instance(NAME)
-    before = connect(NAME)
-    before.set("a key", "1")
+@pytest.mark.parametrize("full", [IN_REDIS, IN_VALKEY])
+def test_a_client_of_a_deleted_instance_is_not_handed_out_again(full: str) -> None:
+    """Whether it was made by the one form of the name or by the other."""
+    create_instance(full)
+    before = {name: connect(name) for name in (NAME, full)}
+    before[NAME].set("a key", "1")
+    assert before[full].get("a key") == b"1"
     delete_instance(NAME, confirm=NAME)
-    create_instance(NAME)
-    assert connect(NAME) is not before
-    assert connect(NAME).get("a key") is None
+    create_instance(full)
+    for name, client in before.items():
+        assert connect(name) is not client
+        assert connect(name).get("a key") is None
+
+
+def test_a_client_by_a_name_that_has_become_ambiguous_is_not_handed_out_again() -> None:
+    create_instance(IN_REDIS)
+    clients = connect(NAME), connect(IN_REDIS)
+    create_instance(IN_VALKEY)
+    with pytest.raises(AmbiguousNameError):
+        connect(NAME)
+    assert connect(IN_REDIS) is clients[1]
 
 
 @pytest.mark.parametrize("name", ["chat", "projects/p/instances/chat", "projects/p/locations/r/instances/chat/x", ""])
@@ -597,8 +610,16 @@ def test_an_api_that_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
     monkeypatch.setenv("MEMORYSTORE_EMULATOR_HOST", f"127.0.0.1:{port}")
-    advice = refused(lambda: list_instances(PROJECT), ApiUnreachableError, google.ServiceUnavailable)
-    assert "MEMORYSTORE_EMULATOR_HOST" in advice
+    calls: list[Callable[[], object]] = [
+        lambda: list_instances(PROJECT),
+        lambda: get_instance(NAME),
+        # The cause is the refusal itself, and not that it was tried again and again.
+        lambda: list_instances(PROJECT, service="valkey"),
+        lambda: get_instance(IN_VALKEY),
+    ]
+    for call in calls:
+        advice = refused(call, ApiUnreachableError, google.ServiceUnavailable)
+        assert "MEMORYSTORE_EMULATOR_HOST" in advice
 
 
 def test_an_api_that_does_not_answer(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

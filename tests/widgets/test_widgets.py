@@ -965,7 +965,7 @@ async def test_an_instance_of_valkey_is_created_and_picked(emulator: Emulator) -
     named(picker, "Create").click()
     await eventually(lambda: "fresh is ready." in live_text(picker), seconds=60)
     assert [(one.id, one.service, one.tier) for one in picker.instances] == [("fresh", "valkey", "STANDARD_SMALL")]
-    assert "fresh valkey us-central1 STANDARD_SMALL 6.5 GB VALKEY_9_0 ✓ on ✓ on ACTIVE" in live_text(picker)
+    assert "fresh valkey us-central1 STANDARD_SMALL 6.5 GB VALKEY_9_0 ✓ on ✓ on ACTIVE" in visible(live_text(picker))
     assert named(picker, "Instance", ipywidgets.Dropdown).options == (("fresh (us-central1)", f"{PROJECT}/fresh"),)
     picker.close()
 
