@@ -15,6 +15,7 @@ from contextlib import closing
 from typing import Any
 
 import google.auth._helpers
+import grpc
 import pytest
 import redis
 import redis.asyncio
@@ -40,6 +41,7 @@ from helpers.memorystore import connection_options
 from helpers.memorystore.access.tokens import TokenUnavailableError
 from helpers.memorystore.access.valkey import ValkeyAccess
 from helpers.memorystore.api.clients import memorystore_client
+from helpers.memorystore.api.errors import ApiUnreachableError, MemorystoreError, PermissionMissingError
 from helpers.sessions import find_sessions
 from tests.conftest import eventually
 from tests.connecting.test_connection import failure, silent  # noqa: F401 - a fixture
@@ -838,6 +840,31 @@ def test_authorities_of_the_customers_own(apis: Apis, server: EmbeddedServer) ->
         connect(NAME)
 
 
+@pytest.mark.parametrize(
+    ("method", "doing"),
+    [
+        ("GetCertificateAuthority", "fetch the certificate authorities of"),
+        ("ListTokenAuthUsers", "fetch a token of"),
+        ("ListAuthTokens", "fetch a token of"),
+        ("GetAuthToken", "fetch a token of"),
+    ],
+)
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.PERMISSION_DENIED])
+def test_what_the_api_does_not_give(method: str, doing: str, code: grpc.StatusCode, apis: Apis) -> None:
+    apis.valkey.instance = described(
+        place(1),
+        transit_encryption_mode="SERVER_AUTHENTICATION" if "Certificate" in method else "TRANSIT_ENCRYPTION_DISABLED",
+        authorization_mode="AUTH_DISABLED" if "Certificate" in method else "TOKEN_AUTH",
+    )
+    apis.users = {"alice": ["a token"]}
+    apis.failures[f"valkey {method}"] = (code, "not now")
+    with pytest.raises(MemorystoreError, match=rf"^Could not {doing} {FULL}: .*not now\.\n") as caught:
+        connect(NAME)
+    forbidden = code is grpc.StatusCode.PERMISSION_DENIED
+    assert type(caught.value) is (PermissionMissingError if forbidden else ApiUnreachableError)
+    assert apis.calls[f"valkey {method}"] == 1
+
+
 # Tokens of the instance's own.
 
 
@@ -887,6 +914,14 @@ def test_nobody_to_sign_in_as(username: str | None, said: str, tokened: redis.Re
     first, last = str(caught.value).splitlines()
     assert first == f"There is nobody to sign in to {FULL} as: {said}{' token' * (username == 'eve')} (users: none)."
     assert last.startswith("Add a user, and a token for it")
+
+
+@pytest.mark.parametrize("mode", ["AUTH_DISABLED", "IAM_AUTH"])
+def test_a_user_where_there_are_none(mode: str, apis: Apis, server: EmbeddedServer) -> None:
+    apis.valkey.instance = described(place(server.url), authorization_mode=mode)
+    with pytest.raises(ValueError, match=rf"^{FULL} .* has no users of its own that 'alice' could be") as caught:
+        connect(NAME, username="alice")
+    assert last_line(caught.value).startswith("Leave username= out")
 
 
 @BOTH

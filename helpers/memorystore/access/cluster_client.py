@@ -6,7 +6,7 @@ nodes. All of them show certificates that the cluster's authorities signed.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import redis
 import redis.asyncio
@@ -67,7 +67,7 @@ def cluster_client(access: Access, options: dict[str, Any]) -> redis.RedisCluste
     return ClusterClient.from_url(f"redis://{host}:{access.found.port}", **settings | options)
 
 
-def refuse_tunnel(name: str) -> None:
+def refuse_tunnel(name: str) -> NoReturn:
     """Say why a cluster can't be reached through a tunnel, and what works.
 
     Raises:
