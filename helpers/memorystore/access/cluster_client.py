@@ -19,7 +19,7 @@ from helpers.memorystore.access.connections import Access, MemorystoreConnection
 
 UNREACHABLE = words(
     "A cluster's addresses are private, and no single tunnel reaches all of its nodes: run this inside its "
-    "network, such as in a Vertex AI Workbench instance there."
+    "network, such as in an Agent Platform Workbench instance there."
 )
 
 
