@@ -96,6 +96,36 @@ def test_colab(as_reader: Run, language: str, tutorial: str) -> None:
     same_outputs(notebook, language, tutorial)
 
 
+def test_what_memorystore_refuses_is_said_with_colabs_versions(tmp_path: Path) -> None:
+    program = """
+import os
+from helpers import connect
+from helpers.emulator import Emulator
+from helpers.memorystore import create_instance
+
+location = "projects/redis-only/locations/us-central1"
+with Emulator(operation_seconds=0.1) as emulator:
+    os.environ["MEMORYSTORE_EMULATOR_HOST"] = emulator.host
+    create_instance(f"{location}/instances/here", auth=False, tls=False)
+    assert connect(f"{location}/instances/here").ping()
+    for name in (f"{location}/instances/nope", "projects/p/locations/us-central1/instances/nope"):
+        try:
+            connect(name)
+        except Exception as error:
+            print(type(error).__name__, error.reason, error)
+"""
+    run = subprocess.run(
+        [str(official_python(COLAB)), "-c", program],
+        cwd=tmp_path,
+        env=neutral_environment() | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "ApiDisabledError SERVICE_DISABLED Could not find" in run.stdout
+    assert "InstanceNotFoundError RESOURCE_NOT_FOUND Could not find" in run.stdout
+
+
 def test_colab_is_signed_in_and_its_secrets_are_read(as_reader: Run, tmp_path: Path) -> None:
     program = (
         "from helpers import authenticate, doctor, secret\n"

@@ -16,8 +16,7 @@ from helpers.emulator.servers.instances import Settings
 from helpers.emulator.servers.tokens import AccessTokens
 from helpers.emulator.servers.valkey_instance import AuthorizationMode, State, ValkeyInstance
 from helpers.emulator.services.instances import SHARED_LOCATION, InstancesService
-from helpers.emulator.services.serving import handler, page, parts, refuse_filters
-from helpers.emulator.services.token_auth import TokenAuth
+from helpers.emulator.services.serving import Methods, handler, page, parts, refuse_filters
 
 CertificateAuthority = memorystore_v1.CertificateAuthority
 SharedAuthority = memorystore_v1.SharedRegionalCertificateAuthority
@@ -66,9 +65,17 @@ class Memorystore(InstancesService[ValkeyInstance]):
                     self.get_shared_regional_certificate_authority,
                     v1.GetSharedRegionalCertificateAuthorityRequest,
                 ),
-                **TokenAuth(self).methods(),
+                **self._token_auth(),
             },
         )
+
+    def _token_auth(self) -> Methods:
+        """The calls of token authentication, which google-cloud-memorystore knows from 0.5.4 on."""
+        if not hasattr(memorystore_v1, "TokenAuthUser"):
+            return {}
+        from helpers.emulator.services.token_auth import TokenAuth
+
+        return TokenAuth(self).methods()
 
     def make(self, name: str, wanted: memorystore_v1.Instance) -> ValkeyInstance:
         """An instance as a caller wants it, not yet started."""

@@ -7,6 +7,7 @@ Connect has in a network of the customer's, of which there may be several.
 """
 
 import re
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import redis
@@ -28,6 +29,9 @@ from helpers.memorystore.api.finding import Found, describe
 _Instance, _Kind = memorystore_v1.Instance, memorystore_v1.ConnectionType
 _NOT_READY = (_Instance.State.CREATING, _Instance.State.DELETING)
 _MODES = {_Instance.Mode.CLUSTER: True, _Instance.Mode.CLUSTER_DISABLED: False, _Instance.Mode.STANDALONE: False}
+# By its number, and what belongs to it by name: google-cloud-memorystore knows it from 0.5.4 on, which needs a newer
+# protobuf than Colab has.
+_TOKEN_AUTH = 3
 _ENDPOINTS = {
     _Kind.CONNECTION_TYPE_DISCOVERY: "discovery",
     _Kind.CONNECTION_TYPE_PRIMARY: "primary",
@@ -163,7 +167,7 @@ class ValkeyAccess(SignedInAccess):
             port,
             cluster,
             instance.authorization_mode == authorization.IAM_AUTH,
-            self._token() if instance.authorization_mode == authorization.TOKEN_AUTH and not self._own else (),
+            self._token() if instance.authorization_mode == _TOKEN_AUTH and not self._own else (),
             # A mode that is not known counts as one that encrypts.
             ()
             if instance.transit_encryption_mode
@@ -209,7 +213,7 @@ class ValkeyAccess(SignedInAccess):
                 name = f"{resource}/certificateAuthority"
                 answer = client.get_certificate_authority(name=name, timeout=CALL_SECONDS, retry=None)
         found = [pem for chain in answer.managed_server_ca.ca_certs for pem in chain.certificates]
-        # https://cloud.google.com/memorystore/docs/valkey/use-customer-managed-ca: they are in a pool of the customer's.
+        # They are in a pool of the customer's: https://cloud.google.com/memorystore/docs/valkey/use-customer-managed-ca
         if instance.server_ca_mode == modes.CUSTOMER_MANAGED_CAS_CA and not found:
             raise ConnectionFailedError(
                 f"The API names no certificate authority of {resource.full}, whose authorities are yours.\n"
@@ -227,6 +231,12 @@ class ValkeyAccess(SignedInAccess):
         Source: https://cloud.google.com/memorystore/docs/valkey/manage-basic-auth
         """
         client, resource = memorystore_client(self.resource.project), self.resource
+        if not hasattr(client, "list_token_auth_users"):
+            known = f"google-cloud-memorystore {version('google-cloud-memorystore')}"
+            raise ConnectionFailedError(
+                f"{resource.full} has tokens of its own (TOKEN_AUTH), which {known} does not know.\n"
+                + say("Run: {command}", command='pip install "google-cloud-memorystore>=0.5.4"')
+            )
         with advised(f"fetch a token of {resource.full}"):
             users = {
                 user.name.rpartition("/")[2]: user.name
@@ -245,8 +255,8 @@ class ValkeyAccess(SignedInAccess):
         )
 
 
-def _created(token: memorystore_v1.AuthToken) -> int:
-    created: int = memorystore_v1.AuthToken.pb(token).create_time.ToNanoseconds()
+def _created(token: Any) -> int:
+    created: int = type(token).pb(token).create_time.ToNanoseconds()
     return created
 
 

@@ -7,8 +7,10 @@ Each error is also the `google.api_core` exception that it stands for. This modu
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from google.api_core import exceptions as google
+from google.rpc.error_details_pb2 import ErrorInfo
 
 from helpers._localization.messages import say, words
 from helpers.errors import HelpersError
@@ -213,8 +215,9 @@ def reworded(error: MemorystoreError, message: str) -> MemorystoreError:
     return made
 
 
-def _info(error: google.GoogleAPICallError) -> dict[str, object]:
-    return {"reason": error.reason, "domain": error.domain, "metadata": dict(error.metadata or {})}
+def _info(error: google.GoogleAPICallError) -> Any:
+    # Not a dict, which older releases of google-api-core can't read the reason from.
+    return ErrorInfo(reason=error.reason or "", domain=error.domain or "", metadata=dict(error.metadata or {}))
 
 
 def _is_disabled(error: google.GoogleAPICallError) -> bool:
