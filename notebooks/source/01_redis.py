@@ -63,7 +63,7 @@ helpers.speak("en")  # the language of what the kit prints
 """
 ## In short
 
-Here is the whole thing. A *history* holds the messages of one conversation, or *session*, under its session ID.
+Here is the whole thing. A *history* reads and writes the messages of one conversation, or *session*.
 """
 
 # %% id="whole" tags=["translate"]
@@ -120,7 +120,7 @@ assert [message.type for message in history.messages] == ["human", "ai"]
 """
 The object holds no messages; Redis does. Another object, or tomorrow's program, reads the same conversation by the same
 session ID. To see that with your own Redis or under `make lab`, restart the kernel, and run the cells above again,
-except those that clear the history or write to it.
+without the lines that clear the history and write to it.
 """
 
 # %% id="same-session"
@@ -151,7 +151,8 @@ assert client.type(history.key) == b"list"
 run, hence the `…`.
 
 The newest message is at the head of the list, as in the class that this one replaces. (In lesson 2 it is at the end, for
-the same reason.) Of the bytes, most are structure. A letter of English takes one, é two, and 한, 語 or 你 three.
+the same reason.) The next cell prints the size of each record. Most of it is structure; a letter of English takes one
+byte, é two, and 한, 語 or 你 three.
 """
 
 # %% id="records"
@@ -389,7 +390,7 @@ from langchain_core.messages import trim_messages
 latest = trim_messages(
     history.messages, max_tokens=40, token_counter="approximate", strategy="last", start_on="human"
 )
-print(len(latest), "of", len(history), "messages go to the model")
+print(f"{len(latest)} of {len(history)} messages go to the model")
 
 assert 0 < len(latest) < len(history)
 

@@ -13,9 +13,9 @@ history in Redis](01_redis.ipynb) first.
 
 # %% [markdown] id="new-code"
 """
-**Are you writing new code?** Take lesson 3, [Agents that remember](03_agents.ipynb), which runs on Memorystore too.
-LangChain has deprecated the classes that this lesson builds on. Stay here if you maintain code that uses them, or want
-to know what Memorystore does: instances, TLS, failover.
+**Writing new code?** Take lesson 3, [Agents that remember](03_agents.ipynb), which runs on Memorystore too: LangChain has
+deprecated the classes of lessons 1 and 2. Stay here for existing code, or to see what Memorystore does: instances, TLS,
+failover.
 """
 
 # %% [markdown] id="learn"
@@ -393,8 +393,7 @@ assert client.llen(SESSION_ID) == len(history) == 2
 ## Use it in a chain
 
 `RunnableWithMessageHistory` reads the session's messages into the prompt before each call and stores the question and
-the answer afterwards. LangChain has deprecated it; [Chat history in Redis](01_redis.ipynb) says why it is taught all
-the same, and what comes after it. Without `OPENAI_API_KEY` or `OPENAI_BASE_URL` an offline model answers, which knows
+the answer afterwards. LangChain has deprecated it; [Chat history in Redis](01_redis.ipynb) says what to use in new code. Without `OPENAI_API_KEY` or `OPENAI_BASE_URL` an offline model answers, which knows
 only what the history brings it.
 """
 
