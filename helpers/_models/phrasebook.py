@@ -1,0 +1,250 @@
+"""What people say to the offline model in each language, and what it says."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cache, cached_property
+
+from helpers._localization.languages import LANGUAGES, SOURCE_LANGUAGE
+from helpers._localization.messages import catalog
+
+CONTEXT = "offline_model/"
+
+
+@dataclass(frozen=True)
+class Language:
+    """How one language is recognised, how it gives and asks for a name, and what the model answers.
+
+    The values here are English. Other languages have theirs in their catalog, under the context
+    ``offline_model/`` and the field's name.
+
+    What people say is written as phrases, one a line. Write them without accents, with straight apostrophes and in any
+    case: a message is read so. A phrase is a regular expression, in which
+
+    - ``{name}`` is a name, whatever it is, and ``{Name}`` one that looks like a name: it is among `names` or has a
+      capital letter, and is not among `not_names`. Take ``{Name}`` where other words may follow, as in ``I'm {Name}``;
+    - ``^`` and ``$`` are the beginning and the end of a clause, ``…`` is up to forty characters of a sentence;
+    - an apostrophe may be left out, and so may a space in the languages that are written with few;
+    - ``(a|b)`` is a choice, and ``(a|b)?`` need not be there;
+    - each repetition has a bound, ``{0,9}`` in place of ``*``, so that none takes more than linear time.
+
+    Attributes:
+        signs: A regular expression for what only this language has, accents included. The language with the most of it
+            is answered in; English has none.
+        introduces: A speaker's giving of a name.
+        asks_name, asks_count, asks_previous: The questions that the model can answer.
+        names: Words that are names, by which ``i'm bob`` gives one and ``i'm tired`` does not. ``.`` is a letter and
+            ``…`` are some: ``김..`` is a name of three syllables.
+        not_names: Words that are no name even with a capital letter. One without ``…`` is none for ``{name}`` either;
+            one that is in `names` too is a name.
+        stand_in: The mark before every answer.
+        greets, knows, knows_not, previous, no_previous, count, tool, summary, otherwise: The answers.
+    """
+
+    signs: str = "(?!)"
+    introduces: str = """\
+my (full |first |real |user |nick)?name('s| is|:) {name}
+^(the )?name's {name}
+^(well |so |and |please |pls |just |but |you (can|may|could) |everyone |feel free to ){0,2}call me {name}$
+(friends|people|everyone|everybody|they|folks|all) (just )?calls? me {Name}$
+(I'm|I am) {Name}($| and| from| but| by the way| btw| nice| here)
+(hi|hey|hello|yo|morning|evening|afternoon),? (it's|this is) {Name}$
+this is {Name} (here|speaking|again)
+^(hi |hey |hello |yo )?{Name} here$
+(I go|I'm known) (by|as) {name}$
+you're talking to {Name}$"""
+    asks_name: str = """\
+what('s| is| was|s|re)? my (\\w{1,9} )?name
+(know|remember|recall|tell me|say|forget|forgot|forgotten|guess|told you|tell you|recollect) (what )?my (\\w{1,9} )?name
+what my (\\w{1,9} )?name (is|was)
+^(and |so |hey ){0,2}my name$
+who (am I|I am)$
+what (do|did|should|would|will) (you|I) (call me|say my name|say I was called)
+what (am|was) I called$
+what did I (say|tell you) my name"""
+    asks_count: str = """\
+how (many|much) (\\w{1,12} ){0,2}(messages?|msgs?|texts|questions?|lines|sentences|things) (have I|did I|I've|I have|I |so far|were|are|has|was|in )
+how many (messages|msgs|questions|texts)
+how (often|many times) (have|did) I (\\w{1,9} )?(write|written|wrote|say|said|ask|asked|text|texted|message|messaged|send|sent)
+(count|number of|count up|amount of) (\\w{1,5} ){0,2}(messages|msgs|questions|texts)"""
+    asks_previous: str = """\
+what (did|have|was|had|were) I (just |last |previously |earlier ){0,2}(say|said|saying|ask|asked|asking|tell|told|telling|write|written|wrote|type|typed|text|mention)
+(repeat|remember|recall|know|tell me|quote|remind me|forget|forgot|say) what I('ve| have)? (just |last |previously ){0,2}(said|asked|wrote|told|typed|was saying|written|sent)
+(what|repeat|quote|recall|remember|tell me|show me|read)… my (very )?(last|previous|latest|prior|earlier) (message|question|sentence|words?|line|text|msg)
+^(and )?my (last|previous) (message|question|msg|sentence)$
+(last|previous) (thing|message|question|sentence) (that )?I (just )?(said|asked|wrote|sent|typed|told)
+what I (just )?said (just now|before|again|last)$"""
+    names: str = """\
+aaron abby abigail adam adrian aidan aisha alan albert alex alexander alexandra alfred alice alison amanda amber amy ana
+andrea andrew andy angela anita ann anna anne anthony arthur ashley austin barbara ben benjamin beth betty bill bob bobby
+brandon brenda brian bruce bryan carl carla carol caroline carter catherine charles charlie charlotte chloe chris
+christian christina christine christopher claire clara connor craig cynthia daisy dan dana daniel danny dave david dean
+deborah debbie dennis derek diana diane donald donna doris dorothy doug dylan ed eddie edward elena eli elijah elizabeth
+ella ellen emily emma eric erin ethan eva evan evelyn felix fiona frank fred gabriel gary george gina gloria grace greg
+hannah harold harry heather heidi helen henry hugo ian ingrid irene isaac isabella ivan jack jackie jacob jake james jamie
+jan jane janet jason jean jeff jennifer jenny jeremy jerry jess jesse jessica jill jim jimmy joan joe joel john johnny jon
+jonathan jordan joseph josh joshua joyce juan judy julia julian julie justin karen kate katherine kathy katie keith kelly
+ken kenneth kevin kim kumar kyle larry laura lauren lee leo leon leonard levi liam lily linda lisa logan lou louis lucas
+lucy luis luke lydia madison maggie marcus margaret maria marie mark martha martin mary mason matt matthew maya megan mei
+melissa mia michael michelle miguel mike mila mohamed mohammed molly monica muhammad nancy naomi natalie natasha nathan
+neil nick nicholas nicole nina noah nora oliver olivia omar oscar owen pam pamela parker patricia patrick paul paula peggy
+peter phil philip priya rachel raj ralph randy ray rebecca richard rick rita rob robert robin roger ron ronald rosa rose
+roy russell ruth ryan sally sam samantha samuel sandra sara sarah scott sean sebastian sergio seth sharon sheila shirley
+simon sofia sonia sophia sophie stan stella stephanie stephen steve steven stuart sue susan suzanne sven sylvia tamara
+tara taylor ted teresa terry thomas tiffany tim timothy tina toby todd tom tommy tony tracy tyler vanessa vera vicky
+victor victoria vincent virginia vivian walter wanda wayne wendy will william yasmin yuki yusuf zach zoe"""
+    not_names: str = """\
+a an the not no so very here just fine good sorry happy glad trying looking using going from in on at your my hard
+difficult long short easy common unusual spelled pronounced written secret unknown also still already now same different
+later back tomorrow tonight today asap again maybe anytime sometime please when if whatever what who nothing something
+none is isn't irrelevant important private confidential boring funny weird old-fashioned after before once right because
+too crazy stupid ok okay sure done ready new tired hungry bored busy sick well great late early lost stuck confused sad
+back home monday tuesday wednesday thursday friday saturday sunday
+…'s …ish …ese …ist …ian …ean …ican …ing …ful …less …ous …ed …er …or …eer …man …woman …yst …ant …ent …ate …ic …tive …ive
+muslim catholic jew hindu sikh french dutch czech greek thai swiss swede dane pole turk arab iraqi israeli pakistani
+german american african mexican asian european canadian australian indian brit scot british english indonesian
+head chief senior junior lead vice team staff principal product project full half part data software cto ceo cfo
+student nurse chef coach boss intern guy girl dad mom mum father mother husband wife single gay"""
+    stand_in: str = "[offline model]"
+    greets: str = "Nice to meet you, {name}!"
+    knows: str = "Your name is {name}."
+    knows_not: str = "I don't know your name: it is not in the messages that I was given."
+    previous: str = "Just before, you said: “{text}”"
+    no_previous: str = "This is the first message I was given in this conversation."
+    count: str = "Messages that you have sent so far: {count}."
+    tool: str = "The tool {name} answers: {text}"
+    summary: str = "What you have said so far:\n{text}"
+    otherwise: str = "I stand in for a real model: from the messages that I was given I can only tell your name, what you said before, and how many messages you sent."
+
+
+QUESTIONS = ("asks_name", "asks_count", "asks_previous")
+"""In the order in which they are looked for: "How many messages did I send before?" asks for a number."""
+
+_UNSPACED = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"  # scripts that put few spaces or none between words
+_WORD = r"[^\W\d_][\w'\-]{0,30}"
+_NAME = rf"{_WORD}(?: (?-i:[A-Z][a-z])[\w'\-]{{0,30}}){{0,2}}"  # more words only in capitals: Ada Lovelace
+_UNSPACED_NAME = (  # as short as it may be, since a verb may follow without a space
+    r"(?:[a-z\u00c0-\u024f][a-z\u00c0-\u024f'\-]{0,30}(?: (?-i:[A-Z])[a-z'\-]{1,30}){0,2}|[\uac00-\ud7a3]{1,6}?"
+    r"|[\u30a1-\u30ff]{2,12}?(?:[・=][\u30a1-\u30ff]{2,12}){0,2}|[\u3041-\u309f]{2,6}?"
+    r"|[\u3400-\u9fff々·]{1,6}?(?: ?[\u3040-\u30ff\u3400-\u9fff]{1,6}?)?)"
+)
+_START = r"(?:\A|(?<=[^\w\s'\-])|(?<=\n))\s{0,9}"
+_SOME = r"[^.!?。\n]{0,40}?"
+_SHORTHAND = re.compile(r"(?<!\[)\^|[$… ']|\((?!\?)|\{[nN]ame\}")
+_NO_EDGES = r"\u3040-\u30ff\u3400-\u9fff"
+_END = r"(?=\s{0,9}(?:\Z|[^\w\s'\-]|\n))"
+
+
+def expression(phrase: str) -> str:
+    """The regular expression that a phrase stands for; a name is its one group."""
+    unspaced = re.search(f"[{_UNSPACED}]", phrase) is not None
+    gap, name = (r"\s{0,3}", _UNSPACED_NAME) if unspaced else ("", _NAME)
+    shorthand = {
+        "^": _START,
+        "$": _END,
+        "…": _SOME,
+        "'": "'?",
+        " ": gap or r"\s{1,3}",
+        "(": "(?:",
+        "{name}": f"{gap}({name}){gap}",
+        "{Name}": f"{gap}({name}){gap}",
+    }
+    written = _SHORTHAND.sub(lambda match: shorthand[match[0]], phrase)
+    # An edge of a word, where words have edges: not in Chinese and Japanese.
+    start = "" if re.match(rf"\(*[\^{{\\{_NO_EDGES}]", phrase) else r"(?<![\w'])"
+    return start + written + ("" if unspaced else r"(?!\w)")
+
+
+@cache
+def _phrases(text: str) -> re.Pattern[str]:
+    return re.compile("|".join(map(expression, text.splitlines())), re.IGNORECASE)
+
+
+@cache
+def _words(text: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\s+", "|", text).replace("…", r".{0,30}?"), re.IGNORECASE)
+
+
+@cache
+def languages() -> dict[str, Language]:
+    """The languages whose catalogs are complete for the model, English last: it is what is left over."""
+    names = [field.name for field in fields(Language)]
+    known = {}
+    for code in LANGUAGES:
+        translated = {context.removeprefix(CONTEXT): text for (context, _), text in catalog(code).items()}
+        if translated.keys() >= set(names):
+            known[code] = Language(**{name: translated[name] for name in names})
+    return known | {SOURCE_LANGUAGE: Language()}
+
+
+@cache
+def _known_names() -> tuple[frozenset[str], re.Pattern[str]]:
+    """The names of all languages: those written out, and the forms of others."""
+    words = {word for language in languages().values() for word in language.names.split()}
+    forms = sorted(word for word in words if re.search(r"\W", word))
+    return frozenset(words.difference(forms)), _words(" ".join(forms))
+
+
+class Reading:
+    """What the model makes of a message, in whichever language it is.
+
+    Attributes:
+        text: The message, with letters of one width.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = unicodedata.normalize("NFKC", re.sub("[’‘ʼ´`]", "'", text))
+        self._plain = "".join(map(_plain, self.text))
+
+    @cached_property
+    def language(self) -> str | None:
+        """The code of the language that shows the most signs, what it asks or tells being one; ``None`` without any."""
+        signs = {
+            code: len(re.findall(language.signs, self.text, re.IGNORECASE))
+            + any(_phrases(getattr(language, field)).search(self._plain) for field in ("introduces", *QUESTIONS))
+            for code, language in languages().items()
+        }
+        likeliest = max(signs, key=lambda code: signs[code])
+        return likeliest if signs[likeliest] else None
+
+    @cached_property
+    def question(self) -> str | None:
+        """Which of `QUESTIONS` it asks."""
+        return next((question for question in QUESTIONS if self._asks(question)), None)
+
+    @cached_property
+    def name(self) -> str | None:
+        """The name that it gives its speaker. What asks for the name gives one only if it looks like a name."""
+        return next(self._names(), None)
+
+    def _asks(self, question: str) -> bool:
+        return any(_phrases(getattr(language, question)).search(self._plain) for language in languages().values())
+
+    def _names(self) -> Iterator[str]:
+        for language in languages().values():
+            for phrase in language.introduces.splitlines():
+                for match in _phrases(phrase).finditer(self._plain):
+                    doubtful = "{Name}" in phrase or self.question == "asks_name"
+                    if _is_name(match[1], language, doubtful):
+                        yield self.text[slice(*match.span(1))]
+
+
+def _plain(letter: str) -> str:
+    """A letter without its accent; the sounds of Korean laughter and tears are none."""
+    if "\u1100" <= letter <= "\u11ff":
+        return "~"
+    base, *marks = unicodedata.normalize("NFD", letter)
+    return base if all("\u0300" <= mark <= "\u036f" for mark in marks) else letter
+
+
+def _is_name(text: str, language: Language, doubtful: bool) -> bool:
+    words = [word.lower() for word in text.split()]
+    names, forms = _known_names()
+    if words[0] in names:
+        return True
+    if not doubtful:
+        return words[0] not in language.not_names.split()
+    if any(_words(language.not_names).fullmatch(word) for word in words):
+        return False
+    return forms.fullmatch(text) is not None or (text[0].isupper() and not text.isupper())
