@@ -46,7 +46,7 @@ class Language:
     introduces: str = """\
 my (full |first |real |user |nick)?name('s| is|:) {name}
 ^(the )?name's {name}
-^(well |so |and |please |pls |just |but |you (can|may|could) |everyone |feel free to ){0,2}call me {name}$
+^(well |so |and |please |pls |just |but |you (can|may|could) |everyone |feel free to ){0,2}call me {name}( please| pls| plz| thanks| for short| instead)?$
 (friends|people|everyone|everybody|they|folks|all) (just )?calls? me {Name}$
 (I'm|I am) {Name}($| and| from| but| by the way| btw| nice| here)
 (hi|hey|hello|yo|morning|evening|afternoon),? (it's|this is) {Name}$
@@ -178,14 +178,6 @@ def languages() -> dict[str, Language]:
     return known | {SOURCE_LANGUAGE: Language()}
 
 
-@cache
-def _known_names() -> tuple[frozenset[str], re.Pattern[str]]:
-    """The names of all languages: those written out, and the forms of others."""
-    words = {word for language in languages().values() for word in language.names.split()}
-    forms = sorted(word for word in words if re.search(r"\W", word))
-    return frozenset(words.difference(forms)), _words(" ".join(forms))
-
-
 class Reading:
     """What the model makes of a message, in whichever language it is.
 
@@ -240,11 +232,11 @@ def _plain(letter: str) -> str:
 
 def _is_name(text: str, language: Language, doubtful: bool) -> bool:
     words = [word.lower() for word in text.split()]
-    names, forms = _known_names()
-    if words[0] in names:
+    if words[0] in language.names.split():
         return True
     if not doubtful:
         return words[0] not in language.not_names.split()
     if any(_words(language.not_names).fullmatch(word) for word in words):
         return False
-    return forms.fullmatch(text) is not None or (text[0].isupper() and not text.isupper())
+    known = any(_words(each.names).fullmatch(words[0]) for each in languages().values())
+    return known or (text[0].isupper() and not text.isupper())
