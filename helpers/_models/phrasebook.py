@@ -51,14 +51,14 @@ my (full |first |real |user |nick)?name('s| is|:) {name}
 (I'm|I am) {Name}($| and| from| but| by the way| btw| nice| here)
 (hi|hey|hello|yo|morning|evening|afternoon),? (it's|this is) {Name}$
 this is {Name} (here|speaking|again)
-^(hi |hey |hello |yo )?{Name} here$
-(I go|I'm known) (by|as) {name}$
+^(hi |hey |hello |yo )?(it's )?{Name} here$
+(I go by|I'm known as|I'm called|I am called) {name}
 you're talking to {Name}$"""
     asks_name: str = """\
 what('s| is| was|s|re)? my (\\w{1,9} )?name
 (know|remember|recall|tell me|say|forget|forgot|forgotten|guess|told you|tell you|recollect) (what )?my (\\w{1,9} )?name
 what my (\\w{1,9} )?name (is|was)
-^(and |so |hey ){0,2}my name$
+^(and |so |hey ){0,2}my name( is what)?$
 who (am I|I am)$
 what (do|did|should|would|will) (you|I) (call me|say my name|say I was called)
 what (am|was) I called$
@@ -67,7 +67,8 @@ what did I (say|tell you) my name"""
 how (many|much) (\\w{1,12} ){0,2}(messages?|msgs?|texts|questions?|lines|sentences|things) (have I|did I|I've|I have|I |so far|were|are|has|was|in )
 how many (messages|msgs|questions|texts)
 how (often|many times) (have|did) I (\\w{1,9} )?(write|written|wrote|say|said|ask|asked|text|texted|message|messaged|send|sent)
-(count|number of|count up|amount of) (\\w{1,5} ){0,2}(messages|msgs|questions|texts)"""
+count (up )?(all )?(my|our|the) (messages|msgs|questions|texts)
+(what|tell me|give me|know)… (number|count) of (my |all |the )?(messages|msgs|questions|texts)"""
     asks_previous: str = """\
 what (did|have|was|had|were) I (just |last |previously |earlier ){0,2}(say|said|saying|ask|asked|asking|tell|told|telling|write|written|wrote|type|typed|text|mention)
 (repeat|remember|recall|know|tell me|quote|remind me|forget|forgot|say) what I('ve| have)? (just |last |previously ){0,2}(said|asked|wrote|told|typed|was saying|written|sent)
@@ -232,11 +233,12 @@ def _plain(letter: str) -> str:
 
 def _is_name(text: str, language: Language, doubtful: bool) -> bool:
     words = [word.lower() for word in text.split()]
-    if words[0] in language.names.split():
+    names = language.names.split()
+    if words[0] in names:
         return True
     if not doubtful:
         return words[0] not in language.not_names.split()
-    if any(_words(language.not_names).fullmatch(word) for word in words):
+    if any(_words(language.not_names).fullmatch(word) for word in words if word not in names):
         return False
     known = any(_words(each.names).fullmatch(words[0]) for each in languages().values())
     return known or (text[0].isupper() and not text.isupper())
