@@ -18,8 +18,8 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from helpers._localization.languages import SOURCE_LANGUAGE
-from helpers._localization.messages import say
 from helpers._localization.messages import language as spoken_language
+from helpers._localization.messages import say
 from helpers._models.calling import choice_of, find_call
 from helpers._models.phrasebook import Reading, languages
 
@@ -29,6 +29,9 @@ _QUOTED = 200  # characters of a line, in a summary
 
 # A word with the space before it, or, where a language writes without spaces, a character.
 _PIECES = re.compile(r"\s*(?:[\u3040-\u30ff\u4e00-\u9fff]|[^\s\u3040-\u30ff\u4e00-\u9fff]+)|\s+")
+
+# What parts a Latin name from the Chinese around it, but no Chinese name.
+_SPACED_HAN = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
 
 
 class OfflineChatModel(BaseChatModel):
@@ -164,7 +167,7 @@ def _reply(messages: Sequence[BaseMessage]) -> str:
         )
     elif latest.question == "asks_name":
         name = next(filter(None, (message.name for message in reversed(read))), None)
-        answer = language.knows.format(name=name) if name else language.knows_not
+        answer = _SPACED_HAN.sub("", language.knows.format(name=name)) if name else language.knows_not
     elif latest.question == "asks_count":
         answer = language.count.format(count=len(said))
     elif latest.question == "asks_previous":

@@ -77,24 +77,30 @@ what (did|have|was|had|were) I (just |last |previously |earlier ){0,2}(say|said|
 (last|previous) (thing|message|question|sentence) (that )?I (just )?(said|asked|wrote|sent|typed|told)
 what I (just )?said (just now|before|again|last)$"""
     names: str = """\
-aaron abby abigail adam adrian aidan aisha alan albert alex alexander alexandra alfred alice alison amanda amber amy ana
-andrea andrew andy angela anita ann anna anne anthony arthur ashley austin barbara ben benjamin beth betty bill bob bobby
-brandon brenda brian bruce bryan carl carla carol caroline carter catherine charles charlie charlotte chloe chris
-christian christina christine christopher claire clara connor craig cynthia daisy dan dana daniel danny dave david dean
-deborah debbie dennis derek diana diane donald donna doris dorothy doug dylan ed eddie edward elena eli elijah elizabeth
-ella ellen emily emma eric erin ethan eva evan evelyn felix fiona frank fred gabriel gary george gina gloria grace greg
-hannah harold harry heather heidi helen henry hugo ian ingrid irene isaac isabella ivan jack jackie jacob jake james jamie
-jan jane janet jason jean jeff jennifer jenny jeremy jerry jess jesse jessica jill jim jimmy joan joe joel john johnny jon
-jonathan jordan joseph josh joshua joyce juan judy julia julian julie justin karen kate katherine kathy katie keith kelly
-ken kenneth kevin kim kumar kyle larry laura lauren lee leo leon leonard levi liam lily linda lisa logan lou louis lucas
-lucy luis luke lydia madison maggie marcus margaret maria marie mark martha martin mary mason matt matthew maya megan mei
-melissa mia michael michelle miguel mike mila mohamed mohammed molly monica muhammad nancy naomi natalie natasha nathan
-neil nick nicholas nicole nina noah nora oliver olivia omar oscar owen pam pamela parker patricia patrick paul paula peggy
-peter phil philip priya rachel raj ralph randy ray rebecca richard rick rita rob robert robin roger ron ronald rosa rose
-roy russell ruth ryan sally sam samantha samuel sandra sara sarah scott sean sebastian sergio seth sharon sheila shirley
-simon sofia sonia sophia sophie stan stella stephanie stephen steve steven stuart sue susan suzanne sven sylvia tamara
-tara taylor ted teresa terry thomas tiffany tim timothy tina toby todd tom tommy tony tracy tyler vanessa vera vicky
-victor victoria vincent virginia vivian walter wanda wayne wendy will william yasmin yuki yusuf zach zoe"""
+aaron abby abigail adam adrian ahmed aidan aiko aisha alan albert alex alexander alexandra alfred alice alison amanda
+amber amir amy ana andrea andrew andy angela anh anita ann anna anne anthony archer arthur ashish ashley austin aylin
+barbara ben benjamin beth betty bill bob bobby brandon brenda brent brian bruce bruno bryan bryant carl carla carol
+caroline carter catherine cedric charles charlie charlotte chen chester chloe chris christian christina christine
+christopher claire clara clive connor cooper craig cynthia daisy damian dan dana daniel danny dave david dean debbie
+deborah dennis derek dexter diana diane didier diego dominic donald donna doris dorothy doug dylan ed eddie edward
+eleanor elena eli elijah elizabeth ella ellen elmer emilia emily emma eric erin ester esther ethan eva evan evelyn
+fabian felix fiona florian frank fred freya gabriel gary george gillian gina ginger gloria grace grant greg hannah
+hans harish harold harper harry heather hector heidi helen henry herman hiroshi homer hugo hunter ian igor ingrid
+irene isaac isabella ivan ivy jack jackie jacob jade jake james jamie jan jane janet jared jason jasper javier jean
+jeff jennifer jenny jeremy jerry jess jesse jessica jill jim jimmy jing joan joe joel john johnny jon jonathan jordan
+joseph josh joshua joyce juan judy julia julian julie justin kai karen kate katherine kathy katie keith kelly ken
+kenji kenneth kent kevin killian kim krish kumar kyle larry lars laura lauren lee leila leo leon leonard lester levi
+li liam lillian lily linda ling linh lisa liv logan lou louis lucas lucy luis luke lydia madison maggie manish marcus
+margaret maria marian marie mark martha martin mary mason mateo matt matthew maya megan mei melissa mia michael
+michelle miguel mike mila min ming mohamed mohammed molly monica muhammad nadia nancy naomi natalie natasha nate
+nathan neil nicholas nick nicole nina noah noor nora norman olive oliver olivia olivier omar oscar owen pam pamela
+parker patricia patrick paul paula peggy peter phil philip pia piper priya rachel rafael raj ralph randy ray rebecca
+richard rick rita rob robert robin roger roman ron ronald rosa rose rosie roy ruby russell ruth ryan sally salvador
+sam samantha samuel sandra sara sarah satish sawyer scott sean sebastian sergio seth sharon sheila shirley simon
+skyler sofia sonia sophia sophie spencer stan stella stephanie stephen steve steven stuart sue summer susan suzanne
+sven syed sylvia tamara tanner tara tate taylor ted teresa terry tess theo therese thomas tiffany tim timothy tina
+tobias toby todd tom tommy tony tracy trent trevor tyler ulrich uma vanessa vera vicky victor victoria viktor vincent
+virginia vivian walker walter wanda wayne wei wendy will william wilmer xavier yasmin ying yuki yusuf zach zara zoe"""
     not_names: str = """\
 a an the not no so very here just fine good sorry happy glad trying looking using going from in on at your my hard
 difficult long short easy common unusual spelled pronounced written secret unknown also still already now same different
@@ -123,18 +129,17 @@ QUESTIONS = ("asks_name", "asks_count", "asks_previous")
 """In the order in which they are looked for: "How many messages did I send before?" asks for a number."""
 
 _UNSPACED = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"  # scripts that put few spaces or none between words
-_WORD = r"[^\W\d_][\w'\-]{0,30}"
-_NAME = rf"{_WORD}(?: (?-i:[A-Z][a-z])[\w'\-]{{0,30}}){{0,2}}"  # more words only in capitals: Ada Lovelace
+_EDGELESS = r"\u3040-\u30ff\u3400-\u9fff"  # those in which nothing shows where a word begins
+_NAME = r"[^\W\d_][\w'\-]{0,30}(?: (?-i:[A-Z][a-z])[\w'\-]{0,30}){0,2}"  # more words only in capitals: Ada Lovelace
 _UNSPACED_NAME = (  # as short as it may be, since a verb may follow without a space
     r"(?:[a-z\u00c0-\u024f][a-z\u00c0-\u024f'\-]{0,30}(?: (?-i:[A-Z])[a-z'\-]{1,30}){0,2}|[\uac00-\ud7a3]{1,6}?"
     r"|[\u30a1-\u30ff]{2,12}?(?:[・=][\u30a1-\u30ff]{2,12}){0,2}|[\u3041-\u309f]{2,6}?"
     r"|[\u3400-\u9fff々·]{1,6}?(?: ?[\u3040-\u30ff\u3400-\u9fff]{1,6}?)?)"
 )
+_SHORTHAND = re.compile(r"(?<!\[)\^| \?|[$… ']|\((?!\?)|\{[nN]ame\}")
 _START = r"(?:\A|(?<=[^\w\s'\-])|(?<=\n))\s{0,9}"
+_END = r"(?=\s{0,9}(?:\Z|[^\w\s'\-:]|\n))"  # what follows a colon belongs to it
 _SOME = r"[^.!?。\n]{0,40}?"
-_SHORTHAND = re.compile(r"(?<!\[)\^|[$… ']|\((?!\?)|\{[nN]ame\}")
-_NO_EDGES = r"\u3040-\u30ff\u3400-\u9fff"
-_END = r"(?=\s{0,9}(?:\Z|[^\w\s'\-]|\n))"
 
 
 def expression(phrase: str) -> str:
@@ -147,13 +152,13 @@ def expression(phrase: str) -> str:
         "…": _SOME,
         "'": "'?",
         " ": gap or r"\s{1,3}",
+        " ?": r"\s{0,3}",
         "(": "(?:",
         "{name}": f"{gap}({name}){gap}",
         "{Name}": f"{gap}({name}){gap}",
     }
     written = _SHORTHAND.sub(lambda match: shorthand[match[0]], phrase)
-    # An edge of a word, where words have edges: not in Chinese and Japanese.
-    start = "" if re.match(rf"\(*[\^{{\\{_NO_EDGES}]", phrase) else r"(?<![\w'])"
+    start = "" if re.match(rf"\(*[\^{{\\{_EDGELESS}]", phrase) else r"(?<![\w'])"
     return start + written + ("" if unspaced else r"(?!\w)")
 
 
@@ -192,10 +197,10 @@ class Reading:
 
     @cached_property
     def language(self) -> str | None:
-        """The code of the language that shows the most signs, what it asks or tells being one; ``None`` without any."""
+        """The code of the language that shows the most signs, a phrase being worth two; ``None`` without any."""
         signs = {
             code: len(re.findall(language.signs, self.text, re.IGNORECASE))
-            + any(_phrases(getattr(language, field)).search(self._plain) for field in ("introduces", *QUESTIONS))
+            + 2 * any(_phrases(getattr(language, field)).search(self._plain) for field in ("introduces", *QUESTIONS))
             for code, language in languages().items()
         }
         likeliest = max(signs, key=lambda code: signs[code])
@@ -227,8 +232,8 @@ def _plain(letter: str) -> str:
     """A letter without its accent; the sounds of Korean laughter and tears are none."""
     if "\u1100" <= letter <= "\u11ff":
         return "~"
-    base, *marks = unicodedata.normalize("NFD", letter)
-    return base if all("\u0300" <= mark <= "\u036f" for mark in marks) else letter
+    parts = unicodedata.normalize("NFD", letter)
+    return parts[0] if all("\u0300" <= mark <= "\u036f" for mark in parts[1:]) else letter
 
 
 def _is_name(text: str, language: Language, doubtful: bool) -> bool:

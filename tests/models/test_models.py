@@ -161,6 +161,15 @@ def test_not_every_predicate_is_a_name(model: OfflineChatModel, text: str) -> No
     assert "I don't know" in model.invoke([HumanMessage(text), HumanMessage("What's my name?")]).text
 
 
+def test_no_space_stands_between_chinese_characters(model: OfflineChatModel) -> None:
+    for name, answer in (("张三", "你叫张三。"), ("Bob", "你叫 Bob。")):
+        assert model.invoke([HumanMessage(f"我叫{name}"), HumanMessage("我是谁？")]).text.endswith(answer)
+
+
+def test_a_message_that_gives_a_name_may_ask_for_it(model: OfflineChatModel) -> None:
+    assert "Bob" in model.invoke("Hi, I'm Bob. What's my name?").text
+
+
 def test_the_latest_name_counts(model: OfflineChatModel) -> None:
     said = [HumanMessage("I'm Bob"), HumanMessage("Sorry, I'm Alice"), HumanMessage("What's my name?")]
     assert "Alice" in model.invoke(said).text
@@ -200,6 +209,8 @@ def test_it_recalls_and_counts_in_spanish(model: OfflineChatModel, question: str
 # --- pasted texts -------------------------------------------------------------------------------
 
 PASTED = 100_000  # characters
+
+
 def repeated(text: str) -> str:
     return (text * (PASTED // len(text) + 1))[:PASTED]
 
