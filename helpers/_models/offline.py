@@ -188,7 +188,7 @@ def _summary(said: Iterable[str]) -> str:
     """Who speaks, and the latest that they said; also where that stands in an earlier summary."""
     lines = [line.removeprefix("- ") for text in said for line in text.splitlines() if not line.endswith((":", "："))]
     read = {line[:_QUOTED]: Reading(line[:_QUOTED]) for line in lines if line}
-    told = [line for line, reading in read.items() if reading.question != "asks_name"]
+    told = [line[:_QUOTED] for line in lines if line and read[line[:_QUOTED]].question != "asks_name"]
     named = [line for line in told if read[line].name]
     return "\n".join(f"- {line}" for line in dict.fromkeys(named[-1:] + told[-3:]))
 

@@ -32,6 +32,9 @@ SENTENCES = {
             everybody calls me Doc | Doc
             i'm Zbigniew 😀 | Zbigniew
             Hi, my name’s Anne-Marie. | Anne-Marie
+            Howdy, I'm Earl from Texas | Earl
+            hi my names priyanka :) | priyanka
+            You may call me Captain | Captain
             """,
         ASKS_NAME: """
             whats my name
@@ -48,6 +51,8 @@ SENTENCES = {
             hey do you know who i am
             Remind me, what's my name?
             what do you call me
+            do you remember what my name is?
+            ok so who am I
             """,
         ASKS_PREVIOUS: """
             what did i just say
@@ -60,6 +65,7 @@ SENTENCES = {
             What was my previous question?
             What was I just saying?
             what did i ask u a minute ago
+            what was the last thing i asked
             """,
         ASKS_COUNT: """
             how many messages have i sent
@@ -70,6 +76,7 @@ SENTENCES = {
             count my messages
             How many things have I asked you?
             what's the number of messages i sent
+            how many messages so far?
             """,
         NOTHING: """
             i'm tired
@@ -111,6 +118,12 @@ SENTENCES = {
             do you have a name?
             i work as a plumber
             I'm Afraid so
+            I'm an accountant
+            i am so confused rn
+            I'm Buddhist
+            i'm living in Berlin
+            thanks, that's all
+            I am Groot's biggest fan
             """,
     },
     "ko": {
@@ -143,6 +156,9 @@ SENTENCES = {
             안녕! 나는 지훈이라고 해 ^^ | 지훈
             제 이름은 크리스입니다 | 크리스
             이민정이에요 | 이민정
+            저는 남주혁이고 학생입니다 | 남주혁
+            제 이름은 올리비아예요 | 올리비아
+            안녕하세요. 저는 윤아입니다! | 윤아
             """,
         ASKS_NAME: """
             제 이름은?
@@ -163,6 +179,8 @@ SENTENCES = {
             내 이름 말해봐
             제 이름을 기억하고 계신가요?
             내 이름이 뭐였지
+            제 이름 맞혀 보세요
+            내가 누군지 알아?
             """,
         ASKS_PREVIOUS: """
             내가 방금 뭐라고 했지?
@@ -175,6 +193,7 @@ SENTENCES = {
             내가 마지막으로 한 말이 뭐야?
             방금 내가 한 말 다시 말해줘
             아까 뭐라고 했더라
+            제가 조금 전에 뭐라고 했나요?
             """,
         ASKS_COUNT: """
             메시지 몇 개 보냈어?
@@ -185,6 +204,7 @@ SENTENCES = {
             총 몇 개의 메시지를 보냈죠
             내가 메시지를 얼마나 보냈지?
             질문 몇 개 했어
+            여태 메시지 몇 개째야?
             """,
         NOTHING: """
             저는 대학생입니다
@@ -226,6 +246,12 @@ SENTENCES = {
             감사합니다!
             심심해
             저는 삼성전자 직원입니다
+            저는 광주 출신 디자이너예요
+            나는 서울 시민이야
+            저는 배고픈데요
+            진짜요?
+            저는 요즘 이직 준비 중입니다
+            너 몇 살이야?
             """,
     },
     "zh-CN": {
@@ -258,6 +284,9 @@ SENTENCES = {
             叫我Jack就好啦 | Jack
             朋友们都叫我胖虎 | 胖虎
             我的名字：徐丽 | 徐丽
+            哈喽，我叫周星星 | 周星星
+            我是老张 | 老张
+            请叫我Amy | Amy
             """,
         ASKS_NAME: """
             我叫什么
@@ -276,6 +305,8 @@ SENTENCES = {
             你还记得我是谁吗
             我的名字叫啥
             你知不知道我的名字
+            你还知道我叫啥不
+            我叫什么来着？
             """,
         ASKS_PREVIOUS: """
             我刚才说了什么？
@@ -289,6 +320,7 @@ SENTENCES = {
             我刚说什么来着
             你能重复一下我刚才说的吗
             我前面问了什么问题
+            我上一句说了什么
             """,
         ASKS_COUNT: """
             我发了多少条消息
@@ -299,6 +331,7 @@ SENTENCES = {
             目前为止我问过多少个问题
             我一共问了你几次
             我们聊了多少条消息
+            我已经发了几条了？
             """,
         NOTHING: """
             我是北京人
@@ -343,6 +376,12 @@ SENTENCES = {
             帮我叫一下王经理
             我叫了一辆车
             我是女生
+            我是设计师
+            我是单身
+            我是武汉的
+            我是老师，教数学
+            谢谢你
+            我是一家公司的老板
             """,
     },
     "fr": {
@@ -373,6 +412,9 @@ SENTENCES = {
             je me nomme Gaston | Gaston
             Bonjour c'est Mathilde | Mathilde
             Je suis Amélie et je débute en Python | Amélie
+            Bonsoir, je m'appelle Ousmane et je viens de Dakar | Ousmane
+            moi c Lulu | Lulu
+            Tu peux m'appeler Jo | Jo
             """,
         ASKS_NAME: """
             comment je m'appelle
@@ -392,6 +434,8 @@ SENTENCES = {
             Pouvez-vous me dire mon nom ?
             t'as retenu mon prénom ?
             mon nom c'est quoi
+            est-ce que tu sais comment je m'appelle
+            Mon prénom, c'est quoi ?
             """,
         ASKS_PREVIOUS: """
             qu'est-ce que j'ai dit ?
@@ -405,6 +449,7 @@ SENTENCES = {
             redis-moi ce que j'ai dit
             je viens de dire quoi ?
             Quelle était ma question précédente ?
+            tu peux répéter ce que j'ai dit ?
             """,
         ASKS_COUNT: """
             combien de messages j'ai envoyés ?
@@ -415,6 +460,7 @@ SENTENCES = {
             Combien de fois je t'ai écrit ?
             J'en suis à combien de messages ?
             combien de msg je t'ai envoyés
+            combien de messages depuis le début ?
             """,
         NOTHING: """
             je suis fatigué
@@ -456,6 +502,12 @@ SENTENCES = {
             Je suis désolée
             bonjour, ça va ?
             je travaille chez Orange
+            je suis boulanger
+            Je suis Marseillais
+            je suis dans le train
+            je suis trop content 🎉
+            je suis Breton
+            c'est Noël bientôt
             """,
     },
     "es": {
@@ -486,6 +538,9 @@ SENTENCES = {
             encantada, soy Maite | Maite
             a mí me llaman Kike | Kike
             dime Pepe | Pepe
+            ¡Buenas! Me llamo Ximena | Ximena
+            hola q tal soy dani | dani
+            mi nombre es josé luis | josé
             """,
         ASKS_NAME: """
             como me llamo
@@ -505,6 +560,8 @@ SENTENCES = {
             ¿Podrías decirme mi nombre?
             como era mi nombre?
             oye, cómo me llamo
+            a ver, ¿cuál es mi nombre?
+            no te acuerdas de como me llamo?
             """,
         ASKS_PREVIOUS: """
             que dije
@@ -519,6 +576,7 @@ SENTENCES = {
             repite mi último mensaje
             ¿Qué te acabo de preguntar?
             dime lo que dije antes
+            que fue lo que dije
             """,
         ASKS_COUNT: """
             cuantos mensajes he enviado
@@ -529,6 +587,7 @@ SENTENCES = {
             ¿Cuántas veces te he escrito?
             Dime cuántos mensajes te he mandado
             cuantos mensajes van
+            ¿cuántos mensajes van hasta ahora?
             """,
         NOTHING: """
             soy de Lima
@@ -570,6 +629,12 @@ SENTENCES = {
             vengo de Argentina 🇦🇷
             Soy Licenciada en Derecho
             hola, ¿qué tal?
+            soy camarero
+            soy Cubano
+            soy bueno en ajedrez
+            tengo 30 años
+            estoy en Valencia
+            soy fan de Shakira
             """,
     },
     "ja": {
@@ -602,6 +667,9 @@ SENTENCES = {
             ゆうたって言います | ゆうた
             初めまして、小川です | 小川
             名前は鬼塚です | 鬼塚
+            私は佐々木翔です。 | 佐々木翔
+            アンナです、よろしく | アンナ
+            どうも、林です | 林
             """,
         ASKS_NAME: """
             私の名前は？
@@ -620,6 +688,8 @@ SENTENCES = {
             私の名前、覚えてくれてる？
             俺って誰？
             私の名前は何でしょう
+            私の名前知ってる？
+            名前、覚えてる？
             """,
         ASKS_PREVIOUS: """
             今何と言いましたか？
@@ -633,6 +703,7 @@ SENTENCES = {
             さっきの質問は何だった？
             私が最後に言ったことを教えて
             さっき何を聞きましたっけ
+            さっきなんて言いましたっけ
             """,
         ASKS_COUNT: """
             メッセージ何件送った？
@@ -643,6 +714,7 @@ SENTENCES = {
             何回話しかけたっけ
             いくつメッセージを送ったかな
             質問は何個した？
+            全部で何通送りましたか？
             """,
         NOTHING: """
             私は大学生です
@@ -687,6 +759,12 @@ SENTENCES = {
             私は猫派です
             いい天気ですね☀️
             大丈夫です
+            私は歯医者です
+            北海道出身の田舎者です
+            今は暇です
+            私はベジタリアンです
+            名古屋在住です
+            楽しいです！
             """,
     },
     "pt-BR": {
@@ -717,6 +795,9 @@ SENTENCES = {
             podem me chamar de Binho | Binho
             eu sou a juliana | juliana
             Fala! Aqui é o Zé | Zé
+            oii, me chamo Sabrina kkk | Sabrina
+            sou o Everton da Silva | Everton
+            Meu nome é Maria Clara. | Maria Clara
             """,
         ASKS_NAME: """
             qual meu nome
@@ -735,6 +816,8 @@ SENTENCES = {
             você esqueceu meu nome?
             me fala meu nome
             qual o meu nome
+            fala meu nome aí
+            Você sabe quem eu sou?
             """,
         ASKS_PREVIOUS: """
             o que eu disse
@@ -748,6 +831,7 @@ SENTENCES = {
             Repita minha última mensagem
             o que eu te perguntei agora há pouco?
             Qual foi minha pergunta anterior?
+            o que eu falei agora?
             """,
         ASKS_COUNT: """
             quantas mensagens eu mandei
@@ -758,6 +842,7 @@ SENTENCES = {
             Quantas vezes eu escrevi?
             Quantas msgs eu te mandei hoje?
             me diz quantas perguntas fiz
+            quantas mensagens eu já enviei?
             """,
         NOTHING: """
             sou de São Paulo
@@ -800,10 +885,16 @@ SENTENCES = {
             tô no trabalho
             Sou Formado em direito
             oi, me ajuda?
+            sou advogado
+            Sou Carioca
+            sou fã do Flamengo
+            sou de família italiana
+            to na praia
+            eu sou tímido
             """,
     },
 }
-"""By language and kind; two thirds of them were written after the phrases, to see how far these reach."""
+"""By language and kind; two thirds were written after the phrases, to see how far these reach."""
 
 KNOWN: dict[str, set[str]] = {"fr": {"c camille"}}
 """Those that are not answered rightly: what would tell ``c camille`` from ``c dommage``?"""
