@@ -4,9 +4,7 @@ import asyncio
 import html
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from functools import cache
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -19,73 +17,21 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from helpers._localization.languages import LANGUAGES, SOURCE_LANGUAGE
-from helpers._localization.messages import catalog, say
+from helpers._localization.languages import SOURCE_LANGUAGE
 from helpers._localization.messages import language as spoken_language
+from helpers._localization.messages import say
 from helpers._models.calling import choice_of, find_call
+from helpers._models.phrasebook import Reading, languages
 
-_NAME = r"[^\W\d_][\w'’\-]{0,60}"
 _READ = 1000  # characters of a message, from either end
 _QUOTED = 200  # characters of a line, in a summary
 
 
-@dataclass(frozen=True)
-class Language:
-    """How one language is recognised, how it gives and asks for a name, and what the model answers.
-
-    The values here are English. Other languages have theirs in their catalog, under the context
-    ``offline_model/`` and the field's name. The first six are read by a program: regular expressions, searched
-    for without regard to case, and words between spaces. Each repetition in an expression has a bound, ``{0,60}`` in
-    place of ``*``, so that none takes more than linear time.
-
-    Attributes:
-        signs: What only this language has. The language with the most of them is answered in; English has none.
-        introduces: A speaker's giving of a name, the name being its one group; ``{name}`` stands for a name.
-        asks_name, asks_previous, asks_count: The questions that the model can answer.
-        not_names: What may follow where a name would, without being one.
-        stand_in: The mark before every answer.
-        greets, knows, knows_not, previous, no_previous, count, tool, summary, otherwise: The answers.
-    """
-
-    signs: str = "(?!)"
-    introduces: str = r"\b(?:I['’]m|I am|my name is|my name['’]s|call me|this is)\s{1,9}({name})"
-    asks_name: str = "what(?:['’]s| is|s)? my name|(?:know|remember|tell me) my name|who am I"
-    asks_previous: str = (
-        "what (?:did|have) I (?:just )?(?:say|said|ask|asked)|my (?:last|previous) (?:message|question)"
-    )
-    asks_count: str = "how many messages"
-    not_names: str = (
-        "a an the not so very here just fine good sorry happy glad trying looking using going from in on at your"
-    )
-    stand_in: str = "[offline model]"
-    greets: str = "Nice to meet you, {name}!"
-    knows: str = "Your name is {name}."
-    knows_not: str = "I don't know your name: it is not in the messages that I was given."
-    previous: str = "Just before, you said: “{text}”"
-    no_previous: str = "This is the first message I was given in this conversation."
-    count: str = "Messages that you have sent so far: {count}."
-    tool: str = "The tool {name} answers: {text}"
-    summary: str = "What you have said so far:\n{text}"
-    otherwise: str = "I stand in for a real model: from the messages that I was given I can only tell your name, what you said before, and how many messages you sent."
-
-
-CONTEXT = "offline_model/"
-
-
-@cache
-def _languages() -> dict[str, Language]:
-    """The languages whose catalogs are complete for the model, English last: it is what is left over."""
-    names = [field.name for field in fields(Language)]
-    known = {}
-    for code in LANGUAGES:
-        translated = {context.removeprefix(CONTEXT): text for (context, _), text in catalog(code).items()}
-        if translated.keys() >= set(names):
-            known[code] = Language(**{name: translated[name] for name in names})
-    return known | {SOURCE_LANGUAGE: Language()}
-
-
 # A word with the space before it, or, where a language writes without spaces, a character.
 _PIECES = re.compile(r"\s*(?:[\u3040-\u30ff\u4e00-\u9fff]|[^\s\u3040-\u30ff\u4e00-\u9fff]+)|\s+")
+
+# What parts a Latin name from the Chinese around it, but no Chinese name.
+_SPACED_HAN = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
 
 
 class OfflineChatModel(BaseChatModel):
@@ -207,27 +153,27 @@ def _reply(messages: Sequence[BaseMessage]) -> str:
     said = [message.text.strip() for message in messages if isinstance(message, HumanMessage)]
     if to_summarise := _to_summarise(said[0]) if len(messages) == len(said) == 1 else []:
         said = to_summarise
-    read = [_ends(text) for text in said]
-    language = _languages()[_language(read)]
-    latest = read[-1] if read else ""
+    read = [Reading(_ends(text)) for text in said]
+    language = languages()[_language(read)]
+    latest = read[-1] if read else Reading("")
     names = {call["id"]: call["name"] for call in _calls(messages)}
     results: list[Any] = list(takewhile(lambda message: isinstance(message, ToolMessage), reversed(messages)))[::-1]
     if to_summarise:
-        answer = language.summary.format(text=_summary(read))
+        answer = language.summary.format(text=_summary(map(_ends, said)))
     elif results:
         answer = "\n".join(
             language.tool.format(name=result.name or names.get(result.tool_call_id), text=result.text)
             for result in results
         )
-    elif _matches(language.asks_name, latest):
-        name = next(filter(None, map(_name, reversed(read))), None)
-        answer = language.knows.format(name=name) if name else language.knows_not
-    elif name := _name(latest):
-        answer = language.greets.format(name=name)
-    elif _matches(language.asks_previous, latest):
-        answer = language.previous.format(text=said[-2]) if len(said) > 1 else language.no_previous
-    elif _matches(language.asks_count, latest):
+    elif latest.question == "asks_name":
+        name = next(filter(None, (message.name for message in reversed(read))), None)
+        answer = _SPACED_HAN.sub("", language.knows.format(name=name)) if name else language.knows_not
+    elif latest.question == "asks_count":
         answer = language.count.format(count=len(said))
+    elif latest.question == "asks_previous":
+        answer = language.previous.format(text=said[-2]) if len(said) > 1 else language.no_previous
+    elif latest.name:
+        answer = language.greets.format(name=latest.name)
     else:
         answer = language.otherwise
     return f"{language.stand_in} {answer}"
@@ -238,53 +184,31 @@ def _to_summarise(prompt: str) -> list[str]:
     return [html.unescape(part.partition("</message>")[0]) for part in prompt.split('<message type="human">')[1:]]
 
 
-def _summary(said: Sequence[str]) -> str:
+def _summary(said: Iterable[str]) -> str:
     """Who speaks, and the latest that they said; also where that stands in an earlier summary."""
     lines = [line.removeprefix("- ") for text in said for line in text.splitlines() if not line.endswith((":", "："))]
-    lines = [line[:_QUOTED] for line in lines if line and not _asks_name(line)]
-    named = [line for line in lines if _name(line)]
-    return "\n".join(f"- {line}" for line in dict.fromkeys(named[-1:] + lines[-3:]))
+    read = {line[:_QUOTED]: Reading(line[:_QUOTED]) for line in lines if line}
+    told = [line[:_QUOTED] for line in lines if line and read[line[:_QUOTED]].question != "asks_name"]
+    named = [line for line in told if read[line].name]
+    return "\n".join(f"- {line}" for line in dict.fromkeys(named[-1:] + told[-3:]))
 
 
-def _language(said: Sequence[str]) -> str:
+def _language(read: Sequence[Reading]) -> str:
     """The language of the latest message that shows one; a bare "Bob!" leaves it to those before.
 
     Where none does, it is the one that the package speaks.
     """
-    for text in reversed(said):
-        signs = {code: len(re.findall(language.signs, text, re.IGNORECASE)) for code, language in _languages().items()}
-        likeliest = max(signs, key=lambda code: signs[code])
-        if signs[likeliest]:
-            return likeliest
-        if len(text.split()) > 1:
+    for reading in reversed(read):
+        if reading.language:
+            return reading.language
+        if len(reading.text.split()) > 1:
             break
     spoken = spoken_language()
-    return spoken if spoken in _languages() else SOURCE_LANGUAGE
-
-
-def _name(text: str) -> str | None:
-    """The name that a message gives its speaker, in whichever language it does."""
-    languages = _languages().values()
-    if _asks_name(text):
-        return None
-    not_names = {word for language in languages for word in language.not_names.split()}
-    for language in languages:
-        for match in re.finditer(language.introduces.replace("{name}", _NAME), text, re.IGNORECASE):
-            if match[1].lower() not in not_names:
-                return match[1]
-    return None
-
-
-def _asks_name(text: str) -> bool:
-    return any(_matches(language.asks_name, text) for language in _languages().values())
+    return spoken if spoken in languages() else SOURCE_LANGUAGE
 
 
 def _ends(text: str) -> str:
     return text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
-
-
-def _matches(pattern: str, text: str) -> bool:
-    return re.search(pattern, text, re.IGNORECASE) is not None
 
 
 def _cut(text: str, stop: Sequence[str] | None) -> str:

@@ -15,7 +15,7 @@ from helpers import connect, speak
 from helpers._localization import messages
 from helpers._localization.languages import LANGUAGES
 from helpers._localization.messages import say
-from helpers._models import offline
+from helpers._models import phrasebook
 from helpers._models.offline import OfflineChatModel
 from helpers.embedded import EmbeddedServer
 from tests.connecting.test_connection import failure
@@ -119,7 +119,8 @@ def _spoil(path: Path, text: str, **changes: object) -> None:
         (TEXT, {"msgstr": "<b>없음</b>"}, "HTML tags"),
         (TEXT, {"msgid": "No instances any more."}, "obsolete"),
         ("offline_model/signs", {"msgstr": "["}, "no regular expression"),
-        ("offline_model/introduces", {"msgstr": "저는 {name}"}, "0 groups, not 1"),
+        ("offline_model/introduces", {"msgstr": "저는 {name}\n저는"}, "a phrase has 0 names, not 1"),
+        ("offline_model/asks_count", {"msgstr": "{name} 몇"}, "a phrase has 1 names, not 0"),
         ("offline_model/asks_name", {"msgstr": "이름.*뭐"}, "a repetition without a bound, .*: "),
         ("offline_model/asks_name", {"msgstr": r"이름[^*+]{2,}뭐"}, "a repetition without a bound, …{2,}: "),
         ("offline_model/asks_name", {"msgstr": r"이름(?:\s|나)+뭐"}, "a repetition without a bound, )+: "),
@@ -153,10 +154,10 @@ def spoken_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """A copy of the French catalog that is spoken from, to be broken."""
     copy = Path(shutil.copy(spoken.path_of("fr"), tmp_path))
     monkeypatch.setattr(messages, "CATALOGS", tmp_path)
-    for cached in (messages.catalog, offline._languages):
+    for cached in (messages.catalog, phrasebook.languages):
         cached.cache_clear()
     yield copy
-    for cached in (messages.catalog, offline._languages):
+    for cached in (messages.catalog, phrasebook.languages):
         cached.cache_clear()
 
 

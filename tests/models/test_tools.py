@@ -255,6 +255,11 @@ def test_a_prompt_of_ones_own_is_summed_up_too() -> None:
     assert MODEL.invoke(prompt).text.splitlines()[1:] == ["- 1 < 2"]
 
 
+def test_of_lines_that_were_said_again_the_latest_are_quoted() -> None:
+    prompt = '<message type="human">red\nblue\ngreen\ngrey\nred</message>'
+    assert MODEL.invoke(prompt).text.splitlines()[1:] == ["- green", "- grey", "- red"]
+
+
 @pytest.mark.parametrize(
     "piece",
     ["4", "-1.", "1,", "“", '"', '"a', "「a」", "서울", "\n4 ", '<message type="human">', '<message type="human">4\n'],

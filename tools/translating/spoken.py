@@ -9,16 +9,16 @@ from pathlib import Path
 
 import polib
 
-from helpers._models.offline import CONTEXT, Language
+from helpers._models.phrasebook import CONTEXT, QUESTIONS, Language, expression
 from tools.project import root
 from tools.translating import po
 from tools.translating.structure import format_fields, html_tags
 from tools.tutorials import ENGLISH
 
 AWAITING = "awaiting translation: "
-_PATTERNS = ("signs", "introduces", "asks_name", "asks_previous", "asks_count")
+_PHRASES = ("introduces", *QUESTIONS)
+_LISTS = ("names", "not_names")
 _ALIKE = 0.6  # from nothing alike to the same
-_GROUPS = {"introduces": 1}
 _NO_REPETITION = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")  # what is escaped, and sets of characters
 
 
@@ -29,7 +29,7 @@ def texts() -> dict[tuple[str, str], str]:
         if isinstance(call.args[0], ast.Constant):
             found.setdefault(("", str(call.args[0].value)), []).append(path.relative_to(root()).as_posix())
     for field in fields(Language):
-        found[(CONTEXT + field.name, str(field.default))] = ["helpers/_models/offline.py"]
+        found[(CONTEXT + field.name, str(field.default))] = ["helpers/_models/phrasebook.py"]
     return {key: " ".join(dict.fromkeys(places)) for key, places in found.items()}
 
 
@@ -138,17 +138,22 @@ def translations(language: str) -> dict[tuple[str, str], polib.POEntry | None]:
 
 
 def _pattern_trouble(field: str, value: str) -> str | None:
-    if field not in _PATTERNS:
-        default = str(getattr(Language, field))
-        if field != "not_names" and format_fields(default) != format_fields(value):
-            return "the placeholders differ from the English text."
-        return None
-    try:
-        groups = re.compile(value.replace("{name}", "x")).groups
-    except re.error as error:
-        return f"no regular expression: {error}."
-    if groups != _GROUPS.get(field, 0):
-        return f"it has {groups} groups, not {_GROUPS.get(field, 0)}."
-    if unbounded := re.search(r".?(?:[*+]|\{\d*,\})", _NO_REPETITION.sub("…", value)):
-        return f"a repetition without a bound, {unbounded[0]}: on a long text it takes for ever. Write {{0,60}}."
+    if field in _PHRASES:
+        patterns = list(map(expression, value.splitlines()))
+    elif field in _LISTS:
+        patterns = value.split()
+    elif field == "signs":
+        patterns = [value]
+    else:
+        differ = format_fields(str(getattr(Language, field))) != format_fields(value)
+        return "the placeholders differ from the English text." if differ else None
+    for pattern in patterns:
+        try:
+            names = re.compile(pattern).groups
+        except re.error as error:
+            return f"no regular expression: {error}."
+        if field in _PHRASES and names != (wanted := int(field == "introduces")):
+            return f"a phrase has {names} names, not {wanted}."
+        if unbounded := re.search(r".?(?:[*+]|\{\d*,\})", _NO_REPETITION.sub("…", pattern)):
+            return f"a repetition without a bound, {unbounded[0]}: on a long text it takes for ever. Write {{0,60}}."
     return None
