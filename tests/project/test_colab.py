@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 FREEZE = ROOT / "tests" / "support" / "data" / "colab-freeze.txt"
 # What may come along. Each name here is one more thing that a reader's runtime has to download.
 ADDED = {
+    "google-cloud-memorystore",
     "google-cloud-redis",
     "hiredis",
     "jedi",
