@@ -209,7 +209,7 @@ class ValkeyAccess(SignedInAccess):
                 name = f"{resource}/certificateAuthority"
                 answer = client.get_certificate_authority(name=name, timeout=CALL_SECONDS, retry=None)
         found = [pem for chain in answer.managed_server_ca.ca_certs for pem in chain.certificates]
-        # https://cloud.google.com/memorystore/docs/valkey/use-customer-managed-ca: they are in a pool of the customer's.
+        # https://cloud.google.com/memorystore/docs/valkey/use-customer-managed-ca: in a pool of the customer's.
         if instance.server_ca_mode == modes.CUSTOMER_MANAGED_CAS_CA and not found:
             raise ConnectionFailedError(
                 f"The API names no certificate authority of {resource.full}, whose authorities are yours.\n"
