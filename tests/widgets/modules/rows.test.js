@@ -59,5 +59,5 @@ test("the time that is left is said in a unit that fits", () => {
   assert.equal(timeLeft(61, "en"), "2 min");
   assert.equal(timeLeft(3600, "en"), "60 min");
   assert.equal(timeLeft(4 * 3600, "en"), "4 hr");
-  assert.equal(timeLeft(30 * 86400, "fr"), "30 j");
+  assert.equal(timeLeft(30 * 86400, "fr"), "30\u00a0j");
 });
