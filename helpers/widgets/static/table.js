@@ -126,7 +126,7 @@ export function table(link, use) {
   function arrange() {
     const column = columns.find((one) => one.key === memory.key) ?? columns[0];
     const found = matching(link.data.rows, memory.filter);
-    rows = column ? sorted(found, column, memory.descending, link.data.language) : found;
+    rows = column ? sorted(found, column, memory.descending, link.data.language, columns[0].key) : found;
     largest = 1;
     for (const key of columns.filter((one) => one.kind === "bytes").map((one) => one.key)) {
       for (const row of link.data.rows) largest = Math.max(largest, valueOf(row.cells[key]) ?? 0);

@@ -20,10 +20,10 @@ test("names are sorted as their language does, numbers in them by value", () => 
   assert.deepEqual(column(sorted(rowsOf({ name: "z" }, { name: "ä" }), name, false, "sv"), "name"), ["z", "ä"]);
 });
 
-test("numbers are sorted by value, an estimate too, and equal rows stay as they are", () => {
-  const rows = rowsOf({ bytes: 10, name: "a" }, { bytes: { value: 9, text: "≈ " } }, { bytes: 100 }, { bytes: 10, name: "b" });
+test("numbers are sorted by value, an estimate too, and equal rows by name", () => {
+  const rows = rowsOf({ bytes: 10, name: "a10" }, { bytes: { value: 9, text: "≈ " } }, { bytes: 100 }, { bytes: 10, name: "A9" });
   assert.deepEqual(column(sorted(rows, bytes, true, "en"), "bytes"), [100, 10, 10, 9]);
-  assert.deepEqual(column(sorted(rows, bytes, true, "en").slice(1, 3), "name"), ["a", "b"]);
+  assert.deepEqual(column(sorted(rows, bytes, true, "en", "name").slice(1, 3), "name"), ["A9", "a10"]);
 });
 
 test("what never ends lives the longest", () => {
@@ -59,5 +59,5 @@ test("the time that is left is said in a unit that fits", () => {
   assert.equal(timeLeft(61, "en"), "2 min");
   assert.equal(timeLeft(3600, "en"), "60 min");
   assert.equal(timeLeft(4 * 3600, "en"), "4 hr");
-  assert.equal(timeLeft(30 * 86400, "fr"), "30\u00a0j");
+  assert.equal(timeLeft(30 * 86400, "fr").replace(/\s/u, " "), "30 j");
 });
