@@ -189,7 +189,7 @@ def test_an_instance_is_made_picked_and_deleted(lab: Lab, browser: Browser, clie
     expect(create).to_be_disabled()
     picker.get_by_label("Region", exact=True).fill("us-central1")
     picker.get_by_label("ID", exact=True).fill("second")
-    service, tier = (picker.get_by_label(label, exact=True) for label in ("Service", "Tier"))
+    service, tier = (picker.get_by_role("combobox", name=label, exact=True) for label in ("Service", "Tier"))
     service.focus()
     service.select_option("valkey")
     expect(tier).to_have_value("SHARED_CORE_NANO")
