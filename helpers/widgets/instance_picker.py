@@ -7,18 +7,15 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-import ipywidgets
-
 from helpers._connecting.clients import Client
 from helpers._connecting.connection import connect
 from helpers._localization.messages import say
-from helpers.memorystore.api.names import TITLES
 from helpers.memorystore.choices import SIZES
 from helpers.memorystore.creation import begin_creation, creation_announcement
 from helpers.memorystore.deletion import begin_deletion
 from helpers.memorystore.instances import Instance, Instances, list_instances
 from helpers.widgets import pages
-from helpers.widgets.live import Live, button, settled
+from helpers.widgets.live import Live
 
 _POLL_SECONDS = 1.0
 
@@ -38,6 +35,8 @@ class InstancePicker(Live):
         client: The client that is connected to it, or None.
     """
 
+    _module = "instance_picker"
+
     def __init__(
         self,
         project: str,
@@ -51,7 +50,14 @@ class InstancePicker(Live):
         self.instance: Instance | None = None
         self.client: Client | None = None
         self._project, self._region, self._tunnel, self._on_pick = project, region, tunnel, on_pick
-        self._working = False
+        self._working, self._note, self._price = False, "", ""
+        self._actions |= {
+            "refresh": lambda: self._work(asyncio.to_thread(self.refresh)),
+            "connect": lambda name: self._work(self._connect(name)),
+            "price": self._show_price,
+            "create": lambda wanted: self._work(self._creation(wanted)),
+            "delete": lambda name, typed: self._work(self._deletion(name, typed)),
+        }
 
     def __repr__(self) -> str:
         return f"<InstancePicker {self._project!r}>"
@@ -69,7 +75,7 @@ class InstancePicker(Live):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # regions that were not reached are named below the table
             self.instances = list_instances(self._project, self._region)
-        self._draw()
+        self._tell(**self._state())
         return self.instances
 
     def pick(self, name: str) -> Client:
@@ -93,171 +99,158 @@ class InstancePicker(Live):
             raise ValueError(f"{name!r} {what}: {known}")
         client = connect(self._endpoint(found[0]), tunnel=self._tunnel)
         self.instance, self.client = found[0], client
-        self._draw()
+        self._tell(**self._state())
         if self._on_pick is not None:
             self._on_pick(client)
         return client
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _prepare(self) -> None:
         try:
             self.refresh()
-            self._error = ""
+            self._show_error("")
         except Exception as error:
-            self._error = str(error)
-        shown = super()._repr_mimebundle_(include, exclude)
-        self._draw()
-        return shown
+            self._failed(error)
 
-    def _picture(self) -> str:
-        text = self._error or ("" if self.instances else say("No instances."))
-        return self._table("\n".join(filter(None, (text, self.instances.missing))))
+    def _title(self) -> str:
+        return say("Memorystore instances")
 
-    def _table(self, status: str) -> str:
-        return pages.render(
-            "instances.html",
-            title=say("Memorystore instances"),
-            project=self._project,
-            columns=[
-                *(say("Instance"), say("Service"), say("Region"), say("Tier"), say("Size"), say("Version")),
-                *("AUTH", "TLS", say("State")),
-            ],
-            instances=self.instances,
-            picked=self.instance.full_name if self.instance else "",
-            yes=say("on"),
-            no=say("off"),
-            status=status,
+    def _state(self) -> dict[str, Any]:
+        columns = (
+            ("instance", say("Instance"), "name", True),
+            ("service", say("Service"), "text", False),
+            ("region", say("Region"), "text", False),
+            ("tier", say("Tier"), "text", False),
+            ("size", say("Size"), "text", False),
+            ("version", say("Version"), "text", False),
+            ("auth", "AUTH", "flag", False),
+            ("tls", "TLS", "flag", False),
+            ("state", say("State"), "state", False),
         )
+        return {
+            "caption": say("Memorystore instances"),
+            "about": self._project,
+            "columns": [dict(zip(("key", "label", "kind", "stays"), one, strict=True)) for one in columns],
+            "rows": [self._row(one) for one in self.instances],
+            "note": self._note or self.instances.missing,
+            "searching": self._working,
+            "working": self._working,
+            "price": self._price,
+            "form": self._form(),
+        }
 
-    def _build(self) -> ipywidgets.DOMWidget:
-        self._listed, self._problem, self._note = (ipywidgets.HTML() for _ in range(3))
-        self._choice = ipywidgets.Dropdown(description=say("Instance"))
-        self._connect = button(say("Connect"), self._on_click(self._pick_chosen), button_style="primary")
-        region = "" if self._region == "-" else self._region
-        self._new_region = ipywidgets.Text(description=say("Region"), value=region, placeholder="us-central1")
-        self._new_id = ipywidgets.Text(description=say("ID"), placeholder="chat-history")
-        services = [(title, service) for service, title in TITLES.items()]
-        self._service = ipywidgets.Dropdown(description=say("Service"), options=services)
-        self._tier = ipywidgets.Dropdown(description=say("Tier"), options=SIZES["redis"][1])
-        self._price = ipywidgets.HTML()
-        self._service.observe(lambda change: setattr(self._tier, "options", SIZES[change.new][1]), "value")
-        for field in (self._new_region, self._new_id, self._service, self._tier):
-            field.observe(lambda _: self._show_price(), "value")
-        self._create = button(say("Create"), self._on_click(self._creation), disabled=True)
-        self._confirm = ipywidgets.Text(
-            description=say("Delete"), placeholder=say("the ID of the instance once more"), layout={"width": "22em"}
-        )
-        self._delete = button(say("Delete"), self._on_click(self._deletion), button_style="danger", disabled=True)
-        self._confirm.observe(lambda _: self._confirming(), "value")
-        self._choice.observe(lambda _: self._confirming(), "value")
-        again = button(say("List again"), self._on_click(partial(asyncio.to_thread, self.refresh)))
-        creating = ipywidgets.VBox(
-            [
-                ipywidgets.HBox(
-                    [self._new_region, self._new_id, self._service, self._tier, self._create], layout=_WRAP
-                ),
-                self._price,
-            ]
-        )
-        deleting = ipywidgets.HBox([self._confirm, self._delete], layout=_WRAP)
-        more = ipywidgets.Accordion([creating, deleting], selected_index=None)
-        more.set_title(0, say("Create an instance"))
-        more.set_title(1, say("Delete the chosen instance"))
-        return ipywidgets.VBox(
-            [
-                self._listed,
-                ipywidgets.HBox([self._choice, self._connect, again], layout=_WRAP),
-                self._problem,
-                self._note,
-                more,
-            ]
-        )
-
-    def _draw(self) -> None:
-        if self._root is None:
-            return
-        self._listed.value = self._picture()
-        chosen = self._choice.value
-        names = [self._endpoint(one) for one in self.instances]
-        self._choice.options = [
-            (f"{one.id} ({one.region})" if name == one.name else f"{one.id} ({one.region}, {one.service})", name)
-            for one, name in zip(self.instances, names, strict=True)
+    def _row(self, one: Instance) -> dict[str, Any]:
+        cells = {
+            "instance": one.id,
+            "service": one.service,
+            "region": one.region,
+            "tier": one.tier,
+            "size": {"value": one.memory_gb, "text": f"{one.memory_gb:g} GB"},
+            "version": one.redis_version,
+            "auth": one.auth,
+            "tls": one.tls,
+            "state": {"value": one.state, "text": one.state, "tone": "" if one.ready else "warn"},
+        }
+        actions = [
+            {"action": "connect", "label": say("Connect"), "disabled": self._working or not one.ready},
+            {"action": "delete", "label": say("Delete"), "disabled": self._working},
         ]
-        self._choice.value = chosen if chosen in names else next(iter(names), None)
-        self._connect.disabled = self._working or not self.instances
-        self._confirming()
-
-    # What the buttons do.
-
-    def _on_click(self, action: Callable[[], Coroutine[Any, Any, Any]]) -> Callable[[], None]:
-        return lambda: self._start(self._work(action()))
-
-    async def _work(self, work: Any) -> None:
-        """Do one thing at a time."""
-        if self._working:
-            work.close()
-            return
-        self._working = True
-        self._show_error("")
-        self._draw()
-        try:
-            await work
-        finally:
-            self._working = False
-            self._draw()
-            self._show_price()
-
-    async def _pick_chosen(self) -> None:
-        name = self._choice.value
-        self._say(say("Connecting to {id} …", id=name.rpartition("/")[2]))
-        try:
-            await asyncio.to_thread(self.pick, name)
-        except Exception:
-            self._say("")
-            raise
-        self._say(say("Connected to {id}.", id=name.rpartition("/")[2]))
+        picked = self.instance is not None and self.instance.full_name == one.full_name
+        return {"id": self._endpoint(one), "cells": cells, "actions": actions, "marked": picked}
 
     def _endpoint(self, one: Instance) -> str:
         """An instance's name as everybody writes it; with its service, where both have one of that name."""
         return one.name if [each.name for each in self.instances].count(one.name) == 1 else one.full_name
 
-    def _wanted(self) -> tuple[str, dict[str, Any]]:
+    def _form(self) -> list[dict[str, Any]]:
+        """What a new instance is asked for: a text, or one of some options, which may depend on another field."""
+        region = "" if self._region == "-" else self._region
+        return [
+            {"key": "region", "label": say("Region"), "value": region, "placeholder": "us-central1"},
+            {"key": "id", "label": say("ID"), "value": "", "placeholder": "chat-history"},
+            {"key": "service", "label": say("Service"), "value": "redis", "options": list(SIZES)},
+            {
+                "key": "tier",
+                "label": say("Tier"),
+                "value": SIZES["redis"][1][0],
+                "by": "service",
+                "optionsBy": {service: list(sizes) for service, (_, sizes) in SIZES.items()},
+            },
+        ]
+
+    def _texts(self) -> dict[str, str]:
+        return (
+            super()._texts()
+            | pages.table_texts()
+            | {
+                "again": say("List again"),
+                "noInstances": say("No instances."),
+                "counted": say("Instances: {shown} of {all}"),
+                "searching": say("working …"),
+                "filterHint": say("part of a name, a region or a version"),
+                "createOne": say("Create an instance"),
+                "create": say("Create"),
+                "confirm": say("This deletes {id} and all that it holds. Type its ID to confirm."),
+                "typeAgain": say("the ID of the instance once more"),
+                "cancel": say("Cancel"),
+            }
+        )
+
+    def _picture(self) -> str:
+        return pages.table(self._state() | {"error": self._error}, self._texts())
+
+    # What the page asks for.
+
+    async def _work(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do one thing at a time."""
+        if self._working:
+            work.close()
+            return
+        self._working, self._note = True, ""
+        self._tell(error="", **self._state())
+        try:
+            await work
+        except Exception:
+            self._note = ""
+            raise
+        finally:
+            self._working = False
+            self._tell(**self._state())
+
+    async def _connect(self, name: str) -> None:
+        ident = name.rpartition("/")[2]
+        self._say(say("Connecting to {id} …", id=ident))
+        await asyncio.to_thread(self.pick, name)
+        self._say(say("Connected to {id}.", id=ident))
+
+    def _wanted(self, wanted: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The name of the instance that the form describes, and what it is to be like."""
-        region, name, service = self._new_region.value.strip(), self._new_id.value.strip(), self._service.value
-        chosen = {"service": service, SIZES[service][0]: self._tier.value}
+        region, name, service = wanted["region"].strip(), wanted["id"].strip(), wanted["service"]
+        chosen = {"service": service, SIZES[service][0]: wanted["tier"]}
         return f"projects/{self._project}/locations/{region}/instances/{name}", chosen
 
-    def _show_price(self) -> None:
+    def _show_price(self, wanted: dict[str, Any]) -> None:
         """Say what a creation would cost, as soon as it is clear what would be created."""
         try:
-            name, chosen = self._wanted()
-            text = creation_announcement(name, **chosen)
+            name, chosen = self._wanted(wanted)
+            self._price = creation_announcement(name, **chosen)
         except ValueError:
-            text = ""
-        self._create.disabled = self._working or not text
-        self._price.value = pages.render("note.html", text=text, href="")
+            self._price = ""
+        self._tell(price=self._price)
 
-    async def _creation(self) -> None:
-        for field in (self._new_region, self._new_id):
-            await settled(field)
-        name, chosen = self._wanted()
+    async def _creation(self, wanted: dict[str, Any]) -> None:
+        ident = wanted["id"].strip()
+        name, chosen = self._wanted(wanted)
         is_done = await asyncio.to_thread(partial(begin_creation, name, **chosen))
-        await self._follow(is_done, say("Creating {id}", id=self._new_id.value.strip()))
-        self._say(say("{id} is ready.", id=self._new_id.value.strip()))
-        self._new_id.value = ""
+        await self._follow(is_done, say("Creating {id}", id=ident))
+        self._say(say("{id} is ready.", id=ident))
 
-    def _confirming(self) -> None:
-        name = self._choice.value or ""
-        typed = self._confirm.value.strip()
-        self._delete.disabled = self._working or not typed or typed != name.rpartition("/")[2]
-
-    async def _deletion(self) -> None:
-        name = self._choice.value
-        is_done = await asyncio.to_thread(begin_deletion, name, self._confirm.value)
-        self._confirm.value = ""
+    async def _deletion(self, name: str, typed: str) -> None:
+        ident = name.rpartition("/")[2]
+        is_done = await asyncio.to_thread(begin_deletion, name, typed)
         if self.instance is not None and name in (self.instance.name, self.instance.full_name):
             self.instance = self.client = None
-        await self._follow(is_done, say("Deleting {id}", id=name.rpartition("/")[2]))
-        self._say(say("{id} is deleted.", id=name.rpartition("/")[2]))
+        await self._follow(is_done, say("Deleting {id}", id=ident))
+        self._say(say("{id} is deleted.", id=ident))
 
     async def _follow(self, is_done: Callable[[], bool], label: str) -> None:
         """Show for how long an operation has been going on, until it ends."""
@@ -269,7 +262,5 @@ class InstancePicker(Live):
         await asyncio.to_thread(self.refresh)
 
     def _say(self, text: str) -> None:
-        self._note.value = pages.render("note.html", text=text, href="")
-
-
-_WRAP = {"flex_flow": "row wrap"}
+        self._note = text
+        self._tell(note=text)
