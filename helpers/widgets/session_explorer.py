@@ -227,7 +227,7 @@ class SessionExplorer(Live):
     def _state(self) -> dict[str, Any]:
         columns = (
             ("session", say("Session"), "name", True),
-            ("messages", say("Messages"), "number", True),
+            ("messages", say("Messages"), "number", False),
             ("bytes", say("Bytes"), "bytes", False),
             ("until", say("Time to live"), "until", False),
             ("last", say("Last message"), "text", False),
