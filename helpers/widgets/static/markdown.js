@@ -33,7 +33,7 @@ class Bounded extends Lexer {
  * @param {string} text
  * @returns {Tree[]}
  */
-export function parse(text) {
+export function parseMarkdown(text) {
   if (text.length <= LONGEST) {
     try {
       return trees(new Bounded().lex(text), 0);
@@ -49,14 +49,14 @@ export function parse(text) {
  * @param {Element} place
  * @param {string} text
  */
-export function show(place, text) {
-  const blocks = parse(text);
+export function showMarkdown(place, text) {
+  const blocks = parseMarkdown(text);
   const known = drawn.get(place) ?? [];
   const now = blocks.map((block) => JSON.stringify(block));
   const same = now.findIndex((block, at) => block !== known[at]);
   const from = same < 0 ? now.length : same;
   while (place.childNodes.length > from) place.lastChild?.remove();
-  place.append(...blocks.slice(from).map((block) => build(block, place.ownerDocument)));
+  place.append(...blocks.slice(from).map((block) => buildTree(block, place.ownerDocument)));
   drawn.set(place, now);
 }
 
@@ -68,12 +68,12 @@ const drawn = new WeakMap();
  * @param {Document} page
  * @returns {Node}
  */
-export function build(tree, page) {
+export function buildTree(tree, page) {
   if (typeof tree === "string") return page.createTextNode(tree);
   const [tag, attributes, ...children] = tree;
   const made = page.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children.map((child) => build(child, page)));
+  made.append(...children.map((child) => buildTree(child, page)));
   return made;
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { build, parse } from "../../../helpers/widgets/static/markdown.js";
+import { buildTree, parseMarkdown as parse } from "../../../helpers/widgets/static/markdown.js";
 
 /** What a page would show: tags, attributes and texts, and nothing that could have been left out by a serializer. */
 function markup(tree) {
@@ -90,6 +90,6 @@ test("what is made to hang or to break out does neither", () => {
 });
 
 test("elements are made of the tree, and texts stay texts", () => {
-  const made = build(["p", { class: "a" }, "<b>", ["em", {}, "x"]], page);
+  const made = buildTree(["p", { class: "a" }, "<b>", ["em", {}, "x"]], page);
   assert.deepEqual([made.tag, made.attributes, made.children.map((one) => one.tag ?? one.text)], ["p", { class: "a" }, ["<b>", "em"]]);
 });
