@@ -54,6 +54,7 @@ test: $(READY_TO_TEST)
 	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/oxlint --quiet --deny-warnings helpers/widgets/static tests/widgets/modules
 	$(BIN)/python -m tools check --awaiting-translation-ok
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4
 

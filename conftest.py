@@ -22,6 +22,7 @@ from nbmake.pytest_items import NbMakeFailureRepr, NotebookFailedException, Note
 
 from helpers.embedded import EmbeddedServer
 from tests.support.chromium import chromium
+from tests.support.node import missing
 from tools.running.execution import SocketKernelManager, lasting_outputs, shown
 from tools.tutorials import READERS_OWN
 
@@ -65,6 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
             )
         if os.environ.get("CI") and chromium() is None:
             raise pytest.UsageError("In CI the widgets must be tried in a real browser: install chromium.")
+        if os.environ.get("CI") and missing():
+            raise pytest.UsageError(f"In CI the widgets' JavaScript must be checked: install {' '.join(missing())}.")
     for name in READERS_OWN:
         os.environ.pop(name, None)
     os.environ["HELPERS_LANGUAGE"] = "en"  # whatever the locale of who runs the tests
@@ -91,6 +94,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         left_out.append(
             "No Chromium: the widgets were not tried in a real JupyterLab. Install chromium (Debian, Ubuntu: "
             "apt-get install chromium), or run .ci/run, to have that done."
+        )
+    if missing():
+        left_out.append(
+            f"No Node or no TypeScript: the widgets' JavaScript was not checked. Install {' '.join(missing())} "
+            "(Debian, Ubuntu: apt-get install), or run .ci/run, to have that done."
         )
     if left_out:
         terminalreporter.section("LEFT OUT", yellow=True)

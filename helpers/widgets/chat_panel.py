@@ -13,8 +13,8 @@ from helpers._histories.records import called
 from helpers._localization.messages import say
 from helpers.sessions import Record, StoredList, find_sessions, look_into, readable
 from helpers.widgets import pages
+from helpers.widgets.controls import Live, button, confirm_button, on_enter, settled
 from helpers.widgets.conversing import AgentConversing, Conversing, History, HistoryFactory, Thread
-from helpers.widgets.live import Live, button, confirm_button, on_enter, settled
 
 SHOWN = 50
 """How many of a session's latest messages are shown."""

@@ -16,7 +16,7 @@ from helpers.memorystore.creation import begin_creation, creation_announcement
 from helpers.memorystore.deletion import begin_deletion
 from helpers.memorystore.instances import Instance, Instances, list_instances
 from helpers.widgets import pages
-from helpers.widgets.live import Live, button, settled
+from helpers.widgets.controls import Live, button, settled
 
 _POLL_SECONDS = 1.0
 

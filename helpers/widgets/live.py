@@ -1,71 +1,194 @@
-"""What the widgets share: a live view, a picture for where there is no kernel, and work that does not block it."""
+"""What the widgets share: one set of data, shown live and as a picture, and work that does not block the kernel."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import json
+import re
+import secrets
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, ClassVar
 
-import ipywidgets
+from IPython.display import display, update_display
+from markupsafe import Markup
 
-from helpers._localization.messages import say
+from helpers._localization.messages import language, say
 from helpers.widgets import pages
+from helpers.widgets.modules import joined
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-CONFIRM_SECONDS = 5.0
-"""How long a button that destroys something waits for its second click."""
-_SETTLED_SECONDS = 0.1
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class Live:
-    """A widget with a picture.
+    """A widget whose view and whose picture are made from the same data.
 
-    A notebook with a kernel shows the widget; GitHub, an exported page or a screen reader that gets no further
-    finds the picture, which is plain HTML and as accessible as a table is.
+    The data are JSON. A module of ``static/`` makes the view of them: where anywidget has a kernel hear it, in a saved
+    notebook that is trusted, and on an exported page. GitHub, a screen reader that gets no further and a reader without
+    scripts find the picture, which is plain HTML.
+
+    JupyterLab prefers a live view to a picture, and finds no view when the notebook is opened again. There, the view
+    asks for the picture to be shown in its place, and lives in it from then on.
     """
 
-    _problem: ipywidgets.HTML
+    _module: ClassVar[str]
+    """The name of the module that makes the view."""
 
     def __init__(self) -> None:
         self._loop = _running_loop()
         self._tasks: set[asyncio.Task[None] | Future[None]] = set()
-        self._root: ipywidgets.DOMWidget | None = None
-        self._error = ""
+        self._id = secrets.token_hex(8)
+        self._data: dict[str, Any] = {"error": ""}
+        self._wire: Any = None
+        self._telling = threading.Lock()
+        self._pictures: dict[str, dict[str, Any]] = {}
+        self._actions: dict[str, Callable[..., Any]] = {"hello": self._hello, "picture": self._show_pictures}
+
+    def _ipython_display_(self) -> None:
+        data, metadata = self._bundle()
+        name = secrets.token_hex(8)
+        if WIDGET_VIEW in data:
+            self._pictures[name] = {kind: data[kind] for kind in data if kind != WIDGET_VIEW}
+        display(data, metadata=metadata, raw=True, display_id=name)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        if self._root is None:
-            self._root = self._build()
-        picture = str(self._picture())
-        self._show_error(self._error)
-        return {
-            "text/plain": repr(self),
-            "text/html": picture,
-            WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": self._root.model_id},
-        }
+        return self._bundle()[0]
+
+    def _bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a notebook gets: a text, the picture, and the view where it is possible; and what is said of them."""
+        self._tell(id=self._id, language=language(), texts=self._texts(), **self._state())
+        text = {"text/plain": repr(self)}
+        if find_spec("anywidget") is None:
+            return text | {"text/html": self._enlivened(_picture_only())}, {}
+        if self._wire is None:
+            self._wire = _wire_class(self._module)(data=self._data)
+            self._data["model"] = self._wire.model_id
+            self._wire.on_msg(self._heard)
+        shown = self._wire._repr_mimebundle_()
+        view, metadata = shown if isinstance(shown, tuple) else (shown, {})
+        return text | {"text/html": self._enlivened(), WIDGET_VIEW: view[WIDGET_VIEW]}, metadata
+
+    def _enlivened(self, note: str = "") -> str:
+        """The picture, and in it the data and the script that make it a view where scripts may run."""
+        kept = json.dumps(clean(self._data | self._kept()), ensure_ascii=False).replace("<", "\\u003c")
+        return str(
+            pages.render(
+                "live.html",
+                title=self._title(),
+                id=self._id,
+                module=self._module,
+                picture=Markup(self._picture()),  # noqa: S704 - made by a template
+                note=note,
+                data=Markup(kept),  # noqa: S704 - no tag can begin in it
+                script=Markup(joined(self._module)),  # noqa: S704 - files of this package
+            )
+        )
 
     def close(self) -> None:
         """Take the widget off the page, and stop what it does."""
         for task in list(self._tasks):
             task.cancel()
-        if self._root is not None:
-            _close(self._root)
-            self._root = None
+        if self._wire is not None:
+            self._wire.send({"closed": True})
+            self._wire.close()
+            self._wire = None
 
-    def _build(self) -> ipywidgets.DOMWidget:
-        """The widget, made when it is first shown, `_problem` in it."""
+    # What a widget says of itself.
+
+    def _title(self) -> str:
+        """What a screen reader calls it."""
         raise NotImplementedError
+
+    def _state(self) -> dict[str, Any]:
+        """What is to be shown now, as JSON by name."""
+        raise NotImplementedError
+
+    def _kept(self) -> dict[str, Any]:
+        """What a saved notebook keeps otherwise than `_state` has it: less of it, say."""
+        return {}
+
+    def _texts(self) -> dict[str, str]:
+        """What the module says, in the reader's language, by names that it knows."""
+        return {
+            "gone": say("The kernel that made this no longer runs. Run the cell again to go on."),
+            "waits": say("The kernel is busy. If this stays, it was restarted: run the cell again."),
+        }
 
     def _picture(self) -> str:
-        """The widget's present state as HTML."""
+        """The present state as HTML."""
         raise NotImplementedError
+
+    # Talking with the page.
+
+    def _tell(self, **changed: Any) -> None:
+        """Change parts of what is shown; what stays the same is not sent again."""
+        changed = {name: clean(value) for name, value in changed.items()}
+        with self._telling:
+            self._send(
+                {"set": {k: value for k, value in changed.items() if k not in self._data or self._data[k] != value}}
+            )
+
+    def _add(self, name: str, items: Sequence[Any]) -> None:
+        """Append to a list that is shown."""
+        with self._telling:
+            self._send({"add": {name: clean(list(items))}})
+
+    def _event(self, **event: Any) -> None:
+        """Tell those who look now; whoever comes later is not told."""
+        if self._wire is not None:
+            self._wire.send({"event": clean(event)})
+
+    def _send(self, message: dict[str, dict[str, Any]]) -> None:
+        for name, value in message.get("set", {}).items():
+            self._data[name] = value
+        for name, items in message.get("add", {}).items():
+            self._data.setdefault(name, []).extend(items)
+        if not any(message.values()):
+            return
+        self._data["version"] = self._data.get("version", 0) + 1
+        if self._wire is not None:
+            self._wire.send(message | {"version": self._data["version"]})
+
+    def _heard(self, _: Any, message: Mapping[str, Any], buffers: Sequence[Any] = ()) -> None:
+        """Do what the page asks for: call one of `_actions`, and await what it gives."""
+        details = dict(message)
+        action, number = self._actions.get(details.pop("ask", "")), details.pop("number", 0)
+        if action is None:
+            return
+        if buffers:
+            details["buffers"] = buffers
+        if number and self._wire is not None:
+            self._wire.send({"heard": number})
+        try:
+            work = action(**details)
+        except Exception as error:
+            self._failed(error)
+            return
+        if asyncio.iscoroutine(work):
+            self._start(work)
+
+    def _hello(self, version: int = 0) -> None:
+        """A page has made its model. What was told meanwhile went by it."""
+        if version != self._data["version"] and self._wire is not None:
+            self._wire.send({"set": self._data})
+
+    def _show_pictures(self) -> None:
+        while self._pictures:
+            name, data = self._pictures.popitem()
+            update_display(data, raw=True, display_id=name)
 
     def _failed(self, error: Exception) -> None:
         """Show an error that came up in the background."""
         self._show_error(str(error) or type(error).__name__)
 
     def _show_error(self, text: str) -> None:
-        self._error = text
-        if self._root is not None:
-            self._problem.value = pages.render("error.html", error=text)
+        self._tell(error=text)
+
+    @property
+    def _error(self) -> str:
+        return str(self._data["error"])
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         """Have something done on the kernel's event loop, without waiting for it.
@@ -91,71 +214,28 @@ class Live:
         task.add_done_callback(self._tasks.discard)
 
 
-def confirm_button(label: str, action: Callable[[], None], start: Callable[[Any], None]) -> ipywidgets.Button:
-    """A button that acts at its second click. The first one asks, for some seconds.
-
-    Args:
-        label: What it says.
-        action: Called at the second click.
-        start: Has a coroutine run in the background.
-    """
-    made = ipywidgets.Button(description=label, layout={"width": "auto"})
-    armings = 0
-
-    def disarm() -> None:
-        made.description, made.button_style = label, ""
-
-    async def wait(arming: int) -> None:
-        await asyncio.sleep(CONFIRM_SECONDS)
-        if arming == armings:
-            disarm()
-
-    def clicked(_: Any) -> None:
-        nonlocal armings
-        armings += 1
-        if made.button_style:
-            disarm()
-            action()
-        else:
-            made.description = say("{label}: click again", label=label)
-            made.button_style = "danger"
-            start(wait(armings))
-
-    made.on_click(clicked)
-    return made
+def clean(value: Any) -> Any:
+    """What can be sent as JSON in UTF-8: half of a surrogate pair becomes U+FFFD, a tuple a list."""
+    if isinstance(value, str):
+        return _HALVES.sub("\ufffd", value) if not value.isascii() else value
+    if isinstance(value, Mapping):
+        return {name: clean(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(one) for one in value]
+    return value
 
 
-def on_enter(field: ipywidgets.Text, action: Callable[[], None]) -> None:
-    """Call something when Enter is pressed in a text field.
+@cache
+def _wire_class(module: str) -> Any:
+    """The model of a widget: its module, its data, and messages to and fro."""
+    import anywidget
+    import traitlets
 
-    `Text.on_submit` is deprecated in ipywidgets 8, and what is to take its place also acts when the field loses
-    the focus. The message that it listens to is the same in 7 and 8.
-    """
-
-    def received(_: Any, content: Any, __: Any) -> None:
-        if content.get("event") == "submit":
-            action()
-
-    field.on_msg(received)
+    return type("Wire", (anywidget.AnyWidget,), {"_esm": joined(module), "data": traitlets.Dict().tag(sync=True)})
 
 
-async def settled(field: Any) -> str:
-    """A field's text once the page has sent all of it.
-
-    While the kernel is busy a page holds keystrokes back, and a click or an Enter overtakes them.
-    """
-    while True:
-        value = str(field.value)
-        await asyncio.sleep(_SETTLED_SECONDS)
-        if field.value == value:
-            return value.strip()
-
-
-def button(label: str, action: Callable[[], None], **options: Any) -> ipywidgets.Button:
-    """A button that calls something."""
-    made = ipywidgets.Button(description=label, **{"layout": {"width": "auto"}, **options})
-    made.on_click(lambda _: action())
-    return made
+def _picture_only() -> str:
+    return say("This is a picture. To use it, install anywidget, restart the kernel and run the cell again.")
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -163,9 +243,3 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _close(widget: ipywidgets.Widget) -> None:
-    for child in getattr(widget, "children", ()):
-        _close(child)
-    widget.close()

@@ -24,7 +24,7 @@ from helpers.sessions import (
     readable,
 )
 from helpers.widgets import pages
-from helpers.widgets.live import Live, button, confirm_button
+from helpers.widgets.controls import Live, button, confirm_button
 
 ROWS = 10
 """Sessions on a page."""

@@ -41,8 +41,9 @@ from helpers.emulator import Emulator
 from helpers.emulator.servers.instances import EmulatedInstance
 from helpers.memorystore import create_instance
 from helpers.sessions import DamagedExportError, SessionNotFoundError, export_sessions
-from helpers.widgets import ChatPanel, InstancePicker, SessionExplorer, live
-from helpers.widgets.live import WIDGET_VIEW
+from helpers.widgets import ChatPanel, InstancePicker, SessionExplorer
+from helpers.widgets import controls as live
+from helpers.widgets.controls import WIDGET_VIEW
 from tests.support.watching import watching
 
 SEVEN = ipywidgets.__version__.startswith("7.")

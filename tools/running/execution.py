@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -21,6 +22,7 @@ from nbformat import NotebookNode
 
 VARIES = "varies"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_ENLIVENING = re.compile(r"<script type=\"(application/json|module)\".*?</script>\n?", re.DOTALL)
 CELL_SECONDS = 120
 _PATIENCE_SECONDS = 3.0
 AT_ONCE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -149,8 +151,8 @@ def tags(cell: NotebookNode) -> list[str]:
 def lasting_outputs(cell: NotebookNode) -> list[NotebookNode]:
     """A code cell's outputs as they are kept and compared.
 
-    How a kernel cuts a stream into messages is chance, so pieces of one stream are joined. A widget lives no
-    longer than its kernel, so its picture is what is kept. A cell tagged ``varies`` has no lasting outputs.
+    How a kernel cuts a stream into messages is chance, so pieces of one stream are joined. Of a widget its picture is
+    kept, without the script that enlivens it. A cell tagged ``varies`` has no lasting outputs.
     """
     if VARIES in tags(cell):
         return []
@@ -161,6 +163,8 @@ def lasting_outputs(cell: NotebookNode) -> list[NotebookNode]:
             output["execution_count"] = None
         if "data" in output:
             output["data"] = NotebookNode({kind: data for kind, data in output.data.items() if kind != WIDGET_VIEW})
+            if "text/html" in output.data:
+                output.data["text/html"] = _ENLIVENING.sub("", output.data["text/html"])
         if (
             output.output_type == "stream"
             and outputs

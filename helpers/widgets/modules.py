@@ -1,0 +1,44 @@
+"""The widgets' own JavaScript: plain modules in ``static/``, joined to the one text that a page takes."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+STATIC = Path(__file__).with_name("static")
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+
+
+@cache
+def joined(name: str) -> str:
+    """A module with all that it imports, in one text; the stylesheet is in it.
+
+    The modules of ``static/`` import from each other by name only, and no two declare the same name at their top.
+
+    Args:
+        name: The module's, without ``.js``.
+    """
+    style = json.dumps((STATIC / "house.css").read_text(encoding="utf-8"), ensure_ascii=False)
+    parts = [f"const HOUSE_CSS = {style};\n"]
+    for one in order(name):
+        text = _IMPORT.sub("", (STATIC / f"{one}.js").read_text(encoding="utf-8"))
+        parts.append(text if one == name else re.sub(r"^export ", "", text, flags=re.MULTILINE))
+    return "".join(parts)
+
+
+def order(name: str) -> list[str]:
+    """A module and those that it imports, each behind what it needs itself.
+
+    Args:
+        name: The module's, without ``.js``.
+    """
+    found: dict[str, None] = {}
+
+    def visit(one: str) -> None:
+        for needed in _IMPORT.findall((STATIC / f"{one}.js").read_text(encoding="utf-8")):
+            if needed not in found:
+                visit(needed)
+        found[one] = None
+
+    visit(name)
+    return list(found)

@@ -1,0 +1,2 @@
+/** The stylesheet's text, which Python puts before the joined modules. */
+declare const HOUSE_CSS: string;
