@@ -792,6 +792,7 @@ NO_CALLS = ['"x"', "[1]", '[{"name": "a"}]', '[{"args": {}}]', '[{"name": "a", "
 
 @pytest.mark.parametrize("calls", NO_CALLS)
 def test_what_is_no_call_is_left_out(client: redis.Redis, calls: str) -> None:
-    client.rpush("message_store:bob", '{"type": "ai", "data": {"content": "hi", "tool_calls": %s}}' % calls)
+    data = '{"content": "hi", "tool_calls": ' + calls + "}"
+    client.rpush("message_store:bob", '{"type": "ai", "data": ' + data + "}")
     (record,) = look_into(client, "message_store:bob").records
     assert (record.role, record.text, record.calls) == ("ai", "hi", ())

@@ -1,5 +1,5 @@
 // A chat, and beside it what Redis holds of it.
-import { confirmButton, cut, filled, h } from "./dom.js";
+import { confirmButton, cut, h } from "./dom.js";
 import { widget } from "./live.js";
 import { showMarkdown } from "./markdown.js";
 import { clock, listLines } from "./session.js";
@@ -42,6 +42,22 @@ function icon(name) {
   line.setAttribute("d", ICONS[name]);
   drawing.append(line);
   return drawing;
+}
+
+/**
+ * A photo.
+ *
+ * @param {Link} link What the view is given.
+ * @param {string | undefined} source Where it is; what is elsewhere is not fetched, and may be opened.
+ * @param {number} n Its message's number.
+ * @param {number} place Which of the message's it is.
+ * @returns {HTMLElement} It, or what stands for it.
+ */
+function photoOf(link, source, n, place) {
+  const name = link.say("image");
+  if (!source) return h("span.photo", { "data-n": n, "data-place": place }, `🖼 ${name}`);
+  if (source.startsWith("data:")) return h("img", { src: source, alt: name });
+  return h("a.photo", { href: source, target: "_blank", rel: "noopener noreferrer nofollow" }, `🖼 ${name}`);
 }
 
 /**
@@ -98,25 +114,24 @@ function bubble(link, message, wanted) {
     copy.hidden = !now.text || Boolean(result);
     reasoning.hidden = !now.reasoning;
     if (now.reasoning && thought.textContent !== now.reasoning) thought.textContent = now.reasoning;
-    for (const [place, call] of now.calls.entries()) {
-      const known = calls.children[place]?.querySelector("pre");
+    for (const [at, call] of now.calls.entries()) {
+      const known = calls.children[at]?.querySelector("pre");
       if (known?.textContent === call.whole) continue;
       const folded = h("summary", null, h("bdi", null, `→ ${cut(call.shown, 120)}`));
-      const made = h("details.fold", null, folded, h("pre", { dir: "ltr", tabindex: "0" }, call.whole));
-      if (known) calls.children[place].replaceWith(made);
-      else calls.append(made);
+      const shown = h("details.fold", null, folded, h("pre", { dir: "ltr", tabindex: "0" }, call.whole));
+      if (known) calls.children[at].replaceWith(shown);
+      else calls.append(shown);
     }
     photos.hidden = !now.photos?.length;
-    for (const [place, address] of (now.photos ?? []).entries()) {
-      const source = address ?? link.memory.photos?.[`${/** @type {any} */ (now).n} ${place}`];
-      const known = photos.children[place];
-      if (known && (known.tagName === "IMG" || !source)) continue;
-      const made = source
-        ? h("img", { src: source, alt: link.say("image") })
-        : h("span.photo", { "data-n": /** @type {any} */ (now).n, "data-place": place }, `🖼 ${link.say("image")}`);
-      if (known) known.replaceWith(made);
-      else photos.append(made);
-      if (!source) wanted(made);
+    for (const [at, address] of (now.photos ?? []).entries()) {
+      const { n } = /** @type {StoredMessage} */ (now);
+      const source = address ?? link.memory.photos?.[`${n} ${at}`];
+      const known = photos.children[at];
+      if (known && (known.tagName !== "SPAN" || !source)) continue;
+      const shown = photoOf(link, source, n, at);
+      if (known) known.replaceWith(shown);
+      else photos.append(shown);
+      if (!source && n !== undefined) wanted(shown);
     }
     usage.hidden = !now.usage;
     if (now.usage) {
@@ -204,13 +219,13 @@ function storedList(link) {
  * @param {Link} link What it is given.
  * @returns {import("./live.js").View} Its view.
  */
-export function chatView(root, link) {
+function chatView(root, link) {
   const { data, memory } = link;
   const random = Math.random().toString(36).slice(2);
   /** @type {Map<number, Bubble>} */
   const bubbles = new Map();
   /** @type {Bubble[]} */
-  let pending = [];
+  const pending = [];
   let atEnd = true;
   let looked = Date.now();
 

@@ -56,6 +56,8 @@ export class Source {
     this.listeners = new Set();
     /** @type {((message: Record<string, any>, buffers?: ArrayBuffer[]) => boolean) | null} */
     this.send = null;
+    /** Whether a kernel hears it. */
+    this.hears = () => this.send !== null;
     /** Numbers what is asked, so that it is known what was heard. */
     this.asked = 0;
     this.heard = 0;
@@ -103,7 +105,7 @@ function mount(host, source, makeView) {
     data: source.data,
     memory: source.memory,
     get alive() {
-      return source.send !== null;
+      return source.hears();
     },
     say: (key, values) => filled(source.data.texts[key] ?? key, values),
     ask(action, details = {}, buffers = []) {
@@ -194,6 +196,7 @@ export function widget(name, makeView) {
       const source = new Source(model.get("data"));
       sources.set(source.data.id, source);
       const hears = hearing(model);
+      source.hears = () => source.send !== null && hears();
       source.send = (message, buffers) => {
         if (!hears()) return false;
         try {

@@ -1,12 +1,9 @@
-/**
- * The Markdown of a message as elements of a page. A message never becomes markup: `marked` only says what is what, and
- * each element is made here, out of a short list of tags. HTML is shown as text, an image as a link, and a link to
- * anything but http, https or mail as it was written.
- */
-
+// The Markdown of a message as elements of a page. A message never becomes markup: `marked` only says what is what, and
+// each element is made here, out of a short list of tags. HTML is shown as text, an image as a link, and a link to
+// anything but http, https or mail as it was written.
 import { Lexer } from "./vendor/marked.esm.js";
 
-/** @typedef {string | [tag: string, attributes: Record<string, string>, ...children: Tree[]]} Tree */
+/** @typedef {string | [tag: string, attributes: Record<string, string>, ...children: any[]]} Tree */
 
 /** Longer messages are shown as they are: nobody reads so much in a bubble, and it is set anew with every piece. */
 const LONGEST = 30_000;
@@ -14,7 +11,7 @@ const LONGEST = 30_000;
 const LONGEST_PARAGRAPH = 4_000;
 const DEEPEST = 16;
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", apos: "'", nbsp: "\u00a0" };
-const SAFE = ["http:", "https:", "mailto:"];
+const SAFE = new Set(["http:", "https:", "mailto:"]);
 
 class Bounded extends Lexer {
   /**
@@ -30,8 +27,9 @@ class Bounded extends Lexer {
 
 /**
  * The blocks of a text.
- * @param {string} text
- * @returns {Tree[]}
+ *
+ * @param {string} text The text.
+ * @returns {Tree[]} Their trees.
  */
 export function parseMarkdown(text) {
   if (text.length <= LONGEST) {
@@ -46,8 +44,9 @@ export function parseMarkdown(text) {
 
 /**
  * Show a text in an element. Blocks that are there already stay as they are, what is selected in them too.
- * @param {Element} place
- * @param {string} text
+ *
+ * @param {Element} place The element.
+ * @param {string} text The text.
  */
 export function showMarkdown(place, text) {
   const blocks = parseMarkdown(text);
@@ -64,13 +63,15 @@ export function showMarkdown(place, text) {
 const drawn = new WeakMap();
 
 /**
- * @param {Tree} tree
- * @param {Document} page
- * @returns {Node}
+ * Make what a tree says.
+ *
+ * @param {Tree} what The tree.
+ * @param {Document} page Where to.
+ * @returns {Node} Its nodes.
  */
-export function buildTree(tree, page) {
-  if (typeof tree === "string") return page.createTextNode(tree);
-  const [tag, attributes, ...children] = tree;
+export function buildTree(what, page) {
+  if (typeof what === "string") return page.createTextNode(what);
+  const [tag, attributes, ...children] = what;
   const made = page.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.append(...children.map((child) => buildTree(child, page)));
@@ -116,6 +117,7 @@ function tree(token, depth) {
     case "codespan":
       return [["code", {}, token.text]];
     case "list": {
+      /** @type {Record<string, string>} */
       const start = token.ordered && token.start !== 1 ? { start: String(token.start) } : {};
       return [[token.ordered ? "ol" : "ul", start, ...trees(token.items, depth)]];
     }
@@ -159,7 +161,7 @@ function tree(token, depth) {
 function address(href) {
   try {
     const url = new URL(href);
-    return SAFE.includes(url.protocol) ? url.href : "";
+    return SAFE.has(url.protocol) ? url.href : "";
   } catch {
     return "";
   }

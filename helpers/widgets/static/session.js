@@ -62,7 +62,8 @@ export function listLines(records, { length, window, cap, newest_first }) {
     lines.push({ id: String(record.n), record, index, within: window !== null && place >= begins });
   }
   if (window !== null && !records.length) lines.push({ id: "window", edge: "window" });
-  return newest_first ? lines.reverse() : lines;
+  if (newest_first) lines.reverse();
+  return lines;
 }
 
 /**
