@@ -4,10 +4,7 @@ import asyncio
 import time
 import warnings
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any
-
-import ipywidgets
 
 from helpers._connecting.clients import Client
 from helpers._connecting.connection import connect
@@ -16,7 +13,7 @@ from helpers.memorystore.creation import begin_creation, creation_announcement
 from helpers.memorystore.deletion import begin_deletion
 from helpers.memorystore.instances import Instance, Instances, list_instances
 from helpers.widgets import pages
-from helpers.widgets.controls import Live, button, settled
+from helpers.widgets.live import Live
 
 _POLL_SECONDS = 1.0
 
@@ -36,6 +33,8 @@ class InstancePicker(Live):
         client: The client that is connected to it, or None.
     """
 
+    _module = "instance_picker"
+
     def __init__(
         self,
         project: str,
@@ -49,7 +48,14 @@ class InstancePicker(Live):
         self.instance: Instance | None = None
         self.client: Client | None = None
         self._project, self._region, self._tunnel, self._on_pick = project, region, tunnel, on_pick
-        self._working = False
+        self._working, self._note, self._price = False, "", ""
+        self._actions |= {
+            "refresh": lambda: self._work(asyncio.to_thread(self.refresh)),
+            "connect": lambda name: self._work(self._connect(name)),
+            "price": self._show_price,
+            "create": lambda wanted: self._work(self._creation(wanted)),
+            "delete": lambda name, typed: self._work(self._deletion(name, typed)),
+        }
 
     def __repr__(self) -> str:
         return f"<InstancePicker {self._project!r}>"
@@ -67,7 +73,7 @@ class InstancePicker(Live):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # regions that were not reached are named below the table
             self.instances = list_instances(self._project, self._region)
-        self._draw()
+        self._tell(**self._state())
         return self.instances
 
     def pick(self, name: str) -> Client:
@@ -91,157 +97,141 @@ class InstancePicker(Live):
             raise ValueError(f"{name!r} {what}: {known}")
         client = connect(found[0].name, tunnel=self._tunnel)
         self.instance, self.client = found[0], client
-        self._draw()
+        self._tell(**self._state())
         if self._on_pick is not None:
             self._on_pick(client)
         return client
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _prepare(self) -> None:
         try:
             self.refresh()
-            self._error = ""
+            self._show_error("")
         except Exception as error:
-            self._error = str(error)
-        shown = super()._repr_mimebundle_(include, exclude)
-        self._draw()
-        return shown
+            self._failed(error)
+
+    def _title(self) -> str:
+        return say("Memorystore instances")
+
+    def _state(self) -> dict[str, Any]:
+        columns = (
+            ("instance", say("Instance"), "name", True),
+            ("region", say("Region"), "text", False),
+            ("tier", say("Tier"), "text", False),
+            ("size", say("Size"), "text", False),
+            ("version", say("Version"), "text", False),
+            ("auth", "AUTH", "flag", False),
+            ("tls", "TLS", "flag", False),
+            ("state", say("State"), "state", True),
+        )
+        unreached = self.instances.unreachable
+        return {
+            "caption": f"{say('Memorystore instances')} {self._project}",
+            "columns": [dict(zip(("key", "label", "kind", "stays"), one, strict=True)) for one in columns],
+            "rows": [self._row(one) for one in self.instances],
+            "note": self._note or (say("Not reached: {regions}.", regions=", ".join(unreached)) if unreached else ""),
+            "searching": self._working,
+            "working": self._working,
+            "price": self._price,
+            "form": self._form(),
+        }
+
+    def _row(self, one: Instance) -> dict[str, Any]:
+        cells = {
+            "instance": one.id,
+            "region": one.region,
+            "tier": one.tier,
+            "size": {"value": one.memory_gb, "text": f"{one.memory_gb} GB"},
+            "version": one.redis_version,
+            "auth": one.auth,
+            "tls": one.tls,
+            "state": {"value": one.state, "text": one.state, "tone": "" if one.ready else "warn"},
+        }
+        actions = [
+            {"action": "connect", "label": say("Connect"), "disabled": self._working or not one.ready},
+            {"action": "delete", "label": say("Delete"), "disabled": self._working},
+        ]
+        picked = self.instance is not None and self.instance.name == one.name
+        return {"id": one.name, "cells": cells, "actions": actions, "marked": picked}
+
+    def _form(self) -> list[dict[str, Any]]:
+        """What a new instance is asked for: a text, or one of some options."""
+        region = "" if self._region == "-" else self._region
+        return [
+            {"key": "region", "label": say("Region"), "value": region, "placeholder": "us-central1"},
+            {"key": "id", "label": say("ID"), "value": "", "placeholder": "chat-history"},
+            {"key": "tier", "label": say("Tier"), "value": "BASIC", "options": ["BASIC", "STANDARD_HA"]},
+        ]
+
+    def _texts(self) -> dict[str, str]:
+        return (
+            super()._texts()
+            | pages.table_texts()
+            | {
+                "again": say("List again"),
+                "noInstances": say("No instances."),
+                "counted": say("Instances: {shown} of {all}"),
+                "searching": say("working …"),
+                "filterHint": say("part of a name, a region or a version"),
+                "createOne": say("Create an instance"),
+                "create": say("Create"),
+                "confirm": say("This deletes {id} and all that it holds. Type its ID to confirm."),
+                "typeAgain": say("the ID of the instance once more"),
+                "cancel": say("Cancel"),
+            }
+        )
 
     def _picture(self) -> str:
-        text = self._error
-        if not text and not self.instances:
-            text = say("No instances.")
-        if self.instances.unreachable:
-            text = say("Not reached: {regions}.", regions=", ".join(self.instances.unreachable))
-        return self._table(text)
+        return pages.table(self._state() | {"error": self._error}, self._texts())
 
-    def _table(self, status: str) -> str:
-        return pages.render(
-            "instances.html",
-            title=say("Memorystore instances"),
-            project=self._project,
-            columns=[
-                *(say("Instance"), say("Region"), say("Tier"), say("Size"), say("Version")),
-                *("AUTH", "TLS", say("State")),
-            ],
-            instances=self.instances,
-            picked=self.instance.name if self.instance else "",
-            yes=say("on"),
-            no=say("off"),
-            status=status,
-        )
+    # What the page asks for.
 
-    def _build(self) -> ipywidgets.DOMWidget:
-        self._listed, self._problem, self._note = (ipywidgets.HTML() for _ in range(3))
-        self._choice = ipywidgets.Dropdown(description=say("Instance"))
-        self._connect = button(say("Connect"), self._on_click(self._pick_chosen), button_style="primary")
-        region = "" if self._region == "-" else self._region
-        self._new_region = ipywidgets.Text(description=say("Region"), value=region, placeholder="us-central1")
-        self._new_id = ipywidgets.Text(description=say("ID"), placeholder="chat-history")
-        self._tier = ipywidgets.Dropdown(description=say("Tier"), options=["BASIC", "STANDARD_HA"])
-        self._price = ipywidgets.HTML()
-        for field in (self._new_region, self._new_id, self._tier):
-            field.observe(lambda _: self._show_price(), "value")
-        self._create = button(say("Create"), self._on_click(self._creation), disabled=True)
-        self._confirm = ipywidgets.Text(
-            description=say("Delete"), placeholder=say("the ID of the instance once more"), layout={"width": "22em"}
-        )
-        self._delete = button(say("Delete"), self._on_click(self._deletion), button_style="danger", disabled=True)
-        self._confirm.observe(lambda _: self._confirming(), "value")
-        self._choice.observe(lambda _: self._confirming(), "value")
-        again = button(say("List again"), self._on_click(partial(asyncio.to_thread, self.refresh)))
-        creating = ipywidgets.VBox(
-            [ipywidgets.HBox([self._new_region, self._new_id, self._tier, self._create], layout=_WRAP), self._price]
-        )
-        deleting = ipywidgets.HBox([self._confirm, self._delete], layout=_WRAP)
-        more = ipywidgets.Accordion([creating, deleting], selected_index=None)
-        more.set_title(0, say("Create an instance"))
-        more.set_title(1, say("Delete the chosen instance"))
-        return ipywidgets.VBox(
-            [
-                self._listed,
-                ipywidgets.HBox([self._choice, self._connect, again], layout=_WRAP),
-                self._problem,
-                self._note,
-                more,
-            ]
-        )
-
-    def _draw(self) -> None:
-        if self._root is None:
-            return
-        self._listed.value = self._picture()
-        chosen = self._choice.value
-        self._choice.options = [(f"{one.id} ({one.region})", one.name) for one in self.instances]
-        names = [one.name for one in self.instances]
-        self._choice.value = chosen if chosen in names else next(iter(names), None)
-        self._connect.disabled = self._working or not self.instances
-        self._confirming()
-
-    # What the buttons do.
-
-    def _on_click(self, action: Callable[[], Coroutine[Any, Any, Any]]) -> Callable[[], None]:
-        return lambda: self._start(self._work(action()))
-
-    async def _work(self, work: Any) -> None:
+    async def _work(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do one thing at a time."""
         if self._working:
             work.close()
             return
-        self._working = True
-        self._show_error("")
-        self._draw()
+        self._working, self._note = True, ""
+        self._tell(error="", **self._state())
         try:
             await work
+        except Exception:
+            self._note = ""
+            raise
         finally:
             self._working = False
-            self._draw()
-            self._show_price()
+            self._tell(**self._state())
 
-    async def _pick_chosen(self) -> None:
-        name = self._choice.value
-        self._say(say("Connecting to {id} …", id=name.rpartition("/")[2]))
-        try:
-            await asyncio.to_thread(self.pick, name)
-        except Exception:
-            self._say("")
-            raise
-        self._say(say("Connected to {id}.", id=name.rpartition("/")[2]))
+    async def _connect(self, name: str) -> None:
+        ident = name.rpartition("/")[2]
+        self._say(say("Connecting to {id} …", id=ident))
+        await asyncio.to_thread(self.pick, name)
+        self._say(say("Connected to {id}.", id=ident))
 
-    def _wanted(self) -> str:
-        region, name = self._new_region.value.strip(), self._new_id.value.strip()
+    def _wanted(self, wanted: dict[str, Any]) -> str:
+        region, name = wanted["region"].strip(), wanted["id"].strip()
         return f"projects/{self._project}/locations/{region}/instances/{name}"
 
-    def _show_price(self) -> None:
+    def _show_price(self, wanted: dict[str, Any]) -> None:
         """Say what a creation would cost, as soon as it is clear what would be created."""
         try:
-            text = creation_announcement(self._wanted(), tier=self._tier.value)
+            self._price = creation_announcement(self._wanted(wanted), tier=wanted["tier"])
         except ValueError:
-            text = ""
-        self._create.disabled = self._working or not text
-        self._price.value = pages.render("note.html", text=text, href="")
+            self._price = ""
+        self._tell(price=self._price)
 
-    async def _creation(self) -> None:
-        for field in (self._new_region, self._new_id):
-            await settled(field)
-        name, tier = self._wanted(), self._tier.value
-        is_done = await asyncio.to_thread(begin_creation, name, tier=tier)
-        await self._follow(is_done, say("Creating {id}", id=self._new_id.value.strip()))
-        self._say(say("{id} is ready.", id=self._new_id.value.strip()))
-        self._new_id.value = ""
+    async def _creation(self, wanted: dict[str, Any]) -> None:
+        ident = wanted["id"].strip()
+        is_done = await asyncio.to_thread(begin_creation, self._wanted(wanted), tier=wanted["tier"])
+        await self._follow(is_done, say("Creating {id}", id=ident))
+        self._say(say("{id} is ready.", id=ident))
 
-    def _confirming(self) -> None:
-        name = self._choice.value or ""
-        typed = self._confirm.value.strip()
-        self._delete.disabled = self._working or not typed or typed != name.rpartition("/")[2]
-
-    async def _deletion(self) -> None:
-        name = self._choice.value
-        is_done = await asyncio.to_thread(begin_deletion, name, self._confirm.value)
-        self._confirm.value = ""
+    async def _deletion(self, name: str, typed: str) -> None:
+        ident = name.rpartition("/")[2]
+        is_done = await asyncio.to_thread(begin_deletion, name, typed)
         if self.instance is not None and self.instance.name == name:
             self.instance = self.client = None
-        await self._follow(is_done, say("Deleting {id}", id=name.rpartition("/")[2]))
-        self._say(say("{id} is deleted.", id=name.rpartition("/")[2]))
+        await self._follow(is_done, say("Deleting {id}", id=ident))
+        self._say(say("{id} is deleted.", id=ident))
 
     async def _follow(self, is_done: Callable[[], bool], label: str) -> None:
         """Show for how long an operation has been going on, until it ends."""
@@ -253,7 +243,5 @@ class InstancePicker(Live):
         await asyncio.to_thread(self.refresh)
 
     def _say(self, text: str) -> None:
-        self._note.value = pages.render("note.html", text=text, href="")
-
-
-_WRAP = {"flex_flow": "row wrap"}
+        self._note = text
+        self._tell(note=text)

@@ -58,6 +58,7 @@ class Live:
 
     def _bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What a notebook gets: a text, the picture, and the view where it is possible; and what is said of them."""
+        self._prepare()
         self._tell(id=self._id, language=language(), texts=self._texts(), **self._state())
         text = {"text/plain": repr(self)}
         if find_spec("anywidget") is None:
@@ -100,6 +101,9 @@ class Live:
     def _title(self) -> str:
         """What a screen reader calls it."""
         raise NotImplementedError
+
+    def _prepare(self) -> None:
+        """Get what is to be shown; called each time before it is."""
 
     def _state(self) -> dict[str, Any]:
         """What is to be shown now, as JSON by name."""

@@ -72,9 +72,9 @@ function bubble(link, message, wanted) {
   const number = new Intl.NumberFormat(link.data.language);
   const text = h("div.said", { dir: "auto" });
   const summary = h("bdi");
-  const result = message.role === "tool" && h("details.fold", null, h("summary", null, summary), text);
+  const result = message.role === "tool" && h("details.more", null, h("summary", null, summary), text);
   const thought = h("div.text", { dir: "auto" });
-  const reasoning = h("details.fold", { hidden: true }, h("summary", null, link.say("reasoning")), thought);
+  const reasoning = h("details.more", { hidden: true }, h("summary", null, link.say("reasoning")), thought);
   const calls = h("div", null);
   const photos = h("div.photos", null);
   const used = h("span", null);
@@ -118,7 +118,7 @@ function bubble(link, message, wanted) {
       const known = calls.children[at]?.querySelector("pre");
       if (known?.textContent === call.whole) continue;
       const folded = h("summary", null, h("bdi", null, `→ ${cut(call.shown, 120)}`));
-      const shown = h("details.fold", null, folded, h("pre", { dir: "ltr", tabindex: "0" }, call.whole));
+      const shown = h("details.more", null, folded, h("pre", { dir: "ltr", tabindex: "0" }, call.whole));
       if (known) calls.children[at].replaceWith(shown);
       else calls.append(shown);
     }
@@ -169,7 +169,7 @@ function storedList(link) {
 
   /** @param {import("./session.js").ListLine} line */
   function make({ record, edge }) {
-    if (!record) return h(`tr.edge.${edge}`, null, h("td", { colspan: "4" }));
+    if (!record) return h(`tr.edge.${edge === "more" ? "earlier" : edge}`, null, h("td", { colspan: "4" }));
     const mark = h("span.new", { hidden: true }, link.say("new"));
     const kind = h("td.type", null, h("code", null, record.role || "?"), mark);
     return h("tr", null, h("td.index", null), kind, h("td.bytes", null, number.format(record.bytes)),
@@ -241,13 +241,13 @@ function chatView(root, link) {
   const clear = confirmButton(link.say("clear"), link.say("sure", { label: link.say("clear") }), () => link.ask("clear"));
 
   // The conversation.
-  const earlier = h("p.faint.center", { hidden: true });
-  const empty = h("p.faint.center.nothing", null, link.say("empty"));
+  const earlier = h("p.faint.centred", { hidden: true });
+  const empty = h("p.faint.centred.nothing", null, link.say("empty"));
   const standing = h("div", null);
   const note = h("div.note", { hidden: true });
   const dots = h("div.dots", { hidden: true, role: "img", "aria-label": link.say("answering") }, h("i"), h("i"), h("i"));
   const growing = h("div.growing", null);
-  const waiting = h("div.notice", { role: "status" });
+  const waiting = h("p.waiting", { role: "status", hidden: true });
   const log = h("div.log", {
     role: "log", tabindex: "0", "aria-label": link.say("conversation"), onscroll: scrolled,
   }, earlier, empty, standing, growing, dots, note, waiting);
@@ -377,6 +377,7 @@ function chatView(root, link) {
     earlier.hidden = more <= 0;
     earlier.textContent = link.say("more", { count: new Intl.NumberFormat(data.language).format(more) });
     waiting.textContent = facts.waiting;
+    waiting.hidden = !facts.waiting;
     if (root.getRootNode() instanceof ShadowRoot && /** @type {ShadowRoot} */ (root.getRootNode()).activeElement !== session)
       session.value = facts.id;
     tick();
