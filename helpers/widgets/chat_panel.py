@@ -375,7 +375,6 @@ class ChatPanel(Live):
         return (
             super()._texts()
             | {
-                "chat": say("Chat"),
                 "session": say("Thread") if isinstance(self._history, Thread) else say("Session"),
                 "open": say("Open"),
                 "again": say("Read again"),

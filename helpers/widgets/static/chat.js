@@ -256,7 +256,7 @@ function chatView(root, link) {
   // What is typed.
   const field = h("textarea", {
     rows: "1", dir: "auto", "aria-label": link.say("message"), placeholder: link.say("placeholder"),
-    onkeydown: typed, oninput: grown, value: memory.typed ?? "",
+    onkeydown: typed, oninput: grown, onbeforeinput: kept, value: memory.typed ?? "",
   });
   const send = h("button.primary", { type: "submit" }, link.say("send"));
   const stop = h("button", { type: "button", hidden: true, onclick: stopped }, h("span.square"), link.say("stop"));
@@ -269,7 +269,7 @@ function chatView(root, link) {
   const stored = h("div.stored", null, list.place, h("p.facts", null, said, left));
 
   const talk = h("div.talk", null, h("div.over", null, log, down), say);
-  root.append(h("section.chat", { "aria-label": link.say("chat") },
+  root.append(h("div.chat", null,
     h("div.bar.top", null, form, again, clear), h("div.columns", null, talk, stored)));
 
   // What the reader does.
@@ -297,6 +297,11 @@ function chatView(root, link) {
     if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
     event.stopPropagation(); // Shift+Enter would run the cell
     if (!event.shiftKey) sent(event);
+  }
+
+  /** @param {Event} event */
+  function kept(event) {
+    event.stopPropagation(); // JupyterLab takes a line break that comes out of a shadow tree for one beside a field
   }
 
   function grown() {

@@ -165,12 +165,15 @@ function hearing(model) {
   const manager = model.widget_manager;
   /** @type {any} */
   let whole = null;
+  let lost = false;
+  /** @param {any} _ @param {string} status */
+  const changed = (_, status) => (lost ||= ["dead", "terminating", "restarting", "autorestarting"].includes(status));
+  manager?.kernel?.statusChanged?.connect(changed);
   // It comes only after the module has been initialized. A front end without it takes what is sent for heard.
   manager?.get_model?.(model.get("data").model)?.then((/** @type {any} */ found) => (whole = found), () => {});
   return () => {
-    if (whole?.comm_live === false) return false;
-    if (!manager || !("kernel" in manager)) return true;
-    return Boolean(manager.kernel) && !["dead", "terminating", "restarting"].includes(manager.kernel.status);
+    if (lost || whole?.comm_live === false) return false;
+    return !manager || !("kernel" in manager) || Boolean(manager.kernel);
   };
 }
 
