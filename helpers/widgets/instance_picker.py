@@ -121,11 +121,12 @@ class InstancePicker(Live):
             ("version", say("Version"), "text", False),
             ("auth", "AUTH", "flag", False),
             ("tls", "TLS", "flag", False),
-            ("state", say("State"), "state", True),
+            ("state", say("State"), "state", False),
         )
         unreached = self.instances.unreachable
         return {
-            "caption": f"{say('Memorystore instances')} {self._project}",
+            "caption": say("Memorystore instances"),
+            "about": self._project,
             "columns": [dict(zip(("key", "label", "kind", "stays"), one, strict=True)) for one in columns],
             "rows": [self._row(one) for one in self.instances],
             "note": self._note or (say("Not reached: {regions}.", regions=", ".join(unreached)) if unreached else ""),

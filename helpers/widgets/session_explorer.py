@@ -233,7 +233,8 @@ class SessionExplorer(Live):
             ("last", say("Last message"), "text", False),
         )
         return {
-            "caption": f"{say('Sessions')} {self._pattern}",
+            "caption": say("Sessions"),
+            "about": self._pattern,
             "columns": [dict(zip(("key", "label", "kind", "stays"), one, strict=True)) for one in columns],
             "rows": self._rows,
             "searching": self._search is not None,

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
 
 from tests.conftest import family
@@ -52,14 +53,26 @@ class Lab:
         context = browser.new_context(
             viewport={"width": 1280, "height": 1000}, device_scale_factor=1.5, locale=locale, accept_downloads=True
         )
-        notebook = Notebook(context.new_page())
+        notebook = Notebook(context.new_page(), self.tree / "notebooks" / path)
         notebook.page.goto(f"http://127.0.0.1:{self.port}/lab/tree/{path}?token={self.token}&reset")
         notebook.wait_until_ready()
         return notebook
 
+    def open_cells(self, browser: Browser, cells: dict[str, str], language: str = "en") -> "Notebook":
+        """A notebook of code cells, given by their IDs, which have run."""
+        made = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source, id=name) for name, source in cells.items()]
+        )
+        made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        path = f"{language}/{secrets.token_hex(4)}.ipynb"
+        nbformat.write(made, self.tree / "notebooks" / path)
+        notebook = self.open(browser, path, language)
+        notebook.run(*cells)
+        return notebook
+
 
 @contextmanager
-def running_lab(tree: Path, redis_url: str) -> Iterator[Lab]:
+def running_lab(tree: Path, redis_url: str, python: str | Path = sys.executable) -> Iterator[Lab]:
     """JupyterLab as ``make lab`` starts it, until the block is left; its kernels end with it."""
     for name, settings in _SETTINGS.items():
         file = tree / "settings" / f"{name}.jupyterlab-settings"
@@ -73,7 +86,7 @@ def running_lab(tree: Path, redis_url: str) -> Iterator[Lab]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tools", "lab", "--no-browser", "--allow-root"),
+                *(str(python), "-m", "tools", "lab", "--no-browser", "--allow-root"),
                 *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
                 "--LabApp.expose_app_in_browser=True",
             ],
@@ -116,9 +129,13 @@ def _listens(port: int) -> bool:
 class Notebook:
     """A notebook that is open in JupyterLab."""
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    def __init__(self, page: Page, path: Path) -> None:
+        self.page, self.path = page, path
         self.dialogs: list[str] = []
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("dialog", self._dismiss)
         page.set_default_timeout(20_000)
 
@@ -181,6 +198,26 @@ class Notebook:
         assert index >= 0, cell_id
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
 
+    def save(self) -> None:
+        """Save the notebook."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+
+    def shut_down_kernel(self) -> None:
+        """End the kernel, as a reader does who closes it."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+    def theme(self, name: str) -> None:
+        """Change the page's colours to ``Light`` or ``Dark``."""
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {name}"
+        )
+        self.page.wait_for_function(
+            "theme => document.body.dataset.jpThemeName === `JupyterLab ${theme}`"
+            " && getComputedStyle(document.body).getPropertyValue('--jp-layout-color1').trim() !== ''"
+            " && (document.body.dataset.jpThemeLight === 'true') === (theme === 'Light')",
+            arg=name,
+        )
+
     def screenshot(self, place: Locator, name: str) -> None:
         """Keep a picture of a place on the page."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -189,7 +226,7 @@ class Notebook:
 
     def close(self) -> None:
         """Shut the kernel down and leave the page."""
-        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.shut_down_kernel()
         self.page.context.close()
 
 

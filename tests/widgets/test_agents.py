@@ -25,14 +25,11 @@ from helpers.widgets import ChatPanel, SessionExplorer, chat_panel
 from tests.support.watching import watching
 from tests.test_sessions_of_agents import Cipher, look_up_order
 from tests.widgets.test_widgets import (
-    HOSTILE,
     enter,
     eventually,
     live_text,
     named,
-    no_live_markup,
     press_enter,
-    sendable,
     show,
     visible,
 )
@@ -218,39 +215,6 @@ def test_an_agent_without_a_redis_saver_is_told(checkpointer: Any) -> None:
 def test_a_thread_id_that_is_none_is_told(client: redis.Redis) -> None:
     with pytest.raises(ValueError, match="thread_id"):
         ChatPanel(agent_of(RedisSaver(client)), "")
-
-
-# The explorer.
-
-
-async def test_threads_and_histories_are_told_apart_with_the_same_actions(
-    panel: ChatPanel, client: redis.Redis, tmp_path: Any
-) -> None:
-    await panel.send(f"{QUESTION} {HOSTILE}")
-    RedisChatMessageHistory("bob", client=client).add_user_message("Hi")
-    explorer = SessionExplorer(client)
-    assert "message_store:* thread:*" in visible(show(explorer)["text/html"])
-    sendable(explorer)
-    names = [row.name.description for row in explorer._cells if row.name.layout.display != "none"]
-    assert names == ["bob", "bob · Thread"]
-    named(explorer, "Filter", ipywidgets.Text).value = "thread"
-    named(explorer, "bob · Thread").click()
-    await eventually(lambda: "→ look_up_order(order=4711)" in visible(live_text(explorer)))
-    assert re.search(r"bob · Thread · Checkpoints: \d", visible(live_text(explorer)))
-    no_live_markup(live_text(explorer))
-    named(explorer, "Export this session").click()
-    await eventually(lambda: "Save bob___Thread.jsonl" in live_text(explorer))
-    assert "Sessions: 1" in live_text(explorer)
-    explorer.export(tmp_path / "all.jsonl")
-    named(explorer, "Delete").click()
-    named(explorer, "Delete: click again").click()
-    await eventually(lambda: not client.exists("thread:bob"))
-    assert client.exists("message_store:bob")
-    client.delete("message_store:bob")
-    assert explorer.load(tmp_path / "all.jsonl") == ["message_store:bob", "thread:bob"]
-    assert [one.kind for one in explorer.refresh()] == ["history", "thread"]
-    assert len(messages(client)) == 4
-    explorer.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -9,7 +9,14 @@ from tests.support.official import official_python
 
 ROOT = Path(__file__).parents[2]
 COLAB = (
-    *("ipywidgets==7.7.1", "ipykernel==6.17.1", "ipython==7.34.0", "traitlets==5.7.1", "langchain-core==1.5.5"),
+    *(
+        "ipywidgets==7.7.1",
+        "anywidget==0.9.21",
+        "ipykernel==6.17.1",
+        "ipython==7.34.0",
+        "traitlets==5.7.1",
+        "langchain-core==1.5.5",
+    ),
     *("-r", str(ROOT / "pyproject.toml"), "--extra", "tutorials", "psutil", "pytest", "pytest-asyncio"),
 )
 
@@ -22,7 +29,7 @@ def test_the_widgets_tests_pass_with_colabs_versions(tmp_path: Path) -> None:
         [
             *(str(official_python(COLAB)), "-m", "pytest", "-q", "-c", str(tmp_path / "pytest.ini")),
             *("--rootdir", str(ROOT), "--confcutdir", str(ROOT / "tests"), "-p", "no:cacheprovider"),
-            str(ROOT / "tests/widgets/test_widgets.py"),
+            *(str(ROOT / f"tests/widgets/test_{name}.py") for name in ("live", "explorer", "picker", "widgets")),
         ],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},

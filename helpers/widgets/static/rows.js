@@ -38,15 +38,16 @@ const wordsOf = (cell) => (cell !== null && typeof cell === "object" ? cell.text
 export const largestFirst = (column) => ["number", "bytes", "until"].includes(column.kind);
 
 /**
- * The rows in order. Equal ones stay as they are; those without a value are the last, and of what has no end the most.
+ * The rows in order. Equal ones stay by name; what has no end counts for the most, another lack of a value for the least.
  *
  * @param {Row[]} rows The rows.
  * @param {Column} column The column to sort by.
  * @param {boolean} descending Whether the largest comes first.
  * @param {string} language Whose alphabet it is.
+ * @param {string} [name] The column of the names.
  * @returns {Row[]} Another list of them.
  */
-export function sorted(rows, column, descending, language) {
+export function sorted(rows, column, descending, language, name = column.key) {
   const words = new Intl.Collator(language, { numeric: true, sensitivity: "base" });
   const none = column.kind === "until" ? Infinity : -Infinity;
   const numbers = largestFirst(column) || column.kind === "flag";
@@ -54,10 +55,11 @@ export function sorted(rows, column, descending, language) {
     const value = valueOf(row.cells[column.key]);
     return { row, value: numbers ? (value === null || value === undefined ? none : Number(value)) : String(value ?? "") };
   });
-  keyed.sort(({ value: one }, { value: other }) => {
-    const compared =
-      typeof one === "number" ? (one === other ? 0 : one < /** @type {number} */ (other) ? -1 : 1) : words.compare(one, /** @type {string} */ (other));
-    return descending ? -compared : compared;
+  keyed.sort((one, other) => {
+    const [a, b] = [one.value, other.value];
+    const compared = typeof a === "number" ? Math.sign(a - /** @type {number} */ (b)) || 0 : words.compare(a, /** @type {string} */ (b));
+    if (compared) return descending ? -compared : compared;
+    return words.compare(String(one.row.cells[name]), String(other.row.cells[name]));
   });
   return keyed.map(({ row }) => row);
 }

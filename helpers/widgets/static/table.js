@@ -17,7 +17,7 @@ import { inView, largestFirst, matching, sorted, timeLeft, valueOf } from "./row
  */
 
 const ROW_HEIGHT = 36;
-const NARROW_ROW_HEIGHT = 58;
+const NARROW_ROW_HEIGHT = 84;
 const NARROW = 560;
 /** More of a cell than this is in no row; it is read where the row is opened. */
 const CELL = 160;
@@ -27,7 +27,7 @@ const TICK = 10000;
 let tables = 0;
 
 /**
- * Make a table of `link.data`: `columns`, `rows`, `caption`, `searching`.
+ * Make a table of `link.data`: `columns`, `rows`, `caption` and `about`, `searching`.
  *
  * @param {Link} link What the view is given; what was chosen, sorted and filtered is in its memory.
  * @param {Use} use How it is used.
@@ -45,8 +45,9 @@ export function table(link, use) {
   let drawn = "";
 
   const filter = h("input.grow", { type: "search", id, value: memory.filter, placeholder: link.say("filterHint"), oninput: filtered });
-  const order = h("select", { "aria-label": link.say("sortBy"), onchange: () => sortBy(order.value) });
-  const tools = h("div.bar", null, h("label.field.grow", { for: id }, h("span", null, link.say("filter")), filter), order);
+  const order = h("select", { onchange: () => sortBy(order.value) });
+  const ordering = h("label.field", null, h("span", null, link.say("sortBy")), order);
+  const tools = h("div.bar", null, h("label.field.grow", { for: id }, h("span", null, link.say("filter")), filter), ordering);
   const all = h("input", { type: "checkbox", "aria-label": link.say("chooseAll"), onchange: chooseAll });
   const head = h("tr", { "aria-rowindex": 1 });
   const body = h("tbody", null);
@@ -92,7 +93,7 @@ export function table(link, use) {
     widths.replaceChildren(...(use.chosen ? [h("col.choose")] : []), ...shown.map((column) => h(`col.${column.kind}`)),
       ...(hasActions() ? [h("col.actions")] : []));
     order.replaceChildren(...columns.map((column) => h("option", { value: column.key, selected: column.key === memory.key }, column.label)));
-    order.hidden = shown.length === columns.length;
+    ordering.hidden = shown.length === columns.length;
     place.classList.toggle("narrow", narrow);
     drawn = "";
   }
@@ -125,7 +126,7 @@ export function table(link, use) {
   function arrange() {
     const column = columns.find((one) => one.key === memory.key) ?? columns[0];
     const found = matching(link.data.rows, memory.filter);
-    rows = column ? sorted(found, column, memory.descending, link.data.language) : found;
+    rows = column ? sorted(found, column, memory.descending, link.data.language, columns[0].key) : found;
     largest = 1;
     for (const key of columns.filter((one) => one.kind === "bytes").map((one) => one.key)) {
       for (const row of link.data.rows) largest = Math.max(largest, valueOf(row.cells[key]) ?? 0);
@@ -163,7 +164,7 @@ export function table(link, use) {
 
   /** @param {number} height Stands for the rows that are not drawn. */
   function gap(height) {
-    return h("tr.gap", { "aria-hidden": "true", hidden: height === 0 }, h("td", { colspan: 20, style: `height: ${height}px` }));
+    return h("tr.gap", { "aria-hidden": "true", hidden: height === 0 }, h("td", { colspan: head.children.length || 1, style: `height: ${height}px` }));
   }
 
   /**
@@ -200,7 +201,8 @@ export function table(link, use) {
     if (column.kind !== "name") return h(`td.${column.kind}`, null, ...written(column, cell));
     const name = h("bdi", null, nameOf(row));
     const mark = row.cells[`${column.key}:mark`];
-    const rest = narrow && h("span.rest.faint", null, columns.filter((one) => !one.stays).flatMap((one, place) => [place ? " · " : "", ...written(one, row.cells[one.key], true)]));
+    const others = columns.filter((one) => !one.stays && ![null, undefined, ""].includes(valueOf(row.cells[one.key])));
+    const rest = narrow && h("span.rest.faint", null, others.flatMap((one, place) => [place ? " · " : "", ...written(one, row.cells[one.key], true)]));
     return h("th.name", { scope: "row" }, use.open
       ? h("button.plain.link", { type: "button", tabindex: tab, "data-control": "open", title: nameOf(row), onclick: () => use.open?.(row) }, name)
       : h("span", { title: nameOf(row), tabindex: tab, "data-control": "open" }, name), mark && h("span.mark", null, mark), rest);
@@ -332,7 +334,7 @@ export function table(link, use) {
     update() {
       columns = link.data.columns;
       memory.key ||= columns[0]?.key ?? "";
-      caption.textContent = link.data.caption;
+      caption.replaceChildren(link.data.caption, " ", h("code.faint", null, h("bdi", null, link.data.about)));
       progress.hidden = !link.data.searching;
       place.setAttribute("aria-busy", String(Boolean(link.data.searching)));
       const there = new Set(link.data.rows.map((/** @type {Row} */ row) => row.id));
