@@ -161,7 +161,7 @@ function storedList(link) {
   const empty = h("p.faint", null);
   /** @param {string} name */
   const label = (name) => h("th", { scope: "col", class: name }, link.say(name));
-  const head = h("tr", null, ["index", "type", "bytes", "text"].map(label));
+  const head = h("tr", null, ["index", "type", "text", "bytes"].map(label));
   const table = h("table.list", null, h("caption", null, h("bdi", null, key)), h("thead", null, head), body);
   const place = h("div.scrolls", { tabindex: "0", role: "region", "aria-label": link.say("stored") }, table, empty);
   /** @type {Map<string, any>} */
@@ -169,11 +169,11 @@ function storedList(link) {
 
   /** @param {import("./session.js").ListLine} line */
   function make({ record, edge }) {
-    if (!record) return h(`tr.edge.${edge === "more" ? "earlier" : edge}`, null, h("td", { colspan: "4" }));
+    if (!record) return h(`tr.edge.${edge === "more" ? "earlier" : edge}`, null, h("td", { colspan: "3" }), h("td.bytes", null));
     const mark = h("span.new", { hidden: true }, link.say("new"));
     const kind = h("td.type", null, h("code", null, record.role || "?"), mark);
-    return h("tr", null, h("td.index", null), kind, h("td.bytes", null, number.format(record.bytes)),
-      h("td.text", null, h("bdi", { title: record.line }, record.line)));
+    const text = h("td.text", null, h("bdi", { title: record.line }, record.line));
+    return h("tr", null, h("td.index", null), kind, text, h("td.bytes", null, number.format(record.bytes)));
   }
 
   return {
