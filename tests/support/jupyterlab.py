@@ -143,12 +143,16 @@ class Notebook:
         self.dialogs.append(dialog.message)
         dialog.dismiss()
 
-    def wait_until_ready(self) -> None:
-        """Wait for the page, the notebook and its kernel."""
+    def wait_until_open(self) -> None:
+        """Wait for the page and the notebook."""
         self.page.wait_for_function(
-            "() => window.jupyterapp?.shell.currentWidget?.content?.model?.cells.length > 0",
+            "() => window.jupyterapp?.shell.currentWidget?.content?.widgets?.length > 0",
             timeout=_READY_SECONDS * 1000,
         )
+
+    def wait_until_ready(self) -> None:
+        """Wait for the page, the notebook and its kernel."""
+        self.wait_until_open()
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.ready")
         self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
