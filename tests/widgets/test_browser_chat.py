@@ -10,10 +10,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import nbformat
 import pytest
 import redis
-from axe_playwright_python.sync_playwright import Axe
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.messages import AIMessage, HumanMessage
@@ -23,30 +21,12 @@ from playwright.sync_api import Browser, Locator, expect
 from helpers import RedisChatMessageHistory, RedisSaver, chat_model
 from helpers._localization.messages import catalog
 from helpers.embedded import EmbeddedServer
-from tests.conftest import copy_of_the_tree
+from tests.support.axe import violations
 from tests.support.chromium import chromium
-from tests.support.jupyterlab import Lab, Notebook, running_browser, running_lab
+from tests.support.jupyterlab import Lab, Notebook
 
 if chromium() is None:
     pytest.skip("no Chromium", allow_module_level=True)  # conftest.py fails in CI, and says so elsewhere
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedServer]:
-    with EmbeddedServer() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def lab(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(copy_of_the_tree(tmp_path_factory.mktemp("lab")), server.url) as running:
-        yield running
 
 
 @pytest.fixture
@@ -80,14 +60,9 @@ SLOW = 'ChatPanel(RunnableGenerator(pieces), "bob", history)'
 
 def open_cells(lab: Lab, browser: Browser, *cells: str) -> tuple[Notebook, list[Locator]]:
     """A notebook of the setup and of cells, which have run, and the outputs of the latter."""
-    made = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate([SETUP, *cells])]
-    )
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(made, lab.tree / "notebooks" / "en" / "chat.ipynb")
-    notebook = lab.open(browser, "en/chat.ipynb", "en")
-    notebook.run_all()
-    return notebook, [notebook.cell(f"cell-{number}") for number in range(1, len(cells) + 1)]
+    names = [f"cell-{number}" for number in range(len(cells) + 1)]
+    notebook = lab.open_cells(browser, dict(zip(names, [SETUP, *cells], strict=True)))
+    return notebook, [notebook.cell(name) for name in names[1:]]
 
 
 def field(panel: Locator, name: str = "Message") -> Locator:
@@ -166,7 +141,7 @@ def test_the_panel_of_the_tutorial_live(lab: Lab, browser: Browser, client: redi
     expect(line(panel, "from elsewhere")).to_be_visible()
 
     # The page is loaded anew.
-    notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+    notebook.save()
     notebook.page.reload()
     notebook.wait_until_ready()
     panel = notebook.cell("panel")
@@ -363,8 +338,6 @@ def test_messages_that_are_made_to_break_out_are_text(lab: Lab, browser: Browser
         ),
         "None",
     )
-    asked: list[str] = []
-    notebook.page.on("request", lambda request: asked.append(request.url))
     for text in HOSTILE[:5]:
         expect(
             log(panel).get_by_text(text.split("\n")[0].replace("![seen]", "🖼 seen").partition("(https")[0]).first
@@ -381,12 +354,15 @@ def test_messages_that_are_made_to_break_out_are_text(lab: Lab, browser: Browser
     assert not tags & {"img", "script", "iframe", "style", "b", "object", "embed", "link", "form"}
     assert {one.split(" ")[1] for one in inside} <= {"", "https://example.com/", "https://example.com/track.png"}
     assert notebook.dialogs == []
-    notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+    notebook.save()
     notebook.page.reload()
     notebook.wait_until_ready()
     expect(log(notebook.cell("cell-1")).get_by_text("deep").first).to_be_attached()
-    assert {url.split("/")[2] for url in asked if url.startswith(("http", "ws"))} == {f"127.0.0.1:{lab.port}"}
+    assert {url.split("/")[2] for url in notebook.requests if url.startswith(("http", "ws"))} == {
+        f"127.0.0.1:{lab.port}"
+    }
     assert notebook.dialogs == []
+    assert notebook.complaints == []
     notebook.close()
 
 
@@ -535,7 +511,7 @@ FOCUSED = """() => {
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_axe_finds_nothing(lab: Lab, browser: Browser, client: redis.Redis, theme: str, width: int) -> None:
     call: Any = {"name": "look_up_order", "args": {"order": 4711}, "id": "1"}
     usage: Any = {"input_tokens": 812, "output_tokens": 24, "total_tokens": 836}
@@ -548,10 +524,9 @@ def test_axe_finds_nothing(lab: Lab, browser: Browser, client: redis.Redis, them
         ]
     )
     notebook, (panel,) = open_cells(lab, browser, SLOW)
-    notebook.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-    notebook.page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+    notebook.theme(theme)
     notebook.page.set_viewport_size({"width": width, "height": 1000})
-    name = f"chat-{theme.split()[1].lower()}-{width}"
+    name = f"chat-{theme.lower()}-{width}"
     notebook.page.emulate_media(reduced_motion="reduce")
     notebook.screenshot(panel, name)
     tell(panel, "Stop me")
@@ -559,8 +534,7 @@ def test_axe_finds_nothing(lab: Lab, browser: Browser, client: redis.Redis, them
     button(panel, "Stop").click()
     expect(button(panel, "Try again")).to_be_visible()
     button(panel, "Copy").first.focus()
-    found = Axe().run(notebook.page, context=".jp-Cell-outputArea .chat, .jp-Cell-outputArea section")
-    assert found.violations_count == 0, found.generate_report()
+    assert violations(panel) == []
     notebook.screenshot(panel, f"{name}-stopped")
     notebook.close()
 

@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -723,6 +724,10 @@ async def test_a_long_session_shows_its_end(client: redis.Redis) -> None:
 HALF = "\ud83d"
 
 
+def offers(page: Page, names: list[str]) -> bool:
+    return bool(page.data["offered"] == names)
+
+
 @pytest.mark.filterwarnings("ignore:1 record")
 async def test_half_an_emoji_and_any_byte_are_shown(client: redis.Redis) -> None:
     history = RedisChatMessageHistory("cut", client=client)
@@ -735,7 +740,7 @@ async def test_half_an_emoji_and_any_byte_are_shown(client: redis.Redis) -> None
         await panel.send(HALF)
         assert "\ufffd answers" in lines(page)
         page.ask("offer")
-        await eventually(lambda page=page: page.data["offered"] == ["cut", "raw"])
+        await eventually(partial(offers, page, ["cut", "raw"]))
         panel.close()
 
 
