@@ -50,9 +50,10 @@ def record_of(record: Record) -> dict[str, Any]:
     message = message_of(record.role, record.fields)
     if not record.fields:
         message["text"] = record.text
+    elif record.cut and "photos" in message:
+        message["photos"] = [None] * len(message["photos"])
     elif record.cut:
         message["text"] += "…"
-        message |= {"photos": [None] * len(message["photos"])} if "photos" in message else {}
     line = " ".join(" → ".join(filter(None, [record.text, *record.calls])).split())
     return message | {"bytes": record.bytes, "line": line if len(line) <= _LINE else line[: _LINE - 1] + "…"}
 

@@ -81,9 +81,9 @@ function bubble(link, message, wanted) {
   const tokens = h("summary", null);
   const usage = h("details.usage", { hidden: true }, tokens, used);
   const copy = h("button.plain.small", { type: "button", onclick: copied }, icon("copy"), link.say("copy"));
-  const foot = h("div.foot", null, copy, usage);
+  const foot = h("div.foot", null, usage);
   const side = message.role === "human" ? "mine" : "theirs";
-  const place = h(`article.message.${side}`, null, h("div.who", null, message.who), reasoning, result || text);
+  const place = h(`article.message.${side}`, null, h("div.who", null, h("span", null, message.who), copy), reasoning, result || text);
   place.append(photos, calls, foot);
 
   async function copied() {
@@ -139,7 +139,7 @@ function bubble(link, message, wanted) {
       tokens.textContent = link.say("tokens", { count: number.format(total) });
       used.textContent = link.say("usage", { input: number.format(input), output: number.format(output) });
     }
-    foot.hidden = copy.hidden && usage.hidden;
+    foot.hidden = usage.hidden;
   }
 
   /** @type {Bubble} */
