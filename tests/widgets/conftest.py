@@ -1,15 +1,19 @@
 """What the tests of the widgets share."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser
 
 from helpers._localization.messages import speak
 from helpers.embedded import EmbeddedServer
 from helpers.emulator import Emulator
 from tests.conftest import copy_of_the_tree
-from tests.support.jupyterlab import Lab, running_browser, running_lab
+
+if TYPE_CHECKING:  # not with Colab's packages, where nothing is tried in a browser
+    from playwright.sync_api import Browser
+
+    from tests.support.jupyterlab import Lab
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +38,16 @@ def server() -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> "Iterator[Browser]":
+    from tests.support.jupyterlab import running_browser
+
     with running_browser() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def lab(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Lab]":
+    from tests.support.jupyterlab import running_lab
+
     with running_lab(copy_of_the_tree(tmp_path_factory.mktemp("lab")), server.url) as running:
         yield running

@@ -1,11 +1,23 @@
-"""The widgets with what Colab has: ipywidgets 7.7.1 and the kernel of its day."""
+"""The widgets with what Colab has: ipywidgets 7.7.1, the kernel of its day and anywidget of the day before."""
 
 import os
 import re
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
+import redis
+from langchain_core.messages import HumanMessage
+
+from helpers import RedisChatMessageHistory
+from helpers.embedded import EmbeddedServer
+from tests.conftest import copy_of_the_tree
+from tests.support.chromium import chromium
 from tests.support.official import official_python
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[2]
 COLAB = (
@@ -17,7 +29,17 @@ COLAB = (
         "traitlets==5.7.1",
         "langchain-core==1.5.5",
     ),
-    *("-r", str(ROOT / "pyproject.toml"), "--extra", "tutorials", "psutil", "pytest", "pytest-asyncio"),
+    *(
+        "-r",
+        str(ROOT / "pyproject.toml"),
+        "--extra",
+        "notebooks",
+        "--extra",
+        "tutorials",
+        "psutil",
+        "pytest",
+        "pytest-asyncio",
+    ),
 )
 
 
@@ -41,3 +63,43 @@ def test_the_widgets_tests_pass_with_colabs_versions(tmp_path: Path) -> None:
     assert passed
     assert int(passed[1]) > 35
     assert "skipped" not in run.stdout
+
+
+@pytest.mark.skipif(chromium() is None, reason="no Chromium")  # conftest.py fails in CI, and says so elsewhere
+def test_the_explorer_lives_with_colabs_versions(server: EmbeddedServer, browser: "Browser", tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    from tests.support.jupyterlab import running_lab
+
+    with redis.Redis.from_url(server.url, protocol=2) as client:
+        for number in range(3):
+            RedisChatMessageHistory(f"student-{number}", client=client).add_messages(
+                [HumanMessage("Hi")] * (number + 1)
+            )
+    cells = {
+        "versions": "import anywidget, ipywidgets\nprint(ipywidgets.__version__, anywidget.__version__)",
+        "import": "from helpers import connect\nfrom helpers.widgets import SessionExplorer",
+        "explore": "SessionExplorer(connect())",
+    }
+    with running_lab(copy_of_the_tree(tmp_path), server.url, official_python(COLAB)) as lab:
+        notebook = lab.open_cells(browser, cells)
+        expect(notebook.cell("versions")).to_have_text("7.7.1 0.9.21")
+        explorer = notebook.cell("explore")
+        explorer.get_by_role("columnheader", name="Messages").get_by_role("button").click()
+        names = explorer.locator("tbody [data-control=open]")
+        expect(names).to_have_text(["student-2", "student-1", "student-0"])
+        names.first.click()
+        expect(explorer.locator(".detail .message")).to_have_count(3)
+        notebook.restart_kernel()
+        explorer.get_by_role("button", name="Search again").click()
+        expect(explorer.get_by_text("Run the cell again to go on.")).to_be_visible()
+        explorer.get_by_label("Filter", exact=True).fill("student-1")
+        expect(names).to_have_text(["student-1"])
+        notebook.save()
+        notebook.page.reload()
+        notebook.wait_until_ready()
+        reopened = notebook.cell("explore")
+        reopened.get_by_label("Filter", exact=True).fill("student-1")
+        expect(reopened.locator("tbody [data-control=open]")).to_have_text(["student-1"])
+        assert notebook.complaints == []
+        notebook.close()
