@@ -1,7 +1,7 @@
 """Widgets that show what the tutorials talk about: a chat with its list, all sessions, all instances.
 
-Each is live where there is a kernel, and a picture in plain HTML where there is none. They work with
-ipywidgets 7.7.1, which Colab has, and with 8; and they bring no JavaScript of their own.
+Each is live where there is a kernel, sorts, filters and shows what it has read where there is none, and is a picture in
+plain HTML where no script may run. They stand on anywidget, with ipywidgets 7.7.1, which Colab has, or 8.
 """
 
 import lazy_loader

@@ -148,6 +148,7 @@ def test_the_panel_of_the_tutorial_live(lab: Lab, browser: Browser, client: redi
     expect(log(panel).get_by_text("1 2 3")).to_be_visible()
     tell(panel, "4 5 6", message)
     expect(line(panel, "4 5 6")).to_be_visible()
+    expect(button(panel, say("Send"))).to_be_visible()
     assert b"4 5 6" in record(client, key, 1)
 
     # Another session, cleared again.
@@ -157,6 +158,7 @@ def test_the_panel_of_the_tutorial_live(lab: Lab, browser: Browser, client: redi
     expect(log(panel).get_by_text(say("No messages yet."))).to_be_visible()
     tell(panel, "a new session", message)
     expect(line(panel, "a new session")).to_be_visible()
+    expect(button(panel, say("Send"))).to_be_visible()
     button(panel, say("Clear")).click()
     assert client.exists("message_store:redis-tutorial-new")
     button(panel, say("{label}: click again").format(label=say("Clear"))).click()

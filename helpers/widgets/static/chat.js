@@ -21,6 +21,8 @@ import { clock, listLines } from "./session.js";
 
 /** @typedef {{ place: HTMLElement, message: Message, update: (message: Message) => void }} Bubble */
 
+/** How much of a tool's result is shown. */
+const LONGEST_RESULT = 30_000;
 /** Within so many pixels of its end, a conversation is at its end. */
 const NEAR = 32;
 /** Who comes back sooner than this is not taken for one who wants news. */
@@ -106,7 +108,7 @@ function bubble(link, message, wanted) {
     made.message = now;
     if (result) {
       summary.textContent = `${now.name ? `${now.name}: ` : ""}${cut(now.text.split("\n", 1)[0], 80)}`;
-      text.textContent = now.text;
+      text.textContent = cut(now.text, LONGEST_RESULT);
     } else {
       showMarkdown(text, now.text);
     }
@@ -307,7 +309,7 @@ function chatView(root, link) {
   function grown() {
     memory.typed = field.value;
     field.style.height = "auto";
-    field.style.height = `${field.scrollHeight + 2}px`;
+    field.style.height = `${field.value.length > 5000 ? 160 : field.scrollHeight + 2}px`;
     if (atEnd) toEnd();
   }
 

@@ -1,11 +1,12 @@
 // The Markdown of a message as elements of a page. A message never becomes markup: `marked` only says what is what, and
 // each element is made here, out of a short list of tags. HTML is shown as text, an image as a link, and a link to
 // anything but http, https or mail as it was written.
+import { cut } from "./dom.js";
 import { Lexer } from "./vendor/marked.esm.js";
 
 /** @typedef {string | [tag: string, attributes: Record<string, string>, ...children: any[]]} Tree */
 
-/** Longer messages are shown as they are: nobody reads so much in a bubble, and it is set anew with every piece. */
+/** Of longer messages the beginning is shown, as it is: nobody reads so much in a bubble. */
 const LONGEST = 30_000;
 /** Emphasis within a longer paragraph is left alone: what is made to be hard to tell takes time squared. */
 const LONGEST_PARAGRAPH = 4_000;
@@ -39,7 +40,7 @@ export function parseMarkdown(text) {
       if (!(error instanceof RangeError)) throw error; // nested deeper than the stack
     }
   }
-  return [["p", {}, text]];
+  return [["p", {}, cut(text, LONGEST)]];
 }
 
 /**

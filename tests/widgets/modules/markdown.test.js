@@ -84,6 +84,7 @@ test("what is made to hang or to break out does neither", () => {
       const trees = parse(text);
       const depth = (tree) => (typeof tree === "string" ? 0 : 1 + Math.max(0, ...tree.slice(2).map(depth)));
       assert.ok(Math.max(0, ...trees.map(depth)) < 64, piece);
+      assert.ok(trees.map(texts).join("").length <= 30_001, piece);
     }
   const nested = Array.from({ length: 1000 }, (_, level) => " ".repeat(2 * level) + "- a").join("\n");
   assert.ok(parse(nested).length > 0);
