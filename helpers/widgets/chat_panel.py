@@ -230,18 +230,18 @@ class ChatPanel(Live):
             return
         messages = clean([message_of(one.type, vars(one)) for one in said])
         shown = self._data["talk"]["said"]
-        grown = [at for at, (old, new) in enumerate(zip(shown, messages, strict=False)) if old["text"] != new["text"]]
-        if len(shown) == len(messages) and all(
-            old | {"text": ""} == new | {"text": ""} and new["text"].startswith(old["text"])
-            for old, new in zip(shown, messages, strict=True)
+        pairs = list(zip(shown, messages, strict=False))
+        if len(shown) != len(messages) or not all(
+            old | {"text": ""} == new | {"text": ""} and new["text"].startswith(old["text"]) for old, new in pairs
         ):
-            for at in grown:
-                old, new = shown[at]["text"], messages[at]["text"]
-                shown[at]["text"] = new
-                # JavaScript counts a character outside the Basic Multilingual Plane twice.
-                self._event(more={"at": at, "after": len(old.encode("utf-16-le")) // 2, "text": new[len(old) :]})
-        else:
             self._tell(talk=talk | {"said": messages})
+            return
+        for at, (old, new) in enumerate(pairs):
+            if len(new["text"]) > len(old["text"]):
+                # JavaScript counts a character outside the Basic Multilingual Plane twice.
+                after = len(old["text"].encode("utf-16-le")) // 2
+                self._event(more={"at": at, "after": after, "text": new["text"][len(old["text"]) :]})
+                old["text"] = new["text"]
 
     async def _watch(self) -> None:
         """Show what an agent stores while it answers."""
@@ -372,80 +372,56 @@ class ChatPanel(Live):
         return {"records": records, "talk": _SILENT, "offered": []}
 
     def _texts(self) -> dict[str, str]:
-        return (
-            super()._texts()
-            | {
-                "session": say("Thread") if isinstance(self._history, Thread) else say("Session"),
-                "open": say("Open"),
-                "again": say("Read again"),
-                "clear": say("Clear"),
-                "sure": say("{label}: click again"),
-                "conversation": say("Conversation"),
-                "message": say("Message"),
-                "placeholder": say("Type a message and press Enter"),
-                "send": say("Send"),
-                "stop": say("Stop"),
-                "answering": say("Answering …"),
-                "stopped": say("Stopped. What was not finished is not stored."),
-                "retry": say("Try again"),
-                "copy": say("Copy"),
-                "copied": say("Copied"),
-                "latest": say("To the latest message"),
-                "reasoning": say("Reasoning"),
-                "tokens": say("Tokens: {count}"),
-                "usage": say("Input: {input} · Output: {output}"),
-                "image": say("Image"),
-                "stored": say("What Redis holds"),
-                "expires": say("expires in {time}"),
-                "never": say("never expires"),
-            }
-            | _list_texts()
-        )
+        return super()._texts() | {
+            "session": say("Thread") if isinstance(self._history, Thread) else say("Session"),
+            "open": say("Open"),
+            "again": say("Read again"),
+            "clear": say("Clear"),
+            "sure": say("{label}: click again"),
+            "conversation": say("Conversation"),
+            "message": say("Message"),
+            "placeholder": say("Type a message and press Enter"),
+            "send": say("Send"),
+            "stop": say("Stop"),
+            "answering": say("Answering …"),
+            "stopped": say("Stopped. What was not finished is not stored."),
+            "retry": say("Try again"),
+            "copy": say("Copy"),
+            "copied": say("Copied"),
+            "latest": say("To the latest message"),
+            "reasoning": say("Reasoning"),
+            "tokens": say("Tokens: {count}"),
+            "usage": say("Input: {input} · Output: {output}"),
+            "image": say("Image"),
+            "stored": say("What Redis holds"),
+            "expires": say("expires in {time}"),
+            "never": say("never expires"),
+            "index": say("Index"),
+            "type": say("Type"),
+            "bytes": say("Bytes"),
+            "text": say("Text"),
+            "new": say("new"),
+            "window": say("The chain is given the latest {count} (window)."),
+            "cap": say("Redis keeps {count} at most (max_messages); older ones fall off here."),
+            "more": say("Earlier messages: {count}"),
+            "empty": say("No messages yet."),
+            "nolist": say("The list does not exist: Redis holds no empty lists."),
+        }
 
     def _picture(self) -> str:
         stored, facts = self._stored, self._data["session"]
         records = [one for one in self._data["records"] if one["n"] >= self._first]
         about = [*facts["said"], *([pages.about(stored.ttl)] if stored and facts["said"] else [])]
-        texts = _list_texts()
-        more = facts["length"] - len(records)
         return pages.render(
             "chat_panel.html",
-            conversation=say("Conversation"),
-            messages=pages.render(
-                "conversation.html",
-                records=[one | {"calls": [call["shown"] for call in one["calls"]]} for one in records],
-                earlier=more > 0,
-                earlier_label=say("Earlier messages: {count}", count=more),
-                empty_label=texts["empty"],
-                waiting=facts["waiting"],
-            ),
-            list=pages.render(
-                "list.html",
-                key=facts["key"],
-                lines=_lines(records, facts),
-                fresh=self._data["fresh"],
-                texts=texts,
-                empty="" if facts["length"] else texts["empty" if facts["thread"] else "nolist"],
-            ),
+            facts=facts,
+            records=records,
+            lines=_lines(records, facts),
+            fresh=self._data["fresh"],
+            texts=self._texts(),
             about=" · ".join(about),
             error=self._error,
         )
-
-
-def _list_texts() -> dict[str, str]:
-    """What is said in the list, in the page and in the picture."""
-    return {
-        "index": say("Index"),
-        "type": say("Type"),
-        "bytes": say("Bytes"),
-        "text": say("Text"),
-        "new": say("new"),
-        "window": say("The chain is given the latest {count} (window)."),
-        "cap": say("Redis keeps {count} at most (max_messages); older ones fall off here."),
-        "more": say("Earlier messages: {count}"),
-        "empty": say("No messages yet."),
-        "nolist": say("The list does not exist: Redis holds no empty lists."),
-    }
 
 
 def _lines(records: Sequence[dict[str, Any]], facts: dict[str, Any]) -> list[tuple[str, Any]]:

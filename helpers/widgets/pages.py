@@ -88,15 +88,6 @@ def _cell(column: dict[str, Any], cells: dict[str, Any], largest: dict[str, int]
     return {"kind": kind, "text": text, "share": share}
 
 
-def clock(seconds: float | None) -> str:
-    """A time to live as a live display shows it, to the second."""
-    if seconds is None:
-        return say("never expires")
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return say("expires in {time}", time=f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}")
-
-
 def about(seconds: float | None) -> str:
     """A time to live as a picture shows it, which is looked at later: rounded up to minutes."""
     return say("never expires") if seconds is None else say("expires within {time}", time=minutes(seconds))
