@@ -258,7 +258,7 @@ function chatView(root, link) {
   // What is typed.
   const field = h("textarea", {
     rows: "1", dir: "auto", "aria-label": link.say("message"), placeholder: link.say("placeholder"),
-    onkeydown: typed, oninput: grown, onbeforeinput: kept, value: memory.typed ?? "",
+    onkeydown: typed, oninput: grown, value: memory.typed ?? "",
   });
   const send = h("button.primary", { type: "submit" }, link.say("send"));
   const stop = h("button", { type: "button", hidden: true, onclick: stopped }, h("span.square"), link.say("stop"));
@@ -299,11 +299,6 @@ function chatView(root, link) {
     if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
     event.stopPropagation(); // Shift+Enter would run the cell
     if (!event.shiftKey) sent(event);
-  }
-
-  /** @param {Event} event */
-  function kept(event) {
-    event.stopPropagation(); // JupyterLab takes a line break that comes out of a shadow tree for one beside a field
   }
 
   function grown() {

@@ -93,7 +93,8 @@ function mount(host, source, makeView) {
   // Keys belong to the view: JupyterLab would take a letter for a command, Enter for editing the cell.
   host.dataset.lmSuppressShortcuts = "true";
   host.dataset.jpSuppressContextMenu = "true";
-  const body = h("div.body");
+  // It takes an Enter that comes out of a shadow tree for one beside a field, and undoes it.
+  const body = h("div.body", { onbeforeinput: (/** @type {Event} */ event) => event.stopPropagation() });
   const problem = h("div.problem", { role: "alert" });
   const notice = h("div.notice", { role: "status" });
   const frame = h("div.frame", { lang: source.data.language, dir: "ltr" }, body, problem, notice);
