@@ -76,7 +76,7 @@ links: $(READY)
 
 screenshots: $(READY_TO_TEST)
 	rm -rf build/screenshots
-	$(BIN)/pytest --quiet tests/widgets/test_browser.py -k tutorial_live
+	$(BIN)/pytest --quiet tests/widgets -k tutorial_live
 	cp build/screenshots/chat_panel-en.png build/screenshots/session_explorer-en.png docs/
 
 mutation: $(READY_TO_TEST)

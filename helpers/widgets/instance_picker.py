@@ -163,26 +163,8 @@ class InstancePicker(Live):
             {"key": "tier", "label": say("Tier"), "value": "BASIC", "options": ["BASIC", "STANDARD_HA"]},
         ]
 
-    def _texts(self) -> dict[str, str]:
-        return (
-            super()._texts()
-            | pages.table_texts()
-            | {
-                "again": say("List again"),
-                "noInstances": say("No instances."),
-                "counted": say("Instances: {shown} of {all}"),
-                "searching": say("working …"),
-                "filterHint": say("part of a name, a region or a version"),
-                "createOne": say("Create an instance"),
-                "create": say("Create"),
-                "confirm": say("This deletes {id} and all that it holds. Type its ID to confirm."),
-                "typeAgain": say("the ID of the instance once more"),
-                "cancel": say("Cancel"),
-            }
-        )
-
     def _picture(self) -> str:
-        return pages.table(self._state() | {"error": self._error}, self._texts())
+        return pages.table(self._data, say("Instances: {shown} of {all}"), say("working …"))
 
     # What the page asks for.
 

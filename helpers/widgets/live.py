@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from helpers._localization.messages import language, say
 from helpers.widgets import pages
-from helpers.widgets.modules import joined
+from helpers.widgets.modules import joined, texts
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -114,11 +114,8 @@ class Live:
         return {}
 
     def _texts(self) -> dict[str, str]:
-        """What the module says, in the reader's language, by names that it knows."""
-        return {
-            "gone": say("The kernel that made this no longer runs. Run the cell again to go on."),
-            "waits": say("The kernel is busy. If this stays, it was restarted: run the cell again."),
-        }
+        """What the module says, in the reader's language, by the English text."""
+        return {text: say(text) for text in texts(joined(self._module))}
 
     def _picture(self) -> str:
         """The present state as HTML."""

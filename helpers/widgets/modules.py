@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 STATIC = Path(__file__).with_name("static")
+_SAID = re.compile(r'\bsay\(\s*("(?:[^"\\]|\\.)+")')
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _VENDORED = re.compile(r'^import (\{[^}]*\}) from "\./vendor/([\w.]+)";\n', re.MULTILINE)
 
@@ -53,3 +54,12 @@ def order(name: str) -> list[str]:
 
     visit(name)
     return list(found)
+
+
+def texts(javascript: str) -> list[str]:
+    """The English texts that a module says, each a string in a call of ``say``.
+
+    Args:
+        javascript: The module's text.
+    """
+    return [json.loads(found) for found in dict.fromkeys(_SAID.findall(javascript))]

@@ -30,62 +30,18 @@ def render(template: str, **values: Any) -> Markup:
     return Markup(page.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))  # noqa: S704
 
 
-def table(data: dict[str, Any], texts: dict[str, str]) -> Markup:
-    """What a table shows, as a picture: its first rows in their order, and how many there are."""
+def table(data: dict[str, Any], counted: str, searching: str) -> Markup:
+    """What a table shows, as a picture: its first rows, and how many there are.
+
+    Args:
+        data: What the page is told of it.
+        counted: A text with places for the numbers, ``shown`` and ``all``.
+        searching: What is said while more may come.
+    """
     shown = data["rows"][:PICTURED]
-    largest: dict[str, Any] = {
-        column["key"]: max((_value(row["cells"][column["key"]]) for row in shown), default=0) or 1
-        for column in data["columns"]
-        if column["kind"] == "bytes"
-    }
-    rows = [(row, [_cell(column, row["cells"], largest, texts) for column in data["columns"]]) for row in shown]
-    counted = texts["counted"].format(shown=len(shown), all=len(data["rows"]))
-    status = [counted, texts["searching"] if data.get("searching") else "", data.get("note", "")]
-    return render("table.html", data=data, rows=rows, status=" · ".join(filter(None, status)))
-
-
-def table_texts() -> dict[str, str]:
-    """What every table says on a page."""
-    return {
-        "filter": say("Filter"),
-        "sort": say("Sort by this column"),
-        "sortBy": say("Sort by"),
-        "sortedUp": say("Sorted by {column}, ascending"),
-        "sortedDown": say("Sorted by {column}, descending"),
-        "choose": say("Choose {name}"),
-        "chooseAll": say("Choose all that are shown"),
-        "actions": say("Actions"),
-        "searching": say("searching …"),
-        "noMatch": say("Nothing matches “{text}”."),
-        "clearFilter": say("Clear the filter"),
-        "expired": say("expired"),
-        "on": say("on"),
-        "off": say("off"),
-        "delete": say("Delete"),
-        "sure": say("{label}: click again"),
-    }
-
-
-def _value(cell: Any) -> Any:
-    return cell["value"] if isinstance(cell, dict) else cell
-
-
-def _cell(column: dict[str, Any], cells: dict[str, Any], largest: dict[str, int], texts: dict[str, str]) -> Any:
-    """A cell of a picture: its kind, its text, and how much of the largest it is."""
-    kind, cell = column["kind"], cells[column["key"]]
-    value, share = _value(cell), 0
-    if kind == "bytes":
-        share = round(100 * value / largest[column["key"]])
-        text = (cell["text"] if isinstance(cell, dict) else "") + str(value)
-    elif kind == "until":
-        text = minutes(None if value is None else value - time.time())
-    elif kind == "flag":
-        text = f"✓ {texts['on']}" if value else f"— {texts['off']}"
-    else:
-        text = str(cell["text"] if isinstance(cell, dict) else value)
-        mark = cells.get(f"{column['key']}:mark")
-        text += f" · {mark}" if mark else ""
-    return {"kind": kind, "text": text, "share": share}
+    status = [counted.format(shown=len(shown), all=len(data["rows"])), searching if data["searching"] else ""]
+    status.append(data["note"])
+    return render("table.html", data=data, rows=shown, status=" · ".join(filter(None, status)), now=time.time())
 
 
 def about(seconds: float | None) -> str:
@@ -139,5 +95,5 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(role=role)
+    templates.globals.update(role=role, minutes=minutes, say=say)
     return templates

@@ -227,7 +227,7 @@ class SessionExplorer(Live):
     def _state(self) -> dict[str, Any]:
         columns = (
             ("session", say("Session"), "name", True),
-            ("messages", say("Messages"), "number", True),
+            ("messages", say("Messages"), "number", False),
             ("bytes", say("Bytes"), "bytes", False),
             ("until", say("Time to live"), "until", False),
             ("last", say("Last message"), "text", False),
@@ -247,29 +247,8 @@ class SessionExplorer(Live):
         note = say("Not kept here: {count} more", count=more) if more > 0 else ""
         return {"rows": self._rows[:KEPT], "searching": False, "note": note, "opened": None}
 
-    def _texts(self) -> dict[str, str]:
-        return (
-            super()._texts()
-            | pages.table_texts()
-            | {
-                "again": say("Search again"),
-                "noSessions": say("No sessions yet. What is said in a chat will be found here."),
-                "counted": say("Sessions: {shown} of {all}"),
-                "filterHint": say("part of an ID or of the last message"),
-                "export": say("Export"),
-                "exportHint": say("Export the sessions that are shown"),
-                "exportChosen": say("Export {count}"),
-                "exportThis": say("Export this session"),
-                "deleteChosen": say("Delete {count}"),
-                "import": say("Import"),
-                "importHint": say("Store the sessions of an exported file again"),
-                "conversation": say("Conversation"),
-                "close": say("Close"),
-            }
-        )
-
     def _picture(self) -> str:
-        return pages.table(self._state() | {"error": self._error}, self._texts())
+        return pages.table(self._data, say("Sessions: {shown} of {all}"), say("searching …"))
 
     # One session, and some.
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 import redis
+from langchain_core.messages import AIMessage, HumanMessage
 from nbconvert import HTMLExporter
 from playwright.sync_api import Browser, Locator, expect
 
@@ -18,6 +19,18 @@ from tests.support.axe import violations
 from tests.support.chromium import chromium
 from tests.support.jupyterlab import Lab, Notebook
 
+SAID = {
+    "en": [
+        ("How long does Redis keep a chat?", "As long as its time to live says, or for good."),
+        ("And after a restart?", "What was saved to disk comes back."),
+        ("What is a window?", "The latest messages, which the model is given."),
+    ],
+    "ko": [
+        ("Redis는 대화를 얼마나 오래 보관하나요?", "TTL이 끝날 때까지, 또는 계속 보관합니다."),
+        ("재시작한 뒤에는요?", "디스크에 저장된 것이 돌아옵니다."),
+        ("윈도우가 무엇인가요?", "모델에 전달되는 최근 메시지입니다."),
+    ],
+}
 HOSTILE = "<img src=x onerror=alert(1)>"
 EXPLORER = {
     "explore": "from helpers import connect\nfrom helpers.widgets import SessionExplorer\nSessionExplorer(connect())"
@@ -78,6 +91,34 @@ def focused(notebook: Notebook) -> str:
       return one.labels?.[0]?.textContent || one.getAttribute("aria-label") || one.textContent;
     }""")
     return said.strip()
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_explorer_of_the_tutorial_live(lab: Lab, browser: Browser, client: redis.Redis, language: str) -> None:
+    source = lab.tree / "notebooks" / language / "01_redis.ipynb"
+    tutorial = json.loads(source.read_text(encoding="utf-8"))
+    ids = [cell["id"] for cell in tutorial["cells"]]
+    tutorial["cells"] = tutorial["cells"][: ids.index("explore") + 1]
+    source.with_name("explore.ipynb").write_text(json.dumps(tutorial), encoding="utf-8")
+    for number, (human, ai) in enumerate(SAID[language] * 4):
+        history = RedisChatMessageHistory(
+            f"redis-tutorial-{language}-student-{number + 1:02}",
+            client=client,
+            ttl=(number % 5) * 4000 or None,
+        )
+        for _ in range(number * 5 % 8 + 1):
+            history.add_messages([HumanMessage(human), AIMessage(ai)])
+    notebook = lab.open(browser, f"{language}/explore.ipynb", language)
+    notebook.run_all()
+    explorer = notebook.cell("explore")
+    expect(names(explorer).first).to_have_text(f"redis-tutorial-{language}")
+    expect(names(explorer)).to_have_count(13)
+    names(explorer).nth(2).click()
+    expect(explorer.locator(".detail .message").first).to_be_visible()
+    notebook.page.evaluate("() => document.activeElement.blur()")
+    notebook.page.set_viewport_size({"width": 1280, "height": 1300})
+    notebook.screenshot(explorer, f"session_explorer-{language}")
+    notebook.close()
 
 
 def test_sessions_are_sorted_filtered_and_read(lab: Lab, browser: Browser, students: redis.Redis) -> None:
@@ -372,7 +413,7 @@ def test_nothing_keeps_anybody_out(lab: Lab, browser: Browser, students: redis.R
     notebook = lab.open_cells(browser, EXPLORER | PICKER)
     notebook.theme(theme)
     for width in (1280, 375):
-        notebook.page.set_viewport_size({"width": width, "height": 1000})
+        notebook.page.set_viewport_size({"width": width, "height": 1300})
         for cell in ("explore", "pick"):
             place = notebook.cell(cell)
             expect(place.locator(".table.narrow")).to_have_count(1 if width < 560 else 0)
@@ -384,9 +425,10 @@ def test_nothing_keeps_anybody_out(lab: Lab, browser: Browser, students: redis.R
                 place.get_by_text("Create an instance").click()
                 button(place, "Delete chat").click()
             assert violations(place.locator("section").first) == [], (cell, width)
-            size = place.evaluate("place => [place.scrollWidth, place.clientWidth]")
-            assert size[0] <= size[1] + 1, (cell, width)
-            notebook.screenshot(place, f"{cell}-{width}-{theme.lower()}")
+            for box in (place.locator("section").first, place.locator(".frame"), place.locator(".scroller")):
+                size = box.evaluate("box => [box.scrollWidth, box.clientWidth]")
+                assert size[0] <= size[1] + 1, (cell, width)
+            notebook.screenshot(place.locator("section").first, f"{cell}-{width}-{theme.lower()}")
     notebook.close()
 
 

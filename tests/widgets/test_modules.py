@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.widgets.modules import STATIC, joined, order
+from helpers.widgets.modules import STATIC, joined, order, texts
 from tests.support.node import missing
 
 HERE = Path(__file__).parent
@@ -53,6 +53,19 @@ def test_the_modules_share_no_name() -> None:
         for found in re.findall(r"^(?:export )?(?:async )?(?:function|const|let|class) \*?(\w+)", text, re.MULTILINE):
             assert found not in declared, f"{found} is in {declared[found]}.js and in {name}.js"
             declared[found] = name
+
+
+def test_a_modules_texts_are_found() -> None:
+    javascript = (
+        'link.say("Sort by"), link.say(\n  "{count} “new” \\"ones\\"", { count }), link.say("Sort by"), unsay("x")'
+    )
+    assert texts(javascript) == ["Sort by", '{count} “new” "ones"']
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_a_module_says_nothing_that_no_catalog_can_hold(name: str) -> None:
+    calls = re.findall(r"\.say\(", joined(name))
+    assert len(calls) == len(re.findall(r'\.say\(\s*"(?:[^"\\]|\\.)+"', joined(name))) > 10
 
 
 def test_what_is_imported_comes_first() -> None:

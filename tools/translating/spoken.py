@@ -10,6 +10,7 @@ from pathlib import Path
 import polib
 
 from helpers._models.offline import CONTEXT, Language
+from helpers.widgets import modules
 from tools.project import root
 from tools.translating import po
 from tools.translating.structure import format_fields, html_tags
@@ -23,11 +24,14 @@ _NO_REPETITION = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")  # what is escape
 
 
 def texts() -> dict[tuple[str, str], str]:
-    """Every English text by context and text, with the files that it is said in."""
+    """Every English text by context and text, with the files that it is said in: Python, and the widgets' modules."""
     found: dict[tuple[str, str], list[str]] = {}
     for path, call in _calls():
         if isinstance(call.args[0], ast.Constant):
             found.setdefault(("", str(call.args[0].value)), []).append(path.relative_to(root()).as_posix())
+    for path in sorted((root() / "helpers" / "widgets" / "static").glob("*.js")):
+        for text in modules.texts(path.read_text(encoding="utf-8")):
+            found.setdefault(("", text), []).append(path.relative_to(root()).as_posix())
     for field in fields(Language):
         found[(CONTEXT + field.name, str(field.default))] = ["helpers/_models/offline.py"]
     return {key: " ".join(dict.fromkeys(places)) for key, places in found.items()}

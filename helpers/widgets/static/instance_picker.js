@@ -8,18 +8,24 @@ import { table } from "./table.js";
 export default widget("instance_picker", (root, link) => {
   /** @type {{ values: Record<string, string>, deleting: string }} */
   const memory = (link.memory.picker ??= { values: {}, deleting: "" });
-  const instances = table(link, { empty: "noInstances", act });
-  const again = h("button", { type: "button", onclick: () => link.ask("refresh") }, link.say("again"));
+  const instances = table(link, {
+    hint: link.say("part of a name, a region or a version"),
+    counted: (numbers) => link.say("Instances: {shown} of {all}", numbers),
+    searching: link.say("working …"),
+    empty: link.say("No instances."),
+    act,
+  });
+  const again = h("button", { type: "button", onclick: () => link.ask("refresh") }, link.say("List again"));
   instances.tools.append(again);
   const fields = h("div.bar");
   const price = h("p.text.faint", { role: "status" });
-  const create = h("button.primary", { type: "button", onclick: () => link.ask("create", { wanted: memory.values }) }, link.say("create"));
-  const creating = h("details.fold", null, h("summary", null, link.say("createOne")), h("div.panel", null, fields, price, create));
+  const create = h("button.primary", { type: "button", onclick: () => link.ask("create", { wanted: memory.values }) }, link.say("Create"));
+  const creating = h("details.fold", null, h("summary", null, link.say("Create an instance")), h("div.panel", null, fields, price, create));
   const question = h("p");
   const typed = h("input.grow", { oninput: checked, spellcheck: "false", autocomplete: "off" });
-  const remove = h("button.danger", { type: "button", disabled: true, onclick: removed }, link.say("delete"));
-  const keep = h("button", { type: "button", onclick: () => ask("") }, link.say("cancel"));
-  const deleting = h("section.panel", { hidden: true, "aria-label": link.say("delete") }, question, h("div.bar", null, typed, remove, keep));
+  const remove = h("button.danger", { type: "button", disabled: true, onclick: removed }, link.say("Delete"));
+  const keep = h("button", { type: "button", onclick: () => ask("") }, link.say("Cancel"));
+  const deleting = h("section.panel", { hidden: true, "aria-label": link.say("Delete") }, question, h("div.bar", null, typed, remove, keep));
   root.append(instances.tools, instances.place, deleting, creating);
   makeForm();
 
@@ -41,8 +47,8 @@ export default widget("instance_picker", (root, link) => {
     memory.deleting = name;
     deleting.hidden = !name;
     typed.value = "";
-    question.textContent = link.say("confirm", { id: idOf(name) });
-    typed.setAttribute("aria-label", link.say("typeAgain"));
+    question.textContent = link.say("This deletes {id} and all that it holds. Type its ID to confirm.", { id: idOf(name) });
+    typed.setAttribute("aria-label", link.say("the ID of the instance once more"));
     typed.placeholder = idOf(name);
     checked();
     if (name) typed.focus();

@@ -12,7 +12,8 @@ import { filled, h } from "./dom.js";
  * @property {Record<string, any>} data What is shown. Python changes it; a view does not.
  * @property {Record<string, any>} memory What the view wants to find again when it is made anew.
  * @property {boolean} alive Whether a kernel may hear what is asked.
- * @property {(key: string, values?: Record<string, unknown>) => string} say A text in the reader's language.
+ * @property {(text: string, values?: Record<string, unknown>) => string} say A text in the reader's language.
+ *   It is written in English where it is said, as one string, and translated with those that Python says.
  * @property {(action: string, details?: Record<string, unknown>, buffers?: ArrayBuffer[]) => boolean} ask Have Python
  *   do something. Where nobody hears, the page says so, and it is false.
  *
@@ -108,13 +109,13 @@ function mount(host, source, makeView) {
     get alive() {
       return source.hears();
     },
-    say: (key, values) => filled(source.data.texts[key] ?? key, values),
+    say: (text, values) => filled(source.data.texts[text] ?? text, values),
     ask(action, details = {}, buffers = []) {
       const number = ++source.asked;
       const sent = source.send?.({ ask: action, number, ...details }, buffers) ?? false;
-      notice.textContent = sent ? "" : link.say("gone");
+      notice.textContent = sent ? "" : link.say("The kernel that made this no longer runs. Run the cell again to go on.");
       clearTimeout(timer);
-      if (sent) timer = window.setTimeout(() => source.heard < number && (notice.textContent = link.say("waits")), PATIENCE);
+      if (sent) timer = window.setTimeout(() => source.heard < number && (notice.textContent = link.say("The kernel is busy. If this stays, it was restarted: run the cell again.")), PATIENCE);
       return sent;
     },
   };

@@ -47,10 +47,17 @@ function conversation({ records, earlier, empty, waiting }) {
 export default widget("session_explorer", (root, link) => {
   /** @type {{ opened: Map<string, Opened>, open: string, wanted: string }} */
   const memory = (link.memory.explorer ??= { opened: new Map(), open: "", wanted: "" });
-  const sessions = table(link, { empty: "noSessions", open: (row) => open(row.id), chosen: tool });
-  const again = h("button", { type: "button", onclick: () => link.ask("refresh") }, link.say("again"));
+  const sessions = table(link, {
+    hint: link.say("part of an ID or of the last message"),
+    counted: (numbers) => link.say("Sessions: {shown} of {all}", numbers),
+    searching: link.say("searching …"),
+    empty: link.say("No sessions yet. What is said in a chat will be found here."),
+    open: (row) => open(row.id),
+    chosen: tool,
+  });
+  const again = h("button", { type: "button", onclick: () => link.ask("refresh") }, link.say("Search again"));
   const file = h("input", { type: "file", accept: ".jsonl", hidden: true, onchange: chosenFile });
-  const load = h("button", { type: "button", title: link.say("importHint"), onclick: () => file.click() }, link.say("import"));
+  const load = h("button", { type: "button", title: link.say("Store the sessions of an exported file again"), onclick: () => file.click() }, link.say("Import"));
   const buttons = h("div.bar");
   sessions.tools.append(buttons, file);
   const detail = h("section.detail", { hidden: true, onkeydown: escaped });
@@ -61,10 +68,10 @@ export default widget("session_explorer", (root, link) => {
     const chosen = sessions.chosen();
     const ids = () => (chosen.length ? chosen : sessions.shown()).map((row) => row.id);
     const count = new Intl.NumberFormat(link.data.language).format(chosen.length);
-    const label = chosen.length ? link.say("exportChosen", { count }) : link.say("export");
-    const exporting = h("button", { type: "button", title: link.say("exportHint"), onclick: () => link.ask("export", { ids: ids() }) }, label);
-    const removing = link.say("deleteChosen", { count });
-    const remove = confirmButton(removing, link.say("sure", { label: removing }), () => link.ask("delete", { ids: ids() }));
+    const label = chosen.length ? link.say("Export {count}", { count }) : link.say("Export");
+    const exporting = h("button", { type: "button", title: link.say("Export the sessions that are shown"), onclick: () => link.ask("export", { ids: ids() }) }, label);
+    const removing = link.say("Delete {count}", { count });
+    const remove = confirmButton(removing, link.say("{label}: click again", { label: removing }), () => link.ask("delete", { ids: ids() }));
     buttons.replaceChildren(again, exporting, load, ...(chosen.length ? [remove] : []));
   }
 
@@ -100,16 +107,16 @@ export default widget("session_explorer", (root, link) => {
     if (!opened) return;
     memory.opened.set(opened.id, opened);
     const heading = h("h4", { tabindex: "-1" }, h("bdi", null, opened.name), ...opened.facts.map((fact) => h("span.faint", null, ` · ${fact}`)));
-    const remove = link.say("delete");
-    const log = h("div.log", { tabindex: "0", role: "log", "aria-label": link.say("conversation") }, ...conversation(opened));
+    const remove = link.say("Delete");
+    const log = h("div.log", { tabindex: "0", role: "log", "aria-label": link.say("Conversation") }, ...conversation(opened));
     detail.setAttribute("aria-label", opened.name);
     detail.replaceChildren(
-      h("div.bar", null, h("div.grow", null, heading), h("button.plain", { type: "button", onclick: close }, link.say("close"))),
+      h("div.bar", null, h("div.grow", null, heading), h("button.plain", { type: "button", onclick: close }, link.say("Close"))),
       opened.warning && h("p.waiting", null, opened.warning),
       log,
       h("div.bar", null,
-        h("button", { type: "button", onclick: () => link.ask("export", { ids: [opened.id], name: opened.name }) }, link.say("exportThis")),
-        confirmButton(remove, link.say("sure", { label: remove }), () => link.ask("delete", { ids: [opened.id] }))),
+        h("button", { type: "button", onclick: () => link.ask("export", { ids: [opened.id], name: opened.name }) }, link.say("Export this session")),
+        confirmButton(remove, link.say("{label}: click again", { label: remove }), () => link.ask("delete", { ids: [opened.id] }))),
     );
     log.scrollTop = log.scrollHeight;
     if (memory.wanted === opened.id) heading.focus({ preventScroll: true });

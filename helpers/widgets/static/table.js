@@ -10,7 +10,10 @@ import { inView, largestFirst, matching, sorted, timeLeft, valueOf } from "./row
  * How a table is used.
  *
  * @typedef {object} Use
- * @property {string} empty The name of the text for a table without a row.
+ * @property {string} hint What can be looked for.
+ * @property {(numbers: { shown: string, all: string }) => string} counted Says how many rows there are.
+ * @property {string} searching Said while more of them may come.
+ * @property {string} empty Said of a table without a row.
  * @property {(row: Row) => void} [open] Called when a row's name is clicked; without it, names are no buttons.
  * @property {(row: Row, action: string) => void} [act] Called with an action of a row.
  * @property {() => void} [chosen] Called when the choice of rows has changed; without it, none can be chosen.
@@ -44,11 +47,11 @@ export function table(link, use) {
   let narrow = false;
   let drawn = "";
 
-  const filter = h("input.grow", { type: "search", id, value: memory.filter, placeholder: link.say("filterHint"), oninput: filtered });
+  const filter = h("input.grow", { type: "search", id, value: memory.filter, placeholder: use.hint, oninput: filtered });
   const order = h("select", { onchange: () => sortBy(order.value) });
-  const ordering = h("label.field", null, h("span", null, link.say("sortBy")), order);
-  const tools = h("div.bar", null, h("label.field.grow", { for: id }, h("span", null, link.say("filter")), filter), ordering);
-  const all = h("input", { type: "checkbox", "aria-label": link.say("chooseAll"), onchange: chooseAll });
+  const ordering = h("label.field", null, h("span", null, link.say("Sort by")), order);
+  const tools = h("div.bar", null, h("label.field.grow", { for: id }, h("span", null, link.say("Filter")), filter), ordering);
+  const all = h("input", { type: "checkbox", "aria-label": link.say("Choose all that are shown"), onchange: chooseAll });
   const head = h("tr", { "aria-rowindex": 1 });
   const body = h("tbody", null);
   const widths = h("colgroup", null);
@@ -86,10 +89,10 @@ export function table(link, use) {
       const on = column.key === memory.key;
       const arrow = h("span.arrow", { "aria-hidden": "true" }, on ? (memory.descending ? "▼" : "▲") : "");
       return h(`th.${column.kind}`, { scope: "col", "aria-sort": on ? (memory.descending ? "descending" : "ascending") : "none" },
-        h("button.plain", { type: "button", title: link.say("sort"), onclick: () => sortBy(column.key) }, h("span", null, column.label), arrow));
+        h("button.plain", { type: "button", title: link.say("Sort by this column"), onclick: () => sortBy(column.key) }, h("span", null, column.label), arrow));
     });
     head.replaceChildren(...(use.chosen ? [h("th.choose", { scope: "col" }, all)] : []), ...sortable,
-      ...(hasActions() ? [h("th.actions", { scope: "col" }, h("span.unseen", null, link.say("actions")))] : []));
+      ...(hasActions() ? [h("th.actions", { scope: "col" }, h("span.unseen", null, link.say("Actions")))] : []));
     widths.replaceChildren(...(use.chosen ? [h("col.choose")] : []), ...shown.map((column) => h(`col.${column.kind}`)),
       ...(hasActions() ? [h("col.actions")] : []));
     order.replaceChildren(...columns.map((column) => h("option", { value: column.key, selected: column.key === memory.key }, column.label)));
@@ -111,7 +114,7 @@ export function table(link, use) {
     if (at >= 0) head.children[at]?.querySelector("button")?.focus();
     scroller.scrollTop = 0;
     draw();
-    say(link.say(memory.descending ? "sortedDown" : "sortedUp", { column: column.label }));
+    say(memory.descending ? link.say("Sorted by {column}, descending", { column: column.label }) : link.say("Sorted by {column}, ascending", { column: column.label }));
   }
 
   function filtered() {
@@ -136,8 +139,8 @@ export function table(link, use) {
 
   /** @param {string} [first] What is said before the numbers. */
   function say(first = "") {
-    const counted = link.say("counted", { shown: numbers.format(rows.length), all: numbers.format(link.data.rows.length) });
-    const parts = [first, counted, link.data.searching ? link.say("searching") : "", link.data.note ?? ""];
+    const counted = use.counted({ shown: numbers.format(rows.length), all: numbers.format(link.data.rows.length) });
+    const parts = [first, counted, link.data.searching ? use.searching : "", link.data.note ?? ""];
     const text = parts.filter(Boolean).join(" · ");
     if (status.textContent !== text) status.textContent = text;
     explain();
@@ -180,7 +183,7 @@ export function table(link, use) {
     const classes = [row.marked && "marked", place % 2 && "odd", memory.chosen.has(row.id) && "chosen"].filter(Boolean).join(" ");
     return h("tr", { class: classes || null, "data-id": row.id, "aria-rowindex": place + 2 },
       use.chosen && h("td.choose", null, h("input", { type: "checkbox", checked: memory.chosen.has(row.id), tabindex: tab, "data-control": "choose",
-        "aria-label": link.say("choose", { name: nameOf(row) }), onchange: () => choose(row) })),
+        "aria-label": link.say("Choose {name}", { name: nameOf(row) }), onchange: () => choose(row) })),
       shown.map((column) => cellOf(column, row, tab)),
       hasActions() && h("td.actions", null, ...actions));
   }
@@ -231,7 +234,7 @@ export function table(link, use) {
       return [left > 0 ? timeLeft(left, link.data.language) : link.say("expired")];
     }
     if (column.kind === "flag") {
-      const mark = h(`span.flag${value ? "" : ".faint"}`, null, h("span", { "aria-hidden": "true" }, value ? "✓ " : "— "), link.say(value ? "on" : "off"));
+      const mark = h(`span.flag${value ? "" : ".faint"}`, null, h("span", { "aria-hidden": "true" }, value ? "✓ " : "— "), value ? link.say("on") : link.say("off"));
       return brief ? [`${column.label} `, mark] : [mark];
     }
     const text = cut(worded ? cell.text : String(value ?? ""), CELL);
@@ -320,9 +323,9 @@ export function table(link, use) {
     if (rows.length) return;
     if (link.data.searching && !found) message.replaceChildren(...[70, 55, 62].map((width) => h("div.bone", { style: `width: ${width}%` })));
     else if (found) {
-      const clear = h("button", { type: "button", onclick: () => { filter.value = ""; filtered(); filter.focus(); } }, link.say("clearFilter"));
-      message.replaceChildren(h("p", null, link.say("noMatch", { text: cut(memory.filter, 40) })), clear);
-    } else message.replaceChildren(h("p", null, link.say(use.empty)));
+      const clear = h("button", { type: "button", onclick: () => { filter.value = ""; filtered(); filter.focus(); } }, link.say("Clear the filter"));
+      message.replaceChildren(h("p", null, link.say("Nothing matches “{text}”.", { text: cut(memory.filter, 40) })), clear);
+    } else message.replaceChildren(h("p", null, use.empty));
   }
 
   return {
