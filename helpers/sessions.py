@@ -11,7 +11,7 @@ import re
 import secrets
 import weakref
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -157,6 +157,11 @@ _READ = f"""{_THREAD}
 if is_thread() then return {{redis.call('PTTL', KEYS[1]), redis.call('HGETALL', KEYS[1]), 1}} end
 return {{redis.call('PTTL', KEYS[1]), redis.call('LRANGE', KEYS[1], 0, -1)}}
 """
+# ARGV: a record's index, or in a thread its number.
+_ONE = f"""{_CUT}{_THREAD}
+if is_thread() then return get('messages@' .. ARGV[1]) end
+return at(ARGV[1])
+"""
 _IS_THREAD = f"{_THREAD} return is_thread() and 1 or 0"
 # Asking for the length fails where the key holds something else than a list, which must stay.
 _DELETE = "redis.call('LLEN', KEYS[1]) return redis.call('DEL', KEYS[1])"
@@ -283,7 +288,9 @@ class Record:
         role: Who said it; empty where the record is not a chat message, ``encrypted`` where it can't be read.
         text: What was said, of a record of more than 20 kB the beginning; of a damaged record the beginning as it is
             stored.
-        calls: The tools that a message of a thread calls, each as ``name(argument=value)``.
+        calls: The tools that it calls, each as ``name(argument=value)``.
+        fields: The message's fields as they are stored, such as ``usage_metadata``; empty where it can't be read.
+        cut: Whether only its beginning was read, and so of `fields` only those that are there.
     """
 
     index: int
@@ -291,6 +298,8 @@ class Record:
     role: str
     text: str
     calls: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    cut: bool = field(default=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -422,6 +431,29 @@ def look_into(
     start = 0 if newest_first else length - len(found[0])
     records = tuple(_record(place, *record) for place, record in enumerate(found[0], start))
     return StoredList(key, length, _seconds(ttl), records, newest_first, version)
+
+
+def read_whole(client: Client, key: str, record: Record, *, serde: Any = None) -> Record | None:
+    """Read one message of a session again, however large it is.
+
+    Args:
+        client: A redis-py client.
+        key: The session's Redis key.
+        record: The message as `look_into` has just found it.
+        serde: The encrypting serializer that a thread's saver was given.
+
+    Returns:
+        The message; ``None`` where one of another size is in its place now.
+
+    Raises:
+        NotAHistoryError: The key holds something else than a history or a thread.
+        redis.RedisError: The server can't be reached, or refuses.
+    """
+    found: bytes = _run(client, _ONE, key, record.index) or b""
+    if len(found) != record.bytes:
+        return None
+    whole = _record(record.index, len(found), found)
+    return whole if whole.role else _message(record.index, len(found), found, serde=serde)
 
 
 def delete_session(client: Client, key: str) -> None:
@@ -625,8 +657,8 @@ def _record(index: int, size: int, head: bytes, end: bytes = b"") -> Record:
         seen = glimpse(head)
     except (ValueError, RecursionError):
         pass
-    role, text = seen or ("", head[:200].decode("utf-8", "replace"))
-    return Record(index, size, role, text + "…" * bool(end))
+    role, text, fields = seen or ("", head[:200].decode("utf-8", "replace"), {})
+    return Record(index, size, role, text + "…" * bool(end), called(fields), fields, bool(end))
 
 
 def _message(number: int, size: int, head: bytes, end: bytes = b"", *, serde: Any = None) -> Record:
@@ -638,10 +670,9 @@ def _message(number: int, size: int, head: bytes, end: bytes = b"", *, serde: An
         # A message as an object is one that was decrypted.
         whole: Any = ["", "", vars(serde.loads_typed((kind.decode(), data)))] if b"+" in kind else unpacked(data)
         match whole:
-            case [str(module), str(), {"content": str() | list() as content, **rest}, *_]:
-                role, text = shown(str(rest.get("type") or module.rpartition(".")[2]), content)
-                calls: Any = rest.get("tool_calls", ())
-                return Record(number, size, role, text + "…" * bool(end), tuple(called(**call) for call in calls))
+            case [str(module), str(), {"content": str() | list() as content} as fields, *_]:
+                role, text = shown(str(fields.get("type") or module.rpartition(".")[2]), content)
+                return Record(number, size, role, text + "…" * bool(end), called(fields), fields, bool(end))
     return Record(number, size, "", head[:200].decode("utf-8", "replace") + "…" * bool(end))
 
 

@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 import redis
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage, message_to_dict
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    UsageMetadata,
+    message_to_dict,
+)
 
 from helpers._connecting.connection import connect
 from helpers._histories.histories import MemorystoreChatMessageHistory, RedisChatMessageHistory
@@ -27,6 +35,7 @@ from helpers.sessions import (
     import_sessions,
     is_newest_first,
     look_into,
+    read_whole,
     readable,
 )
 from tests.conftest import eventually
@@ -754,3 +763,36 @@ def test_a_repeated_import_does_not_take_other_words_for_its_own(chats: redis.Re
         with pytest.raises(SessionExistsError):
             import_sessions(user, lines)
     assert RedisChatMessageHistory("bob", client=chats).messages[-1].content == "said since"
+
+
+def test_a_record_has_its_fields_and_can_be_read_whole(client: redis.Redis) -> None:
+    history = RedisChatMessageHistory("bob", client=client)
+    photo = {"type": "image", "base64": "A" * 50_000, "mime_type": "image/png"}
+    usage = UsageMetadata(input_tokens=3, output_tokens=4, total_tokens=7)
+    call: Any = {"name": "look", "args": {"in": "attic"}, "id": "1"}
+    history.add_messages([HumanMessage([photo]), AIMessage("", tool_calls=[call], usage_metadata=usage)])
+    answer, question = look_into(client, history.key, newest_first=True).records
+    assert answer.calls == ("look(in='attic')",)
+    assert answer.fields["usage_metadata"] == usage
+    assert not answer.cut
+    assert question.cut
+    whole = read_whole(client, history.key, question)
+    assert whole is not None
+    assert whole.fields["content"] == [photo]
+    assert not whole.cut
+    history.add_user_message("another in its place")
+    assert read_whole(client, history.key, question) is None
+    client.set(history.key, "something else")
+    with pytest.raises(NotAHistoryError):
+        read_whole(client, history.key, question)
+
+
+NO_CALLS = ['"x"', "[1]", '[{"name": "a"}]', '[{"args": {}}]', '[{"name": "a", "args": 1}]', "null"]
+
+
+@pytest.mark.parametrize("calls", NO_CALLS)
+def test_what_is_no_call_is_left_out(client: redis.Redis, calls: str) -> None:
+    data = '{"content": "hi", "tool_calls": ' + calls + "}"
+    client.rpush("message_store:bob", '{"type": "ai", "data": ' + data + "}")
+    (record,) = look_into(client, "message_store:bob").records
+    assert (record.role, record.text, record.calls) == ("ai", "hi", ())

@@ -35,6 +35,7 @@ from helpers.sessions import (
     find_sessions,
     import_sessions,
     look_into,
+    read_whole,
 )
 from tests.support.cluster import running_cluster
 from tests.support.fault_proxy import FaultProxy
@@ -449,3 +450,17 @@ def test_a_history_becomes_a_thread_and_a_thread_a_history(client: redis.Redis) 
     back = RedisChatMessageHistory("back", client=client)
     back.add_messages(agent.get_state(of("bob")).values["messages"])
     assert back.messages == agent.get_state(of("bob")).values["messages"]
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_message_of_a_thread_can_be_read_whole(client: redis.Redis, encrypted: bool) -> None:
+    serde = EncryptedSerializer(Cipher(), JsonPlusSerializer(allowed_msgpack_modules=None)) if encrypted else None
+    agent: Any = create_agent(chat_model(), [], checkpointer=RedisSaver(client, serde=serde))
+    photo = {"type": "image", "base64": "A" * 50_000, "mime_type": "image/png"}
+    agent.invoke({"messages": [HumanMessage([photo])]}, {"configurable": {"thread_id": "bob"}})
+    question = look_into(client, "thread:bob", serde=serde).records[0]
+    assert question.cut != encrypted
+    whole = read_whole(client, "thread:bob", question, serde=serde)
+    assert whole is not None
+    assert whole.fields["content"] == [photo]
+    assert whole.role == "human"

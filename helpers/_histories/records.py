@@ -6,7 +6,7 @@ the validators of LangChain's classes make the messages, without the way round t
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from langchain_core.messages import (
@@ -179,8 +179,8 @@ def decode(record: str | bytes) -> BaseMessage:
     raise DamagedRecordError(reason)
 
 
-def glimpse(record: str | bytes) -> tuple[str, str] | None:
-    """A record's role and text, to be shown in a list; None where it is not a chat message.
+def glimpse(record: str | bytes) -> tuple[str, str, dict[str, Any]] | None:
+    """A record's role and text, to be shown in a list, and its fields; None where it is not a chat message.
 
     Args:
         record: What Redis holds. Of content in blocks, those that are not text appear as ``[their type]``, and half of
@@ -188,22 +188,27 @@ def glimpse(record: str | bytes) -> tuple[str, str] | None:
     """
     try:
         match json.loads(record):
-            case {"type": str(role), "data": {"content": str() | list() as content}}:
-                return shown(role, content)
+            case {"type": str(role), "data": {"content": str() | list() as content} as fields}:
+                return *shown(role, content), fields
     except (ValueError, RecursionError):
         pass
     return None
 
 
 def shown(role: str, content: str | list[Any]) -> tuple[str, str]:
-    """A message's role and text, to be shown in a list, as `glimpse` gives them."""
+    """A message's role and text, as `glimpse` gives them."""
     text = content if isinstance(content, str) else " ".join(map(_block, content))
     return _HALF_PAIR.sub("\ufffd", role), _HALF_PAIR.sub("\ufffd", text)
 
 
-def called(name: str, args: dict[str, Any], **_: Any) -> str:
-    """The call of a tool, to be shown."""
-    return f"{name}({', '.join(f'{argument}={value!r}' for argument, value in args.items())})"
+def called(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """The calls of tools that a message's fields hold, each to be shown; what is no call is left out."""
+    calls: Any = fields.get("tool_calls")
+    return tuple(
+        f"{call['name']}({', '.join(f'{argument}={value!r}' for argument, value in call['args'].items())})"
+        for call in (calls if isinstance(calls, list) else ())
+        if isinstance(call, dict) and "name" in call and isinstance(call.get("args"), dict)
+    )
 
 
 def _block(block: Any) -> str:

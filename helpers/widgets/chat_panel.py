@@ -2,34 +2,40 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import aclosing, suppress
+from typing import Any
 
-import ipywidgets
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
-from helpers._histories.records import called
 from helpers._localization.messages import say
-from helpers.sessions import Record, StoredList, find_sessions, look_into, readable
+from helpers.sessions import Record, StoredList, find_sessions, look_into, read_whole, readable
 from helpers.widgets import pages
-from helpers.widgets.controls import Live, button, confirm_button, on_enter, settled
 from helpers.widgets.conversing import AgentConversing, Conversing, History, HistoryFactory, Thread
+from helpers.widgets.live import Live, clean
+from helpers.widgets.said import message_of, record_of
 
 SHOWN = 50
 """How many of a session's latest messages are shown."""
+PHOTO_BYTES = 8_000_000
+"""Up to which size a record is read whole to show its photo."""
 _OFFERED = 200
 _OFFERED_SECONDS = 0.5
 _EVERY_SECONDS = 1.0
-_REDRAWN_SECONDS = 0.05
-_COLUMN = {"flex": "1 1 340px", "min_width": "300px"}
+_TOLD_SECONDS = 0.05
+_SILENT: dict[str, Any] = {"state": "", "question": None, "said": [], "from": None}
+_panels: "weakref.WeakSet[ChatPanel]" = weakref.WeakSet()
 
 
 class ChatPanel(Live):
     """A conversation with a runnable, and beside it what Redis holds of it, which grows as one talks.
 
-    It is asked once a second while it is on a page, so the time to live counts down and what others write to the
-    session appears. Talking never blocks the kernel. Of an agent's thread, what the latest message has added is marked.
+    The session is read when it is shown, when something is said, and when the reader comes back to the panel or
+    chooses *Read again*; between that Redis is not asked, and the time to live is counted in the page. What other
+    panels of the same kernel write appears at once. Talking never blocks the kernel. What has come since the latest
+    question is marked.
 
     Args:
         runnable: What answers: a chat model, a chain, or a `RunnableWithMessageHistory`, with or without async; or,
@@ -47,6 +53,8 @@ class ChatPanel(Live):
             `RedisSaver`.
         ValueError: How the runnable takes a message can't be found out.
     """
+
+    _module = "chat"
 
     def __init__(
         self,
@@ -69,10 +77,19 @@ class ChatPanel(Live):
             self._conversing = Conversing(runnable, history_factory, input_key, history_key, output_key)
             self._history_factory = history_factory
         self._order = newest_first
-        self._history = _checked(self._history_factory(session_id))
-        self._stored: StoredList | None = None
-        self._newest_seen: int | None = None
-        self._busy = self._watching = False
+        self._answering: asyncio.Task[str] | None = None
+        self._next = 0
+        self._show(_checked(self._history_factory(session_id)))
+        self._actions |= {
+            "send": self._send_typed,
+            "stop": self._stop,
+            "switch": self._switch_typed,
+            "clear": lambda: None if self._answering else asyncio.to_thread(self.clear),
+            "look": lambda: None if self._answering else self._refresh(),
+            "offer": self._offer,
+            "photo": self._show_photo,
+        }
+        _panels.add(self)
 
     def __repr__(self) -> str:
         return f"<ChatPanel {self._history.key!r}>"
@@ -92,34 +109,23 @@ class ChatPanel(Live):
             The whole answer's text.
 
         Raises:
-            RuntimeError: The answer to what was said before has not ended, or the agent itself waits for an answer.
+            RuntimeError: The answer to what was said before has not ended, the reader stopped this one, or the agent
+                itself waits for an answer.
             Exception: What the runnable or Redis raised; the panel shows it too.
         """
-        if self._busy:
+        if self._answering:
             raise RuntimeError("The panel is waiting for an answer. Send the next message after it.")
-        self._set_busy(True)
-        self._show_error("")
-        said: list[BaseMessage] = []
-        drawn = 0.0
+        self._stopped = False
+        self._answering = asyncio.ensure_future(self._answer(text))
         try:
-            if isinstance(self._history, Thread):
-                self._newest_seen = None
-                await self._refresh()
-                if self._stored and self._stored.waiting:
-                    raise RuntimeError(f"{self._history.key!r} takes no message now.\n{pages.waiting(True)}")
-            self._show_pending(text, said)
-            async for said in self._conversing.answers(text, self.session_id):
-                if time.monotonic() - drawn > _REDRAWN_SECONDS:
-                    self._show_pending(text, said)
-                    drawn = time.monotonic()
-            await self._refresh()
-        except Exception as error:
-            self._failed(error)
-            raise
+            return await self._answering
+        except asyncio.CancelledError:
+            if not self._stopped:
+                raise
+            raise RuntimeError("The answer was stopped.") from None
         finally:
-            self._show_pending("", [])
-            self._set_busy(False)
-        return "".join(message.text for message in said[-1:])
+            self._answering = None
+            self._tell_others()
 
     def switch(self, session_id: str) -> None:
         """Show another session, which may be a new one.
@@ -127,114 +133,145 @@ class ChatPanel(Live):
         Args:
             session_id: The session's ID, which `history_factory` makes a history of.
         """
-        self._history = _checked(self._history_factory(session_id))
-        self._stored = self._newest_seen = None
+        self._show(_checked(self._history_factory(session_id)))
         self._show_error("")
         self._read()
-        if self._root is not None:
-            self._session.value = readable(session_id)
-            self._draw()
 
     def clear(self) -> None:
         """Delete the session that is shown. It raises what the history's `clear` raises."""
         self._history.clear()
+        self._tell(talk=_SILENT)
         self._read()
-        self._draw()
+        self._tell_others()
 
-    def _build(self) -> ipywidgets.DOMWidget:
-        self._session = ipywidgets.Combobox(
-            description=say("Thread") if isinstance(self._history, Thread) else say("Session"),
-            value=readable(self.session_id),
-            options=self._offered(),
-        )
-        on_enter(self._session, self._switch_clicked)
-        top = ipywidgets.HBox(
-            [
-                self._session,
-                button(say("Open"), self._switch_clicked),
-                confirm_button(say("Clear"), self._clear_clicked, self._start),
-            ],
-            layout={"flex_flow": "row wrap"},
-        )
-        self._conversation, self._pending, self._problem = (ipywidgets.HTML() for _ in range(3))
-        self._list, self._facts = ipywidgets.HTML(), ipywidgets.HTML()
-        # Turned upside down, so that the page keeps the newest message in view without a script.
-        talk = ipywidgets.VBox(
-            [self._pending, self._conversation],
-            layout={"flex_flow": "column-reverse nowrap", "height": "300px", "overflow": "auto"},
-        )
-        self._input = ipywidgets.Text(
-            description=say("Message"),
-            placeholder=say("Type a message and press Enter"),
-            layout={"flex": "1 1 auto", "width": "auto"},
-        )
-        on_enter(self._input, self._send_clicked)
-        self._send = button(say("Send"), self._send_clicked, button_style="primary")
-        columns = [
-            ipywidgets.VBox([talk, self._problem, ipywidgets.HBox([self._input, self._send])], layout=_COLUMN),
-            ipywidgets.VBox(
-                [self._list, self._facts],
-                layout={**_COLUMN, "max_height": "350px", "overflow": "auto", "margin": "0 0 0 12px"},
-            ),
-        ]
-        root = ipywidgets.VBox(
-            [top, ipywidgets.HBox(columns, layout={"flex_flow": "row wrap"})],
-            layout={"border": "1px solid rgba(127, 127, 127, 0.35)", "padding": "8px"},
-        )
-        # Front ends count its views from here on.
-        root._view_count = 0
-        root.observe(self._viewed, "_view_count")
-        self._read()
-        self._draw()
-        return root
+    # What the page asks for.
 
-    def _picture(self) -> str:
-        self._read()
-        return pages.render(
-            "chat_panel.html",
-            title=say("Chat"),
-            labels={"conversation": say("Conversation")},
-            conversation=self._conversation_html(),
-            list=self._list_html(),
-            facts=self._facts_text(pages.about),
-            error=self._error,
-        )
+    async def _send_typed(self, text: str) -> None:
+        if not self._answering:
+            with suppress(Exception):  # shown by send
+                await self.send(text)
 
-    # What the buttons do.
+    def _stop(self) -> None:
+        if (task := self._answering) is not None:
+            self._stopped = True
+            task.get_loop().call_soon_threadsafe(task.cancel)
 
-    def _send_clicked(self) -> None:
-        self._start(self._send_typed())
+    async def _switch_typed(self, session_id: str) -> None:
+        if not self._answering:
+            await asyncio.to_thread(self.switch, session_id)
 
-    async def _send_typed(self) -> None:
-        text = await settled(self._input)
-        if not text or self._busy:
+    async def _offer(self) -> None:
+        self._tell(offered=await asyncio.to_thread(self._offered))
+
+    async def _show_photo(self, n: int, place: int) -> None:
+        found = next((one for number, one in enumerate(self._records, self._first) if number == n), None)
+        if found is None or found.bytes > PHOTO_BYTES:
             return
-        self._input.value = ""
+        history = self._history
+        whole = await asyncio.to_thread(
+            read_whole, history.redis_client, history.key, found, serde=getattr(history, "serde", None)
+        )
+        photos = record_of(whole).get("photos", ()) if whole else ()
+        if place < len(photos) and photos[place]:
+            self._event(photo={"n": n, "place": place, "address": photos[place]})
+
+    # Answering.
+
+    async def _answer(self, text: str) -> str:
+        history, said, told = self._history, list[BaseMessage](), 0.0
+        before, is_thread = self._data["talk"], isinstance(self._history, Thread)
+        again = is_thread and bool(before["state"]) and before["question"]["text"] == clean(text)
+        talk = _SILENT | {"state": "answering", "question": message_of("human", {"content": text})}
+
+        def tell(**changed: Any) -> None:
+            if history is self._history:  # else another session is shown by now
+                self._tell(talk=talk | changed)
+
+        self._show_error("")
+        watching = asyncio.ensure_future(self._watch()) if is_thread else None
         try:
-            await self.send(text)
-        except Exception:
-            self._input.value = self._input.value or text  # shown by send; the text is there to be sent again
+            if is_thread:
+                await self._refresh()
+                if self._stored and self._stored.waiting:
+                    raise RuntimeError(f"{history.key!r} takes no message now.\n{pages.waiting(True)}")
+            # What is asked again goes on from what an agent has stored of it.
+            talk["from"] = before["from"] if again else self._next
+            self._tell(fresh=self._next)
+            tell()
+            async with aclosing(self._conversing.answers(text, self.session_id)) as answers:
+                async for said in answers:
+                    if time.monotonic() - told > _TOLD_SECONDS:
+                        self._tell_said(history, talk, said)
+                        told = time.monotonic()
+            self._tell_said(history, talk, said)
+            await self._refresh()
+            if history is self._history:
+                self._tell(talk=_SILENT)
+        except BaseException as error:
+            with suppress(Exception):
+                await self._refresh()
+            # Nothing of a history's question is stored, so whatever comes is shown beside it.
+            talk |= {
+                "said": [message_of(one.type, vars(one)) for one in said],
+                "from": talk["from"] if is_thread else None,
+            }
+            tell(state="failed" if isinstance(error, Exception) else "stopped")
+            if isinstance(error, Exception):
+                self._failed(error)
+            raise
+        finally:
+            if watching:
+                watching.cancel()
+        return "".join(message.text for message in said[-1:])
 
-    def _switch_clicked(self) -> None:
-        self._start(self._switch_typed())
+    def _tell_said(self, history: History | Thread, talk: dict[str, Any], said: Sequence[BaseMessage]) -> None:
+        """Show an answer as far as it has come. Of what only grows, the page is told what is new."""
+        if history is not self._history:
+            return
+        messages = clean([message_of(one.type, vars(one)) for one in said])
+        shown = self._data["talk"]["said"]
+        pairs = list(zip(shown, messages, strict=False))
+        if len(shown) != len(messages) or not all(
+            old | {"text": ""} == new | {"text": ""} and new["text"].startswith(old["text"]) for old, new in pairs
+        ):
+            self._tell(talk=talk | {"said": messages})
+            return
+        for at, (old, new) in enumerate(pairs):
+            if len(new["text"]) > len(old["text"]):
+                # JavaScript counts a character outside the Basic Multilingual Plane twice.
+                after = len(old["text"].encode("utf-16-le")) // 2
+                self._event(more={"at": at, "after": after, "text": new["text"][len(old["text"]) :]})
+                old["text"] = new["text"]
 
-    async def _switch_typed(self) -> None:
-        wanted = await settled(self._session)
-        if wanted and not self._busy:
-            await asyncio.to_thread(self.switch, wanted)
+    async def _watch(self) -> None:
+        """Show what an agent stores while it answers."""
+        while True:
+            await asyncio.sleep(_EVERY_SECONDS)
+            with suppress(Exception):
+                await self._refresh()
 
-    def _clear_clicked(self) -> None:
-        if not self._busy:
-            self._start(asyncio.to_thread(self.clear))
+    # Reading, and what is shown of it.
 
-    # Reading and showing the list.
+    def _show(self, history: History | Thread) -> None:
+        """Show a session of which nothing is known yet."""
+        self._history = history
+        self._stored: StoredList | None = None
+        self._records: list[Record] = []
+        self._first = self._next
+        self._tell(records=[], first=self._next, fresh=self._next, session=self._facts(), talk=_SILENT, offered=[])
 
     def _read(self) -> None:
-        """Read the list now. A server that can't be reached is told in the panel."""
+        """Read the session now. A server that can't be reached is told in the panel."""
         try:
             self._take(self._look(self._history))
         except Exception as error:
             self._failed(error)
+
+    async def _refresh(self) -> None:
+        history = self._history
+        stored = await asyncio.to_thread(self._look, history)
+        if history is self._history:
+            self._take(stored)
 
     def _look(self, history: History | Thread) -> StoredList:
         order = history.newest_first if self._order is None or isinstance(history, Thread) else self._order
@@ -242,96 +279,67 @@ class ChatPanel(Live):
         return look_into(history.redis_client, history.key, serde=getattr(history, "serde", None), **options)
 
     def _take(self, stored: StoredList) -> None:
+        """Show what was read. Of what is known already nothing is sent again."""
+        begins_with = self._stored is None
         self._stored = stored
-        if self._newest_seen is None or not stored.length:
-            self._newest_seen = max((one.index for one in stored.records), default=-1)
-
-    async def _refresh(self, *, conversation: bool = True) -> None:
-        history = self._history
-        stored = await asyncio.to_thread(self._look, history)
-        if history is self._history:
-            self._take(stored)
-            self._draw(conversation=conversation)
-
-    def _viewed(self, change: Any) -> None:
-        if change["new"] and not self._watching:
-            self._start(self._watch())
-
-    async def _watch(self) -> None:
-        """Keep the list up to date while somebody can see it, through faults too."""
-        self._watching, failing = True, False
-        try:
-            while self._root is not None and self._root._view_count:
-                await asyncio.sleep(_EVERY_SECONDS)
-                try:
-                    await self._refresh(conversation=not self._busy)
-                except Exception as error:
-                    failing = True
-                    self._failed(error)
-                else:
-                    if failing and not self._busy:
-                        failing = False
-                        self._show_error("")
-        finally:
-            self._watching = False
-
-    def _draw(self, *, conversation: bool = True) -> None:
-        if self._root is None and not hasattr(self, "_list"):
-            return
-        self._list.value = self._list_html()
-        if conversation:  # what an agent has stored of an answer that comes is shown as it comes
-            self._conversation.value = self._conversation_html()
-        self._facts.value = self._facts_text(pages.clock)
-
-    def _conversation_html(self) -> Any:
-        records = self._stored.records if self._stored else ()
-        length = self._stored.length if self._stored else 0
-        return pages.render(
-            "conversation.html",
-            records=records[::-1] if self._stored and self._stored.newest_first else records,
-            earlier=length > len(records),
-            earlier_label=say("Earlier messages: {count}", count=length - len(records)),
-            empty_label=say("No messages yet."),
-            waiting=pages.waiting(self._stored is not None and self._stored.waiting),
+        records = list(stored.records[::-1] if stored.newest_first else stored.records)
+        identities = [list(map(_identity, some)) for some in (self._records, records)]
+        known, read = identities
+        kept = next(
+            size for size in range(min(len(known), len(read)), -1, -1) if known[len(known) - size :] == read[:size]
         )
+        came = [{"n": n} | record_of(one) for n, one in enumerate(records[kept:], self._next)]
+        if stored.kind == "thread":
+            came = [one | {"index": record.index} for one, record in zip(came, records[kept:], strict=True)]
+        self._records, self._first = records, self._next - kept
+        self._next += len(came)
+        changed: dict[str, Any] = {"first": self._first, "session": self._facts()}
+        if begins_with or not records:
+            changed["fresh"] = self._next
+        if kept and len(self._data["records"]) < 4 * SHOWN:
+            if came:
+                self._add("records", came)
+        else:
+            held = [one for one in self._data["records"] if one["n"] >= self._first]
+            changed["records"] = held + came
+        self._tell(**changed)
 
-    def _list_html(self) -> Any:
-        if self._stored is None:
-            return ""
-        window, kept = self._history.window, self._history.max_messages
-        return pages.render(
-            "list.html",
-            stored=self._stored,
-            rows=list(_rows(self._stored, self._history, self._newest_seen)),
-            labels={
-                "index": say("Index"),
-                "role": say("Type"),
-                "bytes": say("Bytes"),
-                "text": say("Text"),
-                "new": say("new"),
-                "empty": say("No messages yet.")
-                if isinstance(self._history, Thread)
-                else say("The list does not exist: Redis holds no empty lists."),
-                "window": say("The chain is given the latest {count} (window).", count=window),
-                "cap": say("Redis keeps {count} at most (max_messages); older ones fall off here.", count=kept),
-                "more": say("Earlier messages: {count}", count=self._stored.length - len(self._stored.records)),
-            },
-        )
+    def _facts(self) -> dict[str, Any]:
+        """What there is to say of the session beside its records, as session.js describes it."""
+        stored, history = self._stored, self._history
+        said: list[str] = []
+        expires = None
+        if stored is not None and (stored.length or stored.checkpoints):
+            kept = f" / {history.max_messages}" if history.max_messages else ""
+            said.append(say("Messages: {count}", count=stored.length) + kept)
+            if stored.kind == "thread":
+                said += [say("Checkpoints: {count}", count=stored.checkpoints), pages.size(stored.bytes)]
+            elif stored.length == len(stored.records):
+                said.append(pages.size(sum(record.bytes for record in stored.records)))
+            if stored.ttl is not None:
+                expires = round((time.time() + stored.ttl) * 1000)
+                before = self._data.get("session", {}).get("expires")
+                if before is not None and abs(before - expires) < 500:
+                    expires = before  # the same moment, measured again
+        return {
+            "id": readable(self.session_id),
+            "key": readable(history.key),
+            "thread": isinstance(history, Thread),
+            "length": stored.length if stored else 0,
+            "newest_first": bool(stored.newest_first if stored else history.newest_first),
+            "window": history.window,
+            "cap": history.max_messages,
+            "expires": expires,
+            "said": said,
+            "waiting": pages.waiting(stored is not None and stored.waiting),
+        }
 
-    def _facts_text(self, time_left: Any) -> str:
-        if self._stored is None or not (self._stored.length or self._stored.checkpoints):
-            return ""
-        facts = [say("Messages: {count}", count=self._stored.length)]
-        if self._history.max_messages:
-            facts[0] += f" / {self._history.max_messages}"
-        if self._stored.kind == "thread":
-            facts += [say("Checkpoints: {count}", count=self._stored.checkpoints), pages.size(self._stored.bytes)]
-        elif self._stored.length == len(self._stored.records):
-            facts.append(pages.size(sum(record.bytes for record in self._stored.records)))
-        facts.append(time_left(self._stored.ttl))
-        return " · ".join(facts)
-
-    # What goes on.
+    def _tell_others(self) -> None:
+        """Have other panels of this kernel that show the session read it too."""
+        for other in list(_panels):
+            shows_it = other._wire is not None and other._history.key == self._history.key
+            if shows_it and other is not self and not other._answering:
+                other._start(other._refresh())
 
     def _offered(self) -> list[str]:
         """Sessions to choose from: some of those that are there."""
@@ -349,49 +357,92 @@ class ChatPanel(Live):
             return []  # a user who may not search can still type a name
         return sorted(found)[:_OFFERED]
 
-    def _show_pending(self, question: str, answer: Sequence[BaseMessage]) -> None:
-        if self._root is None:
-            return
-        records = [Record(0, 0, "human", question), *(map(_shown, answer) if answer else [Record(0, 0, "ai", "…")])]
-        shown = pages.render("conversation.html", records=records, earlier=False, empty_label="", waiting="")
-        self._pending.value = shown if question else ""
+    # What a widget says of itself.
 
-    def _set_busy(self, busy: bool) -> None:
-        self._busy = busy
-        if self._root is not None:
-            self._send.disabled = busy
-            self._send.description = say("Answering …") if busy else say("Send")
+    def _title(self) -> str:
+        return say("Chat")
+
+    def _state(self) -> dict[str, Any]:
+        if not self._answering:
+            self._read()
+        return {}
+
+    def _kept(self) -> dict[str, Any]:
+        records = [one | {"photos": [None for _ in one.get("photos", ())]} for one in self._data["records"]]
+        return {"records": records, "talk": _SILENT, "offered": []}
+
+    def _texts(self) -> dict[str, str]:
+        return super()._texts() | {
+            "session": say("Thread") if isinstance(self._history, Thread) else say("Session"),
+            "open": say("Open"),
+            "again": say("Read again"),
+            "clear": say("Clear"),
+            "sure": say("{label}: click again"),
+            "conversation": say("Conversation"),
+            "message": say("Message"),
+            "placeholder": say("Type a message and press Enter"),
+            "send": say("Send"),
+            "stop": say("Stop"),
+            "answering": say("Answering …"),
+            "stopped": say("Stopped. What was not finished is not stored."),
+            "retry": say("Try again"),
+            "copy": say("Copy"),
+            "copied": say("Copied"),
+            "latest": say("To the latest message"),
+            "reasoning": say("Reasoning"),
+            "tokens": say("Tokens: {count}"),
+            "usage": say("Input: {input} · Output: {output}"),
+            "image": say("Image"),
+            "stored": say("What Redis holds"),
+            "expires": say("expires in {time}"),
+            "never": say("never expires"),
+            "index": say("Index"),
+            "type": say("Type"),
+            "bytes": say("Bytes"),
+            "text": say("Text"),
+            "new": say("new"),
+            "window": say("The chain is given the latest {count} (window)."),
+            "cap": say("Redis keeps {count} at most (max_messages); older ones fall off here."),
+            "more": say("Earlier messages: {count}"),
+            "empty": say("No messages yet."),
+            "nolist": say("The list does not exist: Redis holds no empty lists."),
+        }
+
+    def _picture(self) -> str:
+        stored, facts = self._stored, self._data["session"]
+        records = [one for one in self._data["records"] if one["n"] >= self._first]
+        about = [*facts["said"], *([pages.about(stored.ttl)] if stored and facts["said"] else [])]
+        return pages.render(
+            "chat_panel.html",
+            facts=facts,
+            records=records,
+            lines=_lines(records, facts),
+            fresh=self._data["fresh"],
+            texts=self._texts(),
+            about=" · ".join(about),
+            error=self._error,
+        )
 
 
-class _Row(NamedTuple):
-    record: Record | None = None
-    in_window: bool = False
-    edge: str = ""
-    new: bool = False
+def _lines(records: Sequence[dict[str, Any]], facts: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The list from its head to its end: edges by name and records by index, as session.js draws them."""
+    length, window, newest_first = facts["length"], facts["window"], facts["newest_first"]
+    lines: list[tuple[str, Any]] = [("cap", facts["cap"])] * (facts["cap"] is not None)
+    lines += [("more", length - len(records))] * (length > len(records))
+    begins = max(0, len(records) - window) if window else len(records)
+    for place, record in enumerate(records):
+        if window and place == begins:
+            lines.append(("window", window))
+        age = len(records) - 1 - place
+        index = record.get("index", age if newest_first else length - 1 - age)
+        lines.append(("within" if place >= begins else "record", record | {"index": index}))
+    lines += [("window", window)] * bool(window and not records)
+    return lines[::-1] if newest_first else lines
 
 
-def _rows(stored: StoredList, history: History | Thread, newest_seen: int | None) -> Iterator[_Row]:
-    """The list from its head to its end, with the edges of window and cap where they are."""
-    newest_first, window = stored.newest_first, history.window
-    more = stored.length > len(stored.records)
-    full = history.max_messages is not None and stored.length >= history.max_messages
-    if not newest_first:
-        yield from [_Row(edge="cap")] * full + [_Row(edge="more")] * more
-    for record in stored.records:
-        age = record.index if newest_first else stored.length - 1 - record.index
-        if window and window < stored.length and not newest_first and age == window - 1:
-            yield _Row(edge="window")
-        new = stored.kind == "thread" and newest_seen is not None and record.index > newest_seen
-        yield _Row(record, in_window=window is not None and age < window, new=new)
-        if window and window < stored.length and newest_first and age == window - 1:
-            yield _Row(edge="window")
-    if newest_first:
-        yield from [_Row(edge="more")] * more + [_Row(edge="cap")] * full
-
-
-def _shown(message: BaseMessage) -> Record:
-    calls = tuple(called(**call) for call in getattr(message, "tool_calls", ()))
-    return Record(0, 0, message.type, message.text or "…" * (not calls), calls)
+def _identity(record: Record) -> tuple[Any, ...]:
+    """What tells records apart where their places change."""
+    return record.bytes, record.role, record.text, record.calls
 
 
 def _checked(history: Any) -> History | Thread:

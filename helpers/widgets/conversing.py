@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn
 
@@ -55,9 +55,12 @@ class Conversing:
         elif input_key is None and history_key is None:
             input_key, history_key = _keys(runnable)
         self._input_key, self._history_key, self._output_key = input_key, history_key, output_key
+        self._unstored: dict[str, list[BaseMessage]] = {}
 
-    async def answers(self, text: str, session_id: str) -> AsyncIterator[list[BaseMessage]]:
+    async def answers(self, text: str, session_id: str) -> AsyncGenerator[list[BaseMessage], None]:
         """The messages of the answer to a text as far as it has come, again and again. At the end they are stored.
+
+        An answer that was whole and could not be stored is not asked for again where the same text is: it is stored.
 
         Raises:
             ValueError: Where the answer is in what the runnable gives can't be found out.
@@ -72,6 +75,11 @@ class Conversing:
             stored = await asyncio.to_thread(_version, history)
         else:
             before = await history.aget_messages()
+        unstored = self._unstored.pop(session_id, [])
+        if unstored and unstored[0].content == text:
+            yield unstored[1:]
+            await self._store(history, unstored)
+            return
         answer: Any = None
         with _errors_of_callbacks() as errors:
             async for piece in _stream(self._runnable, self._input(question, before), config):
@@ -81,11 +89,16 @@ class Conversing:
                     answer = piece
                 yield self._new(answer, text)
         if self._session_field is None:
-            await history.aadd_messages([question, *(self._new(answer, text) or self._fail(answer))])
+            await self._store(history, [question, *(self._new(answer, text) or self._fail(answer))])
         elif await asyncio.to_thread(_version, history) == stored:
             if isinstance(answer, dict) and not self._output_key:
                 self._fail(answer)
             raise errors[-1] if errors else NotWrittenError(history.key, "")
+
+    async def _store(self, history: History, messages: list[BaseMessage]) -> None:
+        self._unstored[history.session_id] = messages
+        await _to_its_end(history.aadd_messages(messages))
+        del self._unstored[history.session_id]
 
     def _input(self, question: HumanMessage, before: list[BaseMessage]) -> Any:
         if self._input_key is None:
@@ -178,7 +191,7 @@ class AgentConversing:
         """
         return Thread(self._saver, thread_id, self._saver.key(thread_id))
 
-    async def answers(self, text: str, session_id: str) -> AsyncIterator[list[BaseMessage]]:
+    async def answers(self, text: str, session_id: str) -> AsyncGenerator[list[BaseMessage], None]:
         """The messages of the answer to a text as far as it has come, calls of tools and results among them."""
         config: RunnableConfig = {"configurable": {"thread_id": session_id}}
         before = self._unanswered.get(session_id)
@@ -198,6 +211,15 @@ class AgentConversing:
     def _has(self, question: HumanMessage, config: RunnableConfig) -> bool:
         messages = _unbound(self._agent).get_state(config).values.get("messages", ())
         return any(one.id == question.id for one in messages)
+
+
+async def _to_its_end(work: Awaitable[None]) -> None:
+    """Do something whole: who stops an answer while it is being stored has come too late."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 STATIC = Path(__file__).with_name("static")
 _SAID = re.compile(r'\bsay\(\s*("(?:[^"\\]|\\.)+")')
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_VENDORED = re.compile(r'^import (\{[^}]*\}) from "\./vendor/([\w.]+)";\n', re.MULTILINE)
 
 
 @cache
@@ -23,8 +24,18 @@ def joined(name: str) -> str:
     parts = [f"const HOUSE_CSS = {style};\n"]
     for one in order(name):
         text = _IMPORT.sub("", (STATIC / f"{one}.js").read_text(encoding="utf-8"))
+        text = _VENDORED.sub(lambda found: f"const {found[1]} = {_enclosed(found[2])};\n", text)
         parts.append(text if one == name else re.sub(r"^export ", "", text, flags=re.MULTILINE))
     return "".join(parts)
+
+
+def _enclosed(file: str) -> str:
+    """A vendored module as an expression, whose names are its own. Nothing in it ends the script that it stands in."""
+    text = (STATIC / "vendor" / file).read_text(encoding="utf-8")
+    text = re.sub(r"<(?=!--|/?script)", r"\\x3c", text)
+    text = re.sub(r"\bexport(?=\{.*?\};)", "return", text)
+    text = re.sub(r"\b(\w+) as (\w+)\b(?=[^;]*\};)", r"\2:\1", text)
+    return f"(() => {{\n{text}}})()"
 
 
 def order(name: str) -> list[str]:

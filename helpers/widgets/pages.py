@@ -44,15 +44,6 @@ def table(data: dict[str, Any], counted: str, searching: str) -> Markup:
     return render("table.html", data=data, rows=shown, status=" · ".join(filter(None, status)), now=time.time())
 
 
-def clock(seconds: float | None) -> str:
-    """A time to live as a live display shows it, to the second."""
-    if seconds is None:
-        return say("never expires")
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return say("expires in {time}", time=f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}")
-
-
 def about(seconds: float | None) -> str:
     """A time to live as a picture shows it, which is looked at later: rounded up to minutes."""
     return say("never expires") if seconds is None else say("expires within {time}", time=minutes(seconds))

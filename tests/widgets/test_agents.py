@@ -1,11 +1,9 @@
-"""A panel that talks with an agent, and the explorer with its thread."""
+"""A panel that talks with an agent."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-import ipywidgets
 import pytest
 import redis
 from langchain.agents import create_agent
@@ -21,18 +19,10 @@ from helpers import RedisSaver, chat_model
 from helpers._histories.histories import RedisChatMessageHistory
 from helpers._localization.languages import LANGUAGES
 from helpers._localization.messages import speak
-from helpers.widgets import ChatPanel, SessionExplorer, chat_panel
+from helpers.widgets import ChatPanel, chat_panel
 from tests.support.watching import watching
 from tests.test_sessions_of_agents import Cipher, look_up_order
-from tests.widgets.test_widgets import (
-    enter,
-    eventually,
-    live_text,
-    named,
-    press_enter,
-    show,
-    visible,
-)
+from tests.widgets.page import Page, eventually, visible
 
 QUESTION = "What did order 4711 cost?"
 
@@ -43,11 +33,10 @@ def agent_of(saver: Any, *middleware: Any, tools: Any = (look_up_order,)) -> Run
 
 
 @pytest.fixture
-async def panel(client: redis.Redis) -> AsyncIterator[ChatPanel]:
-    made = ChatPanel(agent_of(RedisSaver(client, ttl=3600)), "bob")
-    show(made)
-    yield made
-    made.close()
+async def page(client: redis.Redis) -> AsyncIterator[Page]:
+    panel = ChatPanel(agent_of(RedisSaver(client, ttl=3600)), "bob")
+    yield Page(panel)
+    panel.close()
 
 
 def messages(client: redis.Redis, thread_id: str = "bob") -> list[Any]:
@@ -55,35 +44,58 @@ def messages(client: redis.Redis, thread_id: str = "bob") -> list[Any]:
     return list(state.values.get("messages", []))
 
 
-async def test_a_typed_line_is_answered_and_the_thread_grows(panel: ChatPanel, client: redis.Redis) -> None:
-    assert "No messages yet." in visible(live_text(panel))
-    field = enter(panel, "Message", QUESTION)
-    await eventually(lambda: field.value == "")
-    await eventually(lambda: not panel._busy)
+def roles(page: Page) -> list[str]:
+    """Who said the records that the page shows."""
+    return [one["role"] for one in page.data["records"] if one["n"] >= page.data["first"]]
+
+
+def marked(page: Page) -> list[str]:
+    return [one["role"] for one in page.data["records"] if one["n"] >= page.data["fresh"]]
+
+
+def calls(some: Any) -> list[str]:
+    return [call["shown"] for one in some for call in one["calls"]]
+
+
+def silent(page: Page) -> bool:
+    return bool(page.data["talk"]["state"] == "")
+
+
+async def test_a_typed_line_is_answered_and_the_thread_grows(page: Page, client: redis.Redis) -> None:
+    panel: Any = page.widget
+    page.ask("send", text=QUESTION)
+    await eventually(lambda: roles(page) == ["human", "ai", "tool", "ai"] and silent(page))
     assert [one.type for one in messages(client)] == ["human", "ai", "tool", "ai"]
-    shown = visible(live_text(panel))
-    assert shown.count("→ look_up_order(order=4711)") == 1
-    assert "Tool Order 4711: 12.50" in shown
-    for number in range(4):
-        size = client.hstrlen("thread:bob", f"messages@{number}")
-        assert re.search(rf" {number} (human|ai|tool) new {size} ", shown)
-    assert re.search(r"Messages: 4 · Checkpoints: \d · [\d.]+ kB · expires in (1:00:00|59:5\d)", shown)
+    records = page.data["records"]
+    assert calls(records) == ["look_up_order(order=4711)"]
+    assert (records[2]["name"], records[2]["text"]) == ("look_up_order", "Order 4711: 12.50")
+    for number, record in enumerate(records):
+        assert record["index"] == number
+        assert record["bytes"] == client.hstrlen("thread:bob", f"messages@{number}")
+    session = page.data["session"]
+    assert session["thread"]
+    assert session["said"][0] == "Messages: 4"
+    assert session["said"][1].startswith("Checkpoints: ")
     assert repr(panel) == "<ChatPanel 'thread:bob'>"
     assert panel.session_id == "bob"
+    assert "→ look_up_order(order=4711)" in visible(Page(panel).picture)
 
 
-async def test_only_what_the_latest_message_added_is_marked(panel: ChatPanel, client: redis.Redis) -> None:
+async def test_only_what_the_latest_message_added_is_marked(page: Page, client: redis.Redis) -> None:
+    panel: Any = page.widget
     assert "Bob" in await panel.send("Hi! I'm Bob.")
     assert await panel.send(QUESTION)
-    rows = re.findall(r" (\d) (human|ai|tool)( new)? ", visible(panel._list.value))
-    assert [bool(mark) for _, _, mark in rows] == [False, False, True, True, True, True]
+    assert marked(page) == ["human", "ai", "tool", "ai"]
+    assert len(roles(page)) == 6
     other = ChatPanel(agent_of(RedisSaver(client)), "bob")
-    assert " new " not in visible(show(other)["text/html"])
+    its_page = Page(other)
+    assert marked(its_page) == []
+    assert " new " not in visible(its_page.picture)
     agent_of(RedisSaver(client)).invoke(
         {"messages": [HumanMessage("from elsewhere")]}, {"configurable": {"thread_id": "bob"}}
     )
-    await other._refresh()
-    assert visible(other._list.value).count(" new ") == 2
+    its_page.ask("look")
+    await eventually(lambda: marked(its_page) == ["human", "ai"])
     other.close()
 
 
@@ -97,18 +109,40 @@ async def test_what_the_agent_does_is_shown_as_it_comes(client: redis.Redis, mon
         return "12.50"
 
     panel = ChatPanel(agent_of(RedisSaver(client), tools=[look_up_slowly]), "bob")
-    show(panel)
-    assert panel._root is not None
-    panel._root._view_count = 1
-    enter(panel, "Message", QUESTION)
-    await eventually(lambda: "look_up_slowly(order=4711)" in panel._pending.value)
-    await eventually(lambda: "look_up_slowly(order=4711)" in panel._list.value)
-    assert QUESTION not in panel._conversation.value  # it is shown once
-    assert visible(live_text(panel)).count("You " + QUESTION) == 1
+    page = Page(panel)
+    page.ask("send", text=QUESTION)
+    await eventually(lambda: calls(page.data["talk"]["said"]) == ["look_up_slowly(order=4711)"])
+    await eventually(lambda: calls(page.data["records"]) == ["look_up_slowly(order=4711)"])
+    assert page.data["talk"]["from"] == 0  # from there on it shows as it comes, and not twice
     going.set()
-    await eventually(lambda: not panel._busy)
-    assert visible(panel._conversation.value).count(QUESTION) == 1
-    assert panel._pending.value == ""
+    await eventually(lambda: silent(page))
+    assert roles(page) == ["human", "ai", "tool", "ai"]
+    panel.close()
+
+
+async def test_an_agent_that_is_stopped_goes_on_where_it_was(client: redis.Redis) -> None:
+    going, asked = asyncio.Event(), 0
+
+    async def look_up_slowly(order: int) -> str:
+        """What an order cost."""
+        nonlocal asked
+        asked += 1
+        await going.wait()
+        return "12.50"
+
+    panel = ChatPanel(agent_of(RedisSaver(client), tools=[look_up_slowly]), "bob")
+    page = Page(panel)
+    page.ask("send", text=QUESTION)
+    await eventually(lambda: asked == 1)
+    page.ask("stop")
+    await eventually(lambda: page.data["talk"]["state"] == "stopped")
+    assert page.data["talk"]["from"] == 0
+    assert roles(page) == ["human", "ai"]
+    going.set()
+    page.ask("send", text=QUESTION)
+    await eventually(lambda: silent(page))
+    assert [one.type for one in messages(client)] == ["human", "ai", "tool", "ai"]
+    assert asked == 2
     panel.close()
 
 
@@ -116,19 +150,21 @@ async def test_a_question_of_the_agents_own_waits(client: redis.Redis) -> None:
     asking = HumanInTheLoopMiddleware(interrupt_on={"look_up_order": True})
     agent = agent_of(RedisSaver(client), asking)
     panel = ChatPanel(agent, "bob")
-    show(panel)
+    page = Page(panel)
     await panel.send(QUESTION)
     waits = "The agent waits for your decision: agent.invoke(Command(resume=…), config)"
-    assert waits in visible(live_text(panel))
-    assert waits in visible(show(panel)["text/html"])
-    field = enter(panel, "Message", "Never mind.")
-    await eventually(lambda: 'role="alert"' in live_text(panel))
-    assert field.value == "Never mind."
+    assert page.data["session"]["waiting"] == waits
+    page = Page(panel)
+    assert waits in visible(page.picture)
+    page.ask("send", text="Never mind.")
+    await eventually(lambda: "takes no message now" in page.data["error"])
+    await eventually(lambda: page.data["talk"]["state"] == "failed")
+    assert page.data["talk"]["question"]["text"] == "Never mind."
     assert len(messages(client)) == 2
     await agent.ainvoke(Command(resume={"decisions": [{"type": "approve"}]}), {"configurable": {"thread_id": "bob"}})
-    press_enter(field)
-    await eventually(lambda: len(messages(client)) == 6)
-    await eventually(lambda: "waits" not in live_text(panel))
+    page.ask("send", text="Never mind.")
+    await eventually(lambda: len(messages(client)) == 6 and silent(page))
+    assert page.data["session"]["waiting"] == ""
     panel.close()
 
 
@@ -142,17 +178,16 @@ async def test_an_error_is_shown_and_the_same_line_said_again_is_stored_once(cli
         return "12.50"
 
     panel = ChatPanel(agent_of(RedisSaver(client), tools=[look_up]), "bob")
-    show(panel)
-    field = enter(panel, "Message", QUESTION)
-    await eventually(lambda: "The shop is closed." in live_text(panel))
-    await eventually(lambda: not panel._busy)
-    assert field.value == QUESTION
+    page = Page(panel)
+    page.ask("send", text=QUESTION)
+    await eventually(lambda: page.data["talk"]["state"] == "failed" and panel._answering is None)
+    assert "The shop is closed." in page.data["error"]
     assert [one.type for one in messages(client)] == ["human", "ai"]
     failing = False
-    press_enter(field)
-    await eventually(lambda: not panel._busy and field.value == "")
+    page.ask("send", text=QUESTION)
+    await eventually(lambda: silent(page))
     assert [one.type for one in messages(client)] == ["human", "ai", "tool", "ai"]  # it went on from the tool
-    assert 'role="alert"' not in live_text(panel)
+    assert page.data["error"] == ""
     panel.close()
 
 
@@ -166,43 +201,43 @@ async def test_an_agent_without_async_answers_too_and_its_question_is_stored_onc
     assert [one.type for one in messages(client)] == ["human", "ai", "tool", "ai"]
 
 
-async def test_threads_are_switched_offered_and_cleared(panel: ChatPanel, client: redis.Redis) -> None:
+async def test_threads_are_switched_offered_and_cleared(page: Page, client: redis.Redis) -> None:
+    first: Any = page.widget
     RedisChatMessageHistory("history", client=client, key_prefix="thread:").add_user_message("no thread")
-    await panel.send("Hi! I'm Bob.")
-    other = ChatPanel(agent_of(RedisSaver(client)), "anna")
-    show(other)
-    box = named(other, "Thread", ipywidgets.Combobox)
-    assert box.options == ("bob",)
-    box.value = "bob"
-    press_enter(box)
-    await eventually(lambda: "Nice to meet you, Bob!" in live_text(other))
-    named(other, "Clear").click()
-    named(other, "Clear: click again").click()
-    await eventually(lambda: not client.exists("thread:bob"))
-    await eventually(lambda: "Messages:" not in live_text(other))
+    await first.send("Hi! I'm Bob.")
+    panel = ChatPanel(agent_of(RedisSaver(client)), "anna")
+    other = Page(panel)
+    other.ask("offer")
+    await eventually(lambda: other.data["offered"] == ["bob"])
+    other.ask("switch", session_id="bob")
+    await eventually(lambda: "Nice to meet you, Bob!" in str(other.data["records"]))
+    other.ask("clear")
+    await eventually(lambda: not roles(other))
+    assert not client.exists("thread:bob")
+    await eventually(lambda: not roles(page))  # a panel of the same kernel
     assert client.exists("thread:history")
-    await other.send("Hi! I'm Bob.")
-    assert visible(other._list.value).count(" new ") == 2
-    other.close()
+    await panel.send("Hi! I'm Bob.")
+    assert marked(other) == ["human", "ai"]
+    panel.close()
 
 
-async def test_an_idle_panel_reads_little(panel: ChatPanel, client: redis.Redis) -> None:
+async def test_looking_again_reads_little(page: Page, client: redis.Redis) -> None:
+    panel: Any = page.widget
     await panel.send("Hi! I'm Bob. " + "x" * 50_000)
-    await panel._refresh()
     before = client.info("stats")["total_net_output_bytes"]
     with watching(client):
-        await panel._refresh()
+        page.ask("look")
+        await eventually(lambda: not panel._tasks)
     assert client.info("stats")["total_net_output_bytes"] - before < 12_000
 
 
 async def test_an_encrypted_thread_is_read_by_its_own_agent(client: redis.Redis) -> None:
     serde = EncryptedSerializer(Cipher(), JsonPlusSerializer(allowed_msgpack_modules=None))
     panel = ChatPanel(agent_of(RedisSaver(client, serde=serde)), "bob")
-    show(panel)
+    page = Page(panel)
     await panel.send(QUESTION)
-    assert "→ look_up_order(order=4711)" in visible(live_text(panel))
+    assert calls(page.data["records"]) == ["look_up_order(order=4711)"]
     assert "4711" not in str(client.hvals("thread:bob"))
-    assert "encrypted" in visible(show(SessionExplorer(client))["text/html"])
     panel.close()
 
 
@@ -218,14 +253,14 @@ def test_a_thread_id_that_is_none_is_told(client: redis.Redis) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_they_speak_the_readers_language(panel: ChatPanel, client: redis.Redis, language: str) -> None:
+async def test_it_speaks_the_readers_language(page: Page, client: redis.Redis, language: str) -> None:
     speak(language)
+    panel: Any = page.widget
     await panel.send(QUESTION)
-    made = ChatPanel(agent_of(RedisSaver(client)), "bob")
-    shown = visible(show(made)["text/html"]) + visible(show(SessionExplorer(client))["text/html"])
+    again = Page(panel)
+    shown = visible(again.picture) + again.data["texts"]["session"]
     for text in ("Checkpoints: ", "Thread", " new "):
-        assert (text in shown + visible(live_text(panel))) == (
+        assert (text in shown) == (
             language == "en"
             or (language, text) in {("pt-BR", "Thread"), ("pt-BR", "Checkpoints: "), ("es", "Checkpoints: ")}
         )
-    made.close()

@@ -57,6 +57,8 @@ export class Source {
     this.listeners = new Set();
     /** @type {((message: Record<string, any>, buffers?: ArrayBuffer[]) => boolean) | null} */
     this.send = null;
+    /** Whether a kernel hears it. */
+    this.hears = () => this.send !== null;
     /** Numbers what is asked, so that it is known what was heard. */
     this.asked = 0;
     this.heard = 0;
@@ -92,7 +94,8 @@ function mount(host, source, makeView) {
   // Keys belong to the view: JupyterLab would take a letter for a command, Enter for editing the cell.
   host.dataset.lmSuppressShortcuts = "true";
   host.dataset.jpSuppressContextMenu = "true";
-  const body = h("div.body");
+  // It takes an Enter that comes out of a shadow tree for one beside a field, and undoes it.
+  const body = h("div.body", { onbeforeinput: (/** @type {Event} */ event) => event.stopPropagation() });
   const problem = h("div.problem", { role: "alert" });
   const notice = h("div.notice", { role: "status" });
   const frame = h("div.frame", { lang: source.data.language, dir: "ltr" }, body, problem, notice);
@@ -104,7 +107,7 @@ function mount(host, source, makeView) {
     data: source.data,
     memory: source.memory,
     get alive() {
-      return source.send !== null;
+      return source.hears();
     },
     say: (text, values) => filled(source.data.texts[text] ?? text, values),
     ask(action, details = {}, buffers = []) {
@@ -164,12 +167,15 @@ function hearing(model) {
   const manager = model.widget_manager;
   /** @type {any} */
   let whole = null;
+  let lost = false;
+  /** @param {any} _ @param {string} status */
+  const changed = (_, status) => (lost ||= ["dead", "terminating", "restarting", "autorestarting"].includes(status));
+  manager?.kernel?.statusChanged?.connect(changed);
   // It comes only after the module has been initialized. A front end without it takes what is sent for heard.
   manager?.get_model?.(model.get("data").model)?.then((/** @type {any} */ found) => (whole = found), () => {});
   return () => {
-    if (whole?.comm_live === false) return false;
-    if (!manager || !("kernel" in manager)) return true;
-    return Boolean(manager.kernel) && !["dead", "terminating", "restarting"].includes(manager.kernel.status);
+    if (lost || whole?.comm_live === false) return false;
+    return !manager || !("kernel" in manager) || Boolean(manager.kernel);
   };
 }
 
@@ -195,6 +201,7 @@ export function widget(name, makeView) {
       const source = new Source(model.get("data"));
       sources.set(source.data.id, source);
       const hears = hearing(model);
+      source.hears = () => source.send !== null && hears();
       source.send = (message, buffers) => {
         if (!hears()) return false;
         try {
