@@ -36,7 +36,7 @@ class Connector(NamedTuple):
         make: Makes the client.
         where: What errors call the server; no secret is in it.
         reader: Whether a read replica is what is wanted.
-        advice: What to do about a fault, where that is another matter than of an address: ``None`` leaves it at that.
+        advice: Tells what to do about a fault; ``None`` where its own words say enough.
     """
 
     make: Callable[[], Client]

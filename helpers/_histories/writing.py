@@ -306,7 +306,7 @@ async def _send_once_async(client: Any, write: Write) -> Any:
         with _OneAttempt(client, connection, _ONCE_ASYNC, write.size) as attempt:
             return await attempt.execute_command(*command)
     except BaseException as error:
-        if transport is not None and transport.get_write_buffer_size():
+        if transport is not None and _unsent(transport):
             transport.abort()  # closing it would still write the rest
             setattr(error, _CUT_OFF, True)
             if isinstance(error, redis.TimeoutError):  # while it waited for the reply, over TLS
@@ -314,6 +314,14 @@ async def _send_once_async(client: Any, write: Write) -> Any:
         raise
     finally:
         await client.connection_pool.release(connection)
+
+
+def _unsent(transport: Any) -> int:
+    """How many bytes a transport still has to send. One for TLS that was lost and closed can't tell any more."""
+    try:
+        return int(transport.get_write_buffer_size())
+    except AttributeError:
+        return 0
 
 
 class _OneAttempt:

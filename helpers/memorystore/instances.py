@@ -193,7 +193,7 @@ def list_instances(project: str, region: str = "-", *, service: Service | None =
         raise ValueError(f"service must be {' or '.join(TITLES)}, not {service!r}.")
     doing = f"list the instances of {project}"
 
-    def listed(one: Service) -> Any:
+    def listed(one: Service) -> tuple[list[Instance], list[str]]:
         with advised(doing):
             parent = f"projects/{project}/locations/{region}"
             # Google's library would repeat for a minute what it calls for Valkey and can't reach.

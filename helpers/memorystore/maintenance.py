@@ -31,6 +31,7 @@ def failover_instance(name: str, *, wait: bool = True, timeout: float = WAIT_SEC
 
     Raises:
         RequestInvalidError: It is an instance of Memorystore for Valkey.
+        AmbiguousNameError: Both services have an instance of that name.
         NotPossibleNowError: It has no replica (BASIC), or is not READY.
         MemorystoreError: The API refuses for another reason, or can't be reached.
         SignInError: There are no credentials.
@@ -74,6 +75,7 @@ def rotate_auth_string(name: str, *, timeout: float = WAIT_SECONDS) -> None:
 
     Raises:
         RequestInvalidError: It is an instance of Memorystore for Valkey.
+        AmbiguousNameError: Both services have an instance of that name.
         MemorystoreError: The API refuses, or can't be reached.
         SignInError: There are no credentials.
         StillRunningError: It takes longer than `timeout`; call again until it ends, for AUTH may be off.

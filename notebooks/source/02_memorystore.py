@@ -194,11 +194,11 @@ yet, one is created further down. In your own project that happens only if you t
   Valkey also a log of all writes (AOF).
 - The tunnel is for programs outside the instance's network. A section of its own explains it below.
 
-What the smallest instance costs in us-central1, in US dollars a month, as of August 2026
-([today, for Redis](https://cloud.google.com/memorystore/docs/redis/pricing),
-[for Valkey](https://cloud.google.com/memorystore/valkey/pricing)):
+What the instance that this notebook creates costs in us-central1, in US dollars a month, as of August 2026 (today's
+prices: [Redis](https://cloud.google.com/memorystore/docs/redis/pricing),
+[Valkey](https://cloud.google.com/memorystore/valkey/pricing)):
 
-| smallest instance | alone | with a replica |
+| instance | alone | with a replica |
 |---|--:|--:|
 | Redis, 1 GB | 36 | 47 |
 | Valkey, 1.4 GB, without a service level agreement | 23 | 46 |

@@ -32,6 +32,7 @@ from google.protobuf import duration_pb2, field_mask_pb2
 
 from helpers.embedded import EmbeddedServer
 from helpers.emulator import Emulator
+from helpers.emulator.api.errors import PROVOKING_PROJECTS
 from helpers.emulator.servers import listener
 from helpers.emulator.servers.redis_instance import BLOCKED_COMMANDS
 from helpers.environment import EMULATOR_VARIABLE
@@ -758,7 +759,7 @@ def test_the_program_says_in_a_line_why_it_can_not_start(emulator: Emulator) -> 
 
 def test_help_names_the_projects_to_practise_errors_on() -> None:
     text = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True).stdout
-    for project in ("api-disabled", "viewer-only", "quota-exceeded", "region-down"):
+    for project in PROVOKING_PROJECTS:
         assert project in text
 
 

@@ -22,7 +22,8 @@ from tests.support.fault_proxy import FAULTS, FaultProxy
 from tests.support.valkey import create_valkey
 
 LOCATION = "projects/a-project/locations/us-central1/instances"
-TIMEOUT = 0.1  # seconds; shorter than what the proxy holds back
+# Seconds: enough for a handshake on a machine that is busy, and shorter than what the proxy holds back.
+TIMEOUT, LATE_SECONDS = 0.5, 0.7
 ASYNCHRONOUS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 
 
@@ -30,16 +31,17 @@ ASYNCHRONOUS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync
 def emulator() -> Iterator[Emulator]:
     with Emulator(operation_seconds=0.1) as running, pytest.MonkeyPatch.context() as patch:
         patch.setenv(EMULATOR_VARIABLE, running.host)
-        for mode in ("standalone",):
+        for mode in ("standalone", "cluster"):
             create_valkey(f"{LOCATION}/{mode}", cluster=mode == "cluster", auth="AUTH_DISABLED")
             create_valkey(f"{LOCATION}/{mode}-iam", cluster=mode == "cluster")
         yield running
 
 
-@pytest.fixture(params=["standalone"])
+@pytest.fixture(params=["standalone", "cluster"])
 def name(request: pytest.FixtureRequest, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An instance without authentication and with nothing in it; the emulator has one with it beside each."""
     monkeypatch.setenv(EMULATOR_VARIABLE, emulator.host)
+    monkeypatch.setattr("tests.support.fault_proxy.LATE_SECONDS", LATE_SECONDS)
     name = f"{LOCATION}/{request.param}"
     for each in (name, f"{name}-iam"):
         connect(each).flushall()
@@ -84,9 +86,8 @@ def write(history: Any, number: int, asynchronous: bool, runner: asyncio.Runner)
 
 @BOTH
 @ASYNCHRONOUS
-@pytest.mark.parametrize("seed", range(2))
-def test_seeded_faults(kind: Classes, asynchronous: bool, seed: int, name: str, emulator: Emulator) -> None:
-    with faults(emulator, name, seed) as proxies, asyncio.Runner() as runner:
+def test_seeded_faults(kind: Classes, asynchronous: bool, name: str, emulator: Emulator) -> None:
+    with faults(emulator, name, 0) as proxies, asyncio.Runner() as runner:
         history = open_history(kind, connect(name, socket_timeout=TIMEOUT), ttl=100)
         for number in range(20):
             write(history, number, asynchronous, runner)
@@ -100,12 +101,12 @@ def test_each_fault(
     fault: str, asynchronous: bool, name: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.support.fault_proxy.FAULTS", (fault,))
-    with faults(emulator, name, 1, 0.6) as proxies, asyncio.Runner() as runner:
+    with faults(emulator, name, 1, 0.7) as proxies, asyncio.Runner() as runner:
         history = RedisChatMessageHistory("bob", client=connect(name, socket_timeout=TIMEOUT))
-        for number in range(8):
+        for number in range(5):
             write(history, number, asynchronous, runner)
     assert counted(proxies) >= 3
-    assert RedisChatMessageHistory("bob", client=connect(name)).messages == pairs(8)
+    assert RedisChatMessageHistory("bob", client=connect(name)).messages == pairs(5)
 
 
 def test_writers_at_once(name: str, emulator: Emulator) -> None:

@@ -371,6 +371,17 @@ def secretless(error: BaseException, caplog: pytest.LogCaptureFixture, metadata:
 
 
 @BOTH
+def test_a_token_that_is_revoked(asynchronous: bool, service: Api, nodes: Nodes, metadata: MetadataServer) -> None:
+    client = connect(NAME)
+    chat(client, asynchronous)
+    nodes.accept("what no token is")
+    nodes.drop_connections()
+    chat(client, asynchronous, 1)
+    assert len(metadata.tokens) == 2
+    assert service.calls[f"GetCluster {NAME}"] == 1
+
+
+@BOTH
 def test_a_token_that_is_refused(
     asynchronous: bool, service: Api, nodes: Nodes, metadata: MetadataServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 import redis
+from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import memorystore_v1, redis_v1
 
 from helpers import connect
@@ -147,12 +148,14 @@ def test_one_that_can_not_be_asked_is_not_said_to_lack_it(service: str, failure:
     with pytest.raises(MemorystoreError) as caught:
         connect(NAME)
     assert type(caught.value) is kind
+    assert isinstance(caught.value.__cause__, GoogleAPICallError)
     first, *_ = str(caught.value).splitlines()
     assert first.startswith(f"Could not find {NAME}: ")
     assert f"{TITLE[service]} could not be asked: {getattr(apis, service).failure[1].rstrip('.')}" in first
     assert f"{TITLE[OTHER[service]]} has no such instance" in first
     assert advice in last_line(caught.value)
     assert FULL[OTHER[service]] in str(caught.value)
+    assert apis.calls == {"redis GetInstance": 1, "valkey GetInstance": 1}  # nothing is repeated for a minute
 
 
 @SERVICES

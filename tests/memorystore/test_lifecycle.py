@@ -136,6 +136,15 @@ def test_what_is_chosen_of_valkey_is_what_is_asked_for() -> None:
     assert connection.psc_auto_connection.project_id == PROJECT
 
 
+def test_a_cluster_of_valkey() -> None:
+    created = create_instance(NAME, service="valkey", cluster_mode=True, shard_count=3, auth=False, tls=False)
+    assert (created.mode, created.memory_gb, created.ready) == ("CLUSTER", 4.2, True)
+    assert created.host
+    assert connect(NAME).set("a key", "1")
+    delete_instance(NAME, confirm="chat")
+    assert list_instances(PROJECT) == []
+
+
 def test_the_host_in_a_name_says_the_service() -> None:
     assert create_instance(IN_VALKEY).service == "valkey"
     assert create_instance(IN_REDIS).service == "redis"

@@ -15,13 +15,15 @@ from contextlib import closing
 from typing import Any
 
 import google.auth._helpers
+import grpc
 import pytest
 import redis
 import redis.asyncio
 from google.cloud import memorystore_v1
 from langchain_core.messages import HumanMessage
+from redis.crc import key_slot
 
-from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
+from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, RedisSaver, connect
 from helpers._connecting.asynchronous import async_twin
 from helpers._connecting.connection import forget
 from helpers.embedded import EmbeddedServer
@@ -39,7 +41,12 @@ from helpers.memorystore import connection_options
 from helpers.memorystore.access.tokens import TokenUnavailableError
 from helpers.memorystore.access.valkey import ValkeyAccess
 from helpers.memorystore.api.clients import memorystore_client
+from helpers.memorystore.api.errors import ApiUnreachableError, MemorystoreError, PermissionMissingError
+from helpers.sessions import find_sessions
+from tests.conftest import eventually
 from tests.connecting.test_connection import failure, silent  # noqa: F401 - a fixture
+from tests.support.agent import counting_agent, question, said
+from tests.support.agent import thread as config_of
 from tests.support.cluster import running_cluster
 from tests.support.memorystore_api import Apis
 from tests.support.valkey import NAME, create_valkey
@@ -508,6 +515,192 @@ def test_an_instance_that_was_created_anew_by_somebody_else_is_found(emulator: E
     assert client.ping()
 
 
+# Cluster mode.
+
+
+@pytest.fixture(scope="module")
+def clusters() -> Iterator[Emulator]:
+    """An emulator with a cluster that has IAM authentication and TLS."""
+    with Emulator(operation_seconds=0.1) as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(EMULATOR_VARIABLE, running.host)
+        create_valkey(cluster=True, replica_count=1)
+        yield running
+
+
+@pytest.fixture
+def cluster(clusters: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """The same, with certificates of its own, and no token that is good."""
+    monkeypatch.setenv(EMULATOR_VARIABLE, clusters.host)
+    clusters.revoke_tokens()
+    clusters.rotate_server_certificate(NAME)
+    yield clusters
+    forget(NAME)
+
+
+SESSION = {
+    node: next(
+        name for name in map(str, range(1000)) if key_slot(f"message_store:{name}".encode()) * 3 // 16384 == node
+    )
+    for node in range(3)
+}
+"""A session on each of the three shards."""
+
+
+@BOTH
+def test_a_conversation_on_a_cluster(cluster: Emulator, asynchronous: bool) -> None:
+    client = connect(NAME)
+    assert isinstance(client, redis.RedisCluster)
+    assert connect(NAME) is client
+    assert access_of(client).where == FULL
+    chat(client, asynchronous)
+    assert len(client.get_primaries()) == 3
+    assert len(issued(cluster)) == 1
+
+
+def test_sessions_and_threads(cluster: Emulator) -> None:
+    client = connect(NAME)
+    client.flushall()
+    for session in SESSION.values():
+        RedisChatMessageHistory(session, client=client).add_user_message("hello")
+    agent = counting_agent(RedisSaver(client))
+    for name in ("alice", "bob"):
+        agent.invoke(question(1), config_of(name))
+        agent.invoke(question(2), config_of(name))
+    assert said(RedisSaver(client), config_of("bob")) == talk_of(1, 2)
+    found = {session.key for page in find_sessions(client) for session in page}
+    assert found == {f"message_store:{session}" for session in SESSION.values()} | {"thread:alice", "thread:bob"}
+
+
+def talk_of(*numbers: int) -> list[str]:
+    return [f"{kind} {number}" for number in numbers for kind in ("question", "answer")]
+
+
+@BOTH
+def test_replicas_of_a_cluster_are_read(cluster: Emulator, asynchronous: bool) -> None:
+    writer, reader = connect(NAME), connect(NAME, reader=True)
+    keys = [f"message_store:{session}" for session in SESSION.values()]
+
+    async def read_async() -> list[int]:
+        twin: Any = await async_twin(reader)
+        await twin.get("none")  # redis-py's asyncio client sends its very first command anywhere
+        return [len(await twin.lrange(key, 0, -1)) for key in keys]
+
+    for session in SESSION.values():  # the reader's writes go to the primaries
+        history = RedisChatMessageHistory(session, client=reader)
+        asyncio.run(history.aadd_messages([HumanMessage("hi")])) if asynchronous else history.add_user_message("hi")
+    lengths = [writer.llen(key) for key in keys]
+    before = commands_of_replicas(writer)
+    reads = 0
+
+    def read() -> list[int]:
+        nonlocal reads
+        reads += len(keys)
+        return asyncio.run(read_async()) if asynchronous else [len(reader.lrange(key, 0, -1)) for key in keys]
+
+    assert eventually(lambda: read() == lengths)
+    assert commands_of_replicas(writer) == before + reads
+
+
+def commands_of_replicas(client: Any) -> int:
+    """How often the cluster's replicas were asked for a list."""
+    found = client.info("commandstats", target_nodes=redis.RedisCluster.REPLICAS)
+    return sum(node.get("cmdstat_lrange", {"calls": 0})["calls"] for node in found.values())
+
+
+@BOTH
+def test_a_token_that_is_revoked_on_a_cluster(cluster: Emulator, asynchronous: bool) -> None:
+    client = connect(NAME)
+    for _ in range(2):
+        chat(client, asynchronous)
+        cluster.revoke_tokens()
+        cluster.drop_connections(NAME)
+    chat(client, asynchronous)
+    assert len(issued(cluster)) == 1
+
+
+@BOTH
+def test_an_authority_that_is_added_to_a_cluster(cluster: Emulator, asynchronous: bool) -> None:
+    client = connect(NAME)
+    for _ in range(2):
+        chat(client, asynchronous)
+        cluster.add_certificate_authority(NAME)
+        cluster.rotate_server_certificate(NAME)
+    chat(client, asynchronous)
+
+
+@BOTH
+@pytest.mark.parametrize("place", ["discovery", "nodes"])
+@pytest.mark.parametrize("fault", ["an authority of the system", "another address"])
+def test_a_server_that_is_not_the_clusters(
+    cluster: Emulator, asynchronous: bool, place: str, fault: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client: Any = connect(NAME)
+    trusted = Authority()
+    (tmp_path / "system.pem").write_text(trusted.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+
+    def impostors(service: Any) -> None:
+        instance = service.instance(NAME)
+        ours = instance.authorities[-1]
+        for number, listener in enumerate(instance.listeners):
+            if (number == 0) is (place == "discovery"):
+                listener.tls = (
+                    trusted.server_context(listener.address[0], common_name_only=False)
+                    if fault == "an authority of the system"
+                    else ours.server_context("127.83.0.1", common_name_only=False)
+                )
+
+    cluster._call(impostors)
+    cluster.drop_connections(NAME)
+    said = "self-signed certificate" if fault == "an authority of the system" else "IP address mismatch"
+    user, token = access_of(client).get_credentials()
+    ordinary = redis.RedisCluster(
+        *endpoint("CONNECTION_TYPE_DISCOVERY"), ssl=True, ssl_ca_data=authorities(), ssl_check_hostname=False,
+        protocol=2, username=user, password=token,
+    )  # fmt: skip
+    assert ordinary.get("a key") is None
+    ordinary.close()
+    if place == "nodes":
+        with pytest.raises(ConnectionFailedError, match=said) as caught:
+            call(client, asynchronous, "GET", "a key")
+        assert last_line(caught.value).startswith("Don't go on")
+    forget(NAME)
+    with pytest.raises(ConnectionFailedError, match=said) as caught:
+        connect(NAME) if place == "discovery" else chat(connect(NAME), asynchronous)
+    assert str(caught.value).startswith(f"Could not connect to {FULL} (")
+    assert last_line(caught.value).startswith("Don't go on")
+
+
+def test_a_cluster_given_to_a_tunnel(cluster: Emulator) -> None:
+    with pytest.raises(ValueError, match=f"^{FULL} can't be reached through a tunnel: each of a cluster's") as caught:
+        connect(NAME, tunnel="127.0.0.1:1")
+    assert "run this inside its network" in last_line(caught.value)
+    with pytest.raises(ValueError, match="can't be reached through a tunnel"):
+        connection_options(NAME, tunnel="127.0.0.1:1")
+
+
+def test_options_for_a_client_of_ones_own_of_a_cluster(cluster: Emulator) -> None:
+    with pytest.raises(ValueError, match=f"^{FULL} is in cluster mode, where no single connection pool") as caught:
+        connection_options(NAME)
+    assert "connect(NAME)" in last_line(caught.value)
+
+
+def test_no_repr_of_a_clusters_client_has_the_token(cluster: Emulator) -> None:
+    client: Any = connect(NAME)
+    shown = repr([client, vars(client), vars(client.nodes_manager), client.get_nodes(), vars(access_of(client))])
+    assert "ya29" not in shown
+
+
+@pytest.mark.parametrize(("auth", "tls"), [("AUTH_DISABLED", False), ("AUTH_DISABLED", True)])
+@BOTH
+def test_what_is_off_is_not_used_on_a_cluster(
+    memorystore_emulator: Emulator, auth: str, tls: bool, asynchronous: bool
+) -> None:
+    create_valkey(cluster=True, auth=auth, tls=tls)
+    chat(connect(NAME), asynchronous)
+    assert issued(memorystore_emulator) == []
+
+
 # What a user sees, and the advice that helps.
 
 
@@ -647,6 +840,31 @@ def test_authorities_of_the_customers_own(apis: Apis, server: EmbeddedServer) ->
         connect(NAME)
 
 
+@pytest.mark.parametrize(
+    ("method", "doing"),
+    [
+        ("GetCertificateAuthority", "fetch the certificate authorities of"),
+        ("ListTokenAuthUsers", "fetch a token of"),
+        ("ListAuthTokens", "fetch a token of"),
+        ("GetAuthToken", "fetch a token of"),
+    ],
+)
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.PERMISSION_DENIED])
+def test_what_the_api_does_not_give(method: str, doing: str, code: grpc.StatusCode, apis: Apis) -> None:
+    apis.valkey.instance = described(
+        place(1),
+        transit_encryption_mode="SERVER_AUTHENTICATION" if "Certificate" in method else "TRANSIT_ENCRYPTION_DISABLED",
+        authorization_mode="AUTH_DISABLED" if "Certificate" in method else "TOKEN_AUTH",
+    )
+    apis.users = {"alice": ["a token"]}
+    apis.failures[f"valkey {method}"] = (code, "not now")
+    with pytest.raises(MemorystoreError, match=rf"^Could not {doing} {FULL}: .*not now\.\n") as caught:
+        connect(NAME)
+    forbidden = code is grpc.StatusCode.PERMISSION_DENIED
+    assert type(caught.value) is (PermissionMissingError if forbidden else ApiUnreachableError)
+    assert apis.calls[f"valkey {method}"] == 1
+
+
 # Tokens of the instance's own.
 
 
@@ -698,6 +916,14 @@ def test_nobody_to_sign_in_as(username: str | None, said: str, tokened: redis.Re
     assert last.startswith("Add a user, and a token for it")
 
 
+@pytest.mark.parametrize("mode", ["AUTH_DISABLED", "IAM_AUTH"])
+def test_a_user_where_there_are_none(mode: str, apis: Apis, server: EmbeddedServer) -> None:
+    apis.valkey.instance = described(place(server.url), authorization_mode=mode)
+    with pytest.raises(ValueError, match=rf"^{FULL} .* has no users of its own that 'alice' could be") as caught:
+        connect(NAME, username="alice")
+    assert last_line(caught.value).startswith("Leave username= out")
+
+
 @BOTH
 def test_a_token_of_its_own_that_is_replaced(asynchronous: bool, tokened: redis.Redis, apis: Apis) -> None:
     client = connect(NAME)
@@ -730,6 +956,40 @@ def test_authentication_that_is_switched_on(tokened: redis.Redis, apis: Apis) ->
     tokened.execute_command("ACL", "SETUSER", "default", "resetpass")
     tokened.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     assert call(client, False, "ACL", "WHOAMI") == b"alice"
+
+
+@MODES
+@BOTH
+def test_tokens_that_are_rotated(memorystore_emulator: Emulator, cluster: bool, asynchronous: bool) -> None:
+    """A second token, and then the first one's end: https://cloud.google.com/memorystore/docs/valkey/manage-basic-auth"""
+    create_valkey(cluster=cluster, auth="TOKEN_AUTH")
+    api = memorystore_client("a-project")
+
+    def done(operation: Any) -> None:
+        assert eventually(operation.done)
+        operation.result()
+
+    def add_token(name: str) -> None:
+        done(
+            api.add_auth_token(
+                token_auth_user=f"{NAME}/tokenAuthUsers/chat", auth_token=memorystore_v1.AuthToken(name=name)
+            )
+        )
+
+    with pytest.raises(AuthenticationFailedError, match=r"nobody to sign in to .* \(users: none\)"):
+        connect(NAME)
+    done(api.add_token_auth_user(instance=NAME, token_auth_user="chat"))
+    add_token("first")
+    client = connect(NAME)
+    chat(client, asynchronous)
+    add_token("second")
+    chat(client, asynchronous)
+    done(api.delete_auth_token(name=f"{NAME}/tokenAuthUsers/chat/authTokens/first"))
+    memorystore_emulator.drop_connections(NAME)
+    chat(client, asynchronous)
+    user, token = access_of(client).get_credentials()
+    assert user == "chat"
+    assert token == api.get_auth_token(name=f"{NAME}/tokenAuthUsers/chat/authTokens/second").token
 
 
 # A server of the other kind.

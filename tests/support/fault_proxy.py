@@ -1,6 +1,7 @@
 """A TCP proxy before a Redis server that breaks writes in the ways in which networks do."""
 
 import random
+import select
 import socket
 import threading
 import time
@@ -73,8 +74,13 @@ class FaultProxy:
             return
         with client, server:
             try:
-                while request := client.recv(1 << 20):
-                    if not self._exchange(client, server, request):
+                while True:
+                    ready, _, _ = select.select((client, server), (), ())
+                    if server in ready:  # the rest of a long reply
+                        if not (rest := server.recv(1 << 20)):
+                            return
+                        client.sendall(rest)
+                    elif not (request := client.recv(1 << 20)) or not self._exchange(client, server, request):
                         return
             except OSError:
                 return

@@ -41,6 +41,7 @@ class Apis:
 
     Attributes:
         calls: How often each method was called, ``redis GetInstance`` and so on.
+        failures: What single methods are refused with, as `Api.failure`.
         authorities: The chains of the Valkey instance's authorities, or of those that its region shares.
         users: The Valkey instance's token users, each with its tokens, the newest last.
         tokens_in_list: Whether listing tokens shows them, rather than only their names.
@@ -51,6 +52,7 @@ class Apis:
     def __init__(self) -> None:
         self.redis, self.valkey = Api(), Api()
         self.calls: Counter[str] = Counter()
+        self.failures: dict[str, tuple[Any, ...]] = {}
         self.authorities: list[list[str]] = []
         self.users: dict[str, list[str]] = {}
         self.tokens_in_list = False
@@ -136,8 +138,8 @@ class Apis:
         def handle(request: Any, context: grpc.ServicerContext) -> Any:
             self.calls[title] += 1
             answering.gate.wait(30)
-            if answering.failure:
-                abort(context, *answering.failure)
+            if failure := self.failures.get(title, answering.failure):
+                abort(context, *failure)
             if "GetInstance" in title and answering.instance is None:
                 abort(context, grpc.StatusCode.NOT_FOUND, f"Resource '{request.name}' was not found")
             return call(request)

@@ -32,10 +32,8 @@ def create_valkey(
         mode=Instance.Mode.CLUSTER if cluster else Instance.Mode.CLUSTER_DISABLED,
         node_type=Instance.NodeType.SHARED_CORE_NANO,
         shard_count=3 if cluster else 1,
-        authorization_mode=Instance.AuthorizationMode[auth],
-        transit_encryption_mode=Instance.TransitEncryptionMode[
-            "SERVER_AUTHENTICATION" if tls else "TRANSIT_ENCRYPTION_DISABLED"
-        ],
+        authorization_mode=auth,
+        transit_encryption_mode="SERVER_AUTHENTICATION" if tls else "TRANSIT_ENCRYPTION_DISABLED",
         psc_auto_connections=[{"project_id": project, "network": f"projects/{project}/global/networks/default"}],
         **options,
     )

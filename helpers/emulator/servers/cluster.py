@@ -30,14 +30,14 @@ async def join(shards: Sequence[Shard]) -> None:
 
 
 async def introduce(nodes: Sequence[Node]) -> None:
-    """Have all nodes know each other, and talk much until they are `settled`."""
+    """Have all nodes know each other and serve clients, and talk much until they are `settled`."""
     await asyncio.gather(*(node.run("CONFIG", "SET", "cluster-node-timeout", _TALKATIVE) for node in nodes))
     for one, other in itertools.combinations(nodes, 2):
         await one.run("CLUSTER", "MEET", *other.address, other.bus_port)
     ids = {await node.id() for node in nodes}
 
     async def acquainted() -> bool:
-        return all([ids <= await _known(node) for node in nodes])
+        return all([ids <= await _known(node) and await _is_up(node) for node in nodes])
 
     await until(acquainted)
 
@@ -58,7 +58,7 @@ async def spread(nodes: Sequence[Node], primaries: Sequence[Node]) -> None:
         primaries: Those that are to have the slots.
     """
     by_id = {await node.id(): node for node in nodes}
-    ranges: list[Any] = await nodes[0].run("CLUSTER", "SLOTS")
+    ranges = await _ranges(nodes[0])
     for number, target in enumerate(primaries):
         first, last = _share(number, len(primaries))
         for start, end, (_, _, owner, *_), *_ in ranges:
@@ -74,10 +74,11 @@ async def _move(first: int, last: int, source: Node, target: Node, nodes: Sequen
 
     async def moved() -> bool:
         migrations: list[list[Any]] = await source.run("CLUSTER", "GETSLOTMIGRATIONS")
-        states = {fields[fields.index("state") + 1] for fields in migrations}
-        if states & {"failed", "cancelled"}:
-            raise RuntimeError(f"Slots {first} to {last} could not be moved.")
-        return states <= {"success"}
+        told = [dict(zip(fields[::2], fields[1::2], strict=True)) for fields in migrations]
+        for migration in told:
+            if migration["state"] in ("failed", "cancelled"):
+                raise RuntimeError(f"Slots {first} to {last} could not be moved: {migration['message']}")
+        return all(migration["state"] == "success" for migration in told)
 
     await until(moved)
 
@@ -111,10 +112,8 @@ async def settled(shards: Sequence[Shard]) -> None:
 
     async def told() -> bool:
         for node in nodes:
-            ranges: list[Any] = await node.run("CLUSTER", "SLOTS")
-            shown = {(host, port) for _, _, *group in ranges for host, port, *_ in group}
-            slots = sum(last - first + 1 for first, last, *_ in ranges)
-            if shown != expected or slots != _SLOTS:
+            shown = {(host, port) for _, _, *group in await _ranges(node) for host, port, *_ in group}
+            if shown != expected or not await _is_up(node):
                 return False
         return True
 
@@ -125,6 +124,17 @@ async def settled(shards: Sequence[Shard]) -> None:
 def _share(number: int, count: int) -> tuple[int, int]:
     """The first and the last slot of one of so many shards."""
     return number * _SLOTS // count, (number + 1) * _SLOTS // count - 1
+
+
+async def _ranges(node: Node) -> list[Any]:
+    """Who has which slots, as a node sees it: the first, the last, the primary and its replicas."""
+    ranges: list[Any] = await node.run("CLUSTER", "SLOTS")
+    return ranges
+
+
+async def _is_up(node: Node) -> bool:
+    """Whether a node serves clients: it knows of somebody for every slot, and has waited a while."""
+    return "cluster_state:ok" in await node.run("CLUSTER", "INFO")
 
 
 async def _known(node: Node) -> set[str]:

@@ -129,7 +129,7 @@ def _check_choices(instance: memorystore_v1.Instance) -> None:
         "server_ca_mode": ServerCaMode,
     }
     for field, kind in kinds.items():
-        chosen = int(getattr(instance, field))
+        chosen = getattr(Instance.pb(instance), field)
         if chosen not in {int(each) for each in kind}:
             raise invalid(f"instance.{field}", f"{chosen} stands for nothing.")
     if instance.engine_version and instance.engine_version not in VERSIONS:

@@ -8,7 +8,7 @@ import grpc
 from google.cloud import memorystore_v1
 from google.longrunning import operations_pb2
 
-from helpers.emulator.api.errors import VALKEY, not_found, not_possible_now
+from helpers.emulator.api.errors import VALKEY, invalid, not_found, not_possible_now
 from helpers.emulator.api.operations import Operations
 from helpers.emulator.servers import valkey_instance
 from helpers.emulator.servers.certificates import Authority
@@ -124,8 +124,8 @@ class Memorystore(InstancesService[ValkeyInstance]):
     async def get_certificate_authority(
         self, request: memorystore_v1.GetCertificateAuthorityRequest
     ) -> memorystore_v1.CertificateAuthority:
-        name, suffix, rest = request.name.rpartition("/certificateAuthority")
-        instance = await self.found(name if suffix and not rest else request.name, "certificateAuthority.get")
+        name = _owner(request.name, "certificateAuthority")
+        instance = await self.found(name, "certificateAuthority.get")
         if not instance.encrypted:
             raise not_found(request.name)
         if instance.authorities is self._regional.get(name.split("/")[3]):
@@ -141,7 +141,7 @@ class Memorystore(InstancesService[ValkeyInstance]):
     async def get_shared_regional_certificate_authority(
         self, request: memorystore_v1.GetSharedRegionalCertificateAuthorityRequest
     ) -> memorystore_v1.SharedRegionalCertificateAuthority:
-        project, region = parts(request.name.removesuffix("/sharedRegionalCertificateAuthority"), "locations")
+        project, region = parts(_owner(request.name, "sharedRegionalCertificateAuthority"), "locations")
         self.may(project, region, "sharedRegionalCertificateAuthority.get")
         managed = SharedAuthority.RegionalManagedCertificateAuthority
         chains = [managed.RegionalCertChain(certificates=[each.pem]) for each in self._regional[region]]
@@ -151,3 +151,15 @@ class Memorystore(InstancesService[ValkeyInstance]):
         """Have the instances know which access tokens are good."""
         told = (each.tell_users() for each in self.instances.values() if each.accepts_access_tokens)
         await asyncio.gather(*told)
+
+
+def _owner(name: str, singleton: str) -> str:
+    """What the one resource of its kind belongs to.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT: the name is another resource's.
+    """
+    owner, _, last = name.rpartition("/")
+    if last != singleton:
+        raise invalid("name", f"'{name}' does not end in /{singleton}.")
+    return owner

@@ -6,7 +6,7 @@ nodes. All of them show certificates that the cluster's authorities signed.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import redis
 import redis.asyncio
@@ -19,7 +19,7 @@ from helpers.memorystore.access.connections import Access, MemorystoreConnection
 
 UNREACHABLE = words(
     "A cluster's addresses are private, and no single tunnel reaches all of its nodes: run this inside its "
-    "network, such as in a Vertex AI Workbench instance there."
+    "network, such as in an Agent Platform Workbench instance there."
 )
 
 
@@ -67,7 +67,7 @@ def cluster_client(access: Access, options: dict[str, Any]) -> redis.RedisCluste
     return ClusterClient.from_url(f"redis://{host}:{access.found.port}", **settings | options)
 
 
-def refuse_tunnel(name: str) -> None:
+def refuse_tunnel(name: str) -> NoReturn:
     """Say why a cluster can't be reached through a tunnel, and what works.
 
     Raises:

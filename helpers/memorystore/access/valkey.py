@@ -76,8 +76,8 @@ class ValkeyAccess(SignedInAccess):
     """How to reach one instance. `options` are a client's, from which those that are meant for this are taken.
 
     Raises:
-        ValueError: The tunnel's end is not of its form, the instance is a cluster and there is one, or no endpoint is
-            in the network that is named.
+        ValueError: The tunnel's end is not of its form, the instance is a cluster and there is one, no endpoint is in
+            the network that is named, or a user is named and it has none.
         InstanceNotReadyError, ConnectionFailedError, MemorystoreError, SignInError: As `connect` does.
     """
 
@@ -96,6 +96,11 @@ class ValkeyAccess(SignedInAccess):
         tunnel = options.pop("tunnel", None)
         self._tunnel = tunnel_end(tunnel) if tunnel else None
         self.begin(self._read(instance.described))
+        if self._username and not (own or self.found.credentials):
+            raise ValueError(
+                f"{self.where} has no users of its own that {self._username!r} could be one of.\n"
+                + say("Leave username= out: it goes with token authentication, or with a password=… of yours.")
+            )
 
     @property
     def where(self) -> str:
@@ -204,13 +209,14 @@ class ValkeyAccess(SignedInAccess):
                 name = f"{resource}/certificateAuthority"
                 answer = client.get_certificate_authority(name=name, timeout=CALL_SECONDS, retry=None)
         found = [pem for chain in answer.managed_server_ca.ca_certs for pem in chain.certificates]
+        # https://cloud.google.com/memorystore/docs/valkey/use-customer-managed-ca: they are in a pool of the customer's.
         if instance.server_ca_mode == modes.CUSTOMER_MANAGED_CAS_CA and not found:
             raise ConnectionFailedError(
                 f"The API names no certificate authority of {resource.full}, whose authorities are yours.\n"
                 + say(
                     "Connect by its address, with the certificates of its pool in a file: {command}",
-                    command=f"gcloud privateca pools get-root-cert {instance.server_ca_pool}; "
-                    "connect('rediss://HOST:PORT', ssl_ca_certs=FILE)",
+                    command=f"gcloud privateca pools get-ca-certs {instance.server_ca_pool} --output-file=FILE; "
+                    "connect('rediss://HOST:PORT', ssl_ca_certs='FILE')",
                 )
             )
         return authorities(resource.full, found)

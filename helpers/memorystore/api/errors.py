@@ -207,8 +207,10 @@ def api_error(error: google.GoogleAPICallError, doing: str) -> MemorystoreError:
 
 
 def reworded(error: MemorystoreError, message: str) -> MemorystoreError:
-    """An error of the same kind that says something else."""
-    return type(error)(message, details=error.details, error_info=_info(error))
+    """An error of the same kind, and of the same cause, that says something else."""
+    made = type(error)(message, details=error.details, error_info=_info(error))
+    made.__cause__ = error.__cause__
+    return made
 
 
 def _info(error: google.GoogleAPICallError) -> dict[str, object]:
