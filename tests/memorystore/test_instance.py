@@ -92,7 +92,7 @@ def authorities() -> str:
 
 def impersonate(emulator: Emulator, certificate: Any) -> None:
     """Have another server certificate shown at the instance's address."""
-    emulator._call(lambda service: setattr(service.instance(NAME)._listener, "tls", certificate))
+    emulator._call(lambda service: setattr(service.instance(NAME).listeners[0], "tls", certificate))
     emulator.drop_connections(NAME)
 
 
