@@ -820,8 +820,7 @@ def test_a_name_that_both_services_have(emulator: Emulator, api: Api) -> None:
 
 def test_what_fakeredis_can_not_be() -> None:
     with Emulator(operation_seconds=0, engine="fakeredis") as emulator, client_of(emulator) as api:
-        made = make(api, "plain", **TLS)
-        with connected(made, authorities(api, made), protocol=2) as client:
+        with connected(make(api, "plain"), protocol=2) as client:
             assert client.set("a", "b")
             with pytest.raises(redis.ResponseError, match="unknown command 'CONFIG'"):
                 client.config_get("*")
