@@ -141,6 +141,11 @@ class EmulatedInstance(ABC):
         for listener in self.listeners:
             listener.drop_connections()
 
+    def refuse_connections(self) -> None:
+        """Drop the connections and let nobody in."""
+        for listener in self.listeners:
+            listener.refuse()
+
     def add_certificate_authority(self) -> None:
         """Make a further authority known. The server's certificate stays until its next rotation.
 

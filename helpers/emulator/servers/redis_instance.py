@@ -176,11 +176,6 @@ class RedisInstance(EmulatedInstance):
         _fill_nodes(record)
         await self._configure(before)
 
-    def refuse_connections(self) -> None:
-        """Drop the connections and let nobody in until `come_back`."""
-        assert self._listener is not None
-        self._listener.refuse()
-
     def come_back(self) -> None:
         """Listen again at the same address, with the same data, from the instance's other zone."""
         record = self.record
