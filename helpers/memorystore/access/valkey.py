@@ -153,7 +153,7 @@ class ValkeyAccess(SignedInAccess):
         instance = _Instance.pb(described)
         if instance.state in _NOT_READY:
             raise InstanceNotReadyError(self.resource.full, enum_name(described, "state"))
-        cluster = _MODES.get(instance.mode, bool(_endpoints(instance, _Kind.CONNECTION_TYPE_DISCOVERY)))
+        cluster = _MODES.get(instance.mode, bool(endpoints(instance, _Kind.CONNECTION_TYPE_DISCOVERY)))
         if cluster and self._tunnel:
             refuse_tunnel(self.resource.full)
         host, port, networks = self._endpoint(instance, cluster)
@@ -177,7 +177,7 @@ class ValkeyAccess(SignedInAccess):
             kind = _Kind.CONNECTION_TYPE_DISCOVERY
         else:
             kind = _Kind.CONNECTION_TYPE_READER if self.reader else _Kind.CONNECTION_TYPE_PRIMARY
-        found = _endpoints(instance, kind)
+        found = endpoints(instance, kind)
         networks = tuple(dict.fromkeys(network for _, _, network in found))
         if not found:
             lacking = f"{self.resource.full} has no {_ENDPOINTS[kind]} endpoint, so there is no address to connect to."
@@ -250,7 +250,7 @@ def _created(token: memorystore_v1.AuthToken) -> int:
     return created
 
 
-def _endpoints(instance: Any, kind: int) -> list[tuple[str, int, str]]:
+def endpoints(instance: Any, kind: int) -> list[tuple[str, int, str]]:
     """Address, port and network of each endpoint of a kind, those first that are not known to be gone.
 
     Instances that were made before there were `endpoints` name theirs elsewhere.
