@@ -253,6 +253,7 @@ def test_a_reader_reads_and_never_writes(replicated: Emulator, asynchronous: boo
 def test_a_history_of_a_reader_waits_for_no_failover(replicated: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     history = RedisChatMessageHistory("bob", client=connect(NAME, reader=True))
     monkeypatch.setattr(writing.Write, "pause_after", tried_once(writing.Write.pause_after))
+    refused: Callable[[], None]
     for refused in (lambda: history.add_user_message("hello"), history.clear):
         with pytest.raises(ReadReplicaError, match="a read only replica"):
             refused()
