@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable
 from helpers._localization.messages import say
 from helpers.sessions import Record, StoredList, find_sessions, look_into, read_whole, readable
 from helpers.widgets import pages
-from helpers.widgets.conversing import AgentConversing, Conversing, History, HistoryFactory, Thread
+from helpers._conversing import AgentConversing, Conversing, History, HistoryFactory, Thread
 from helpers.widgets.live import Live, clean
 from helpers.widgets.said import message_of, record_of
 
