@@ -203,7 +203,7 @@ class ChatPanel(Live):
             self._tell(fresh=self._next)
             tell()
             async with aclosing(self._conversing.answers(text, self.session_id)) as answers:
-                async for said in answers:
+                async for said in answers:  # noqa: B007 - tell_said tells it
                     # Soon, and not at each piece; nor does the last one wait for another.
                     if late is None or late.when() < loop.time():
                         late = loop.call_later(_TOLD_SECONDS, tell_said)
