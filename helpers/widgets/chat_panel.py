@@ -178,7 +178,8 @@ class ChatPanel(Live):
     # Answering.
 
     async def _answer(self, text: str) -> str:
-        history, said, told = self._history, list[BaseMessage](), 0.0
+        history, said, loop = self._history, list[BaseMessage](), asyncio.get_running_loop()
+        late: asyncio.TimerHandle | None = None
         before, is_thread = self._data["talk"], isinstance(self._history, Thread)
         again = is_thread and bool(before["state"]) and before["question"]["text"] == clean(text)
         talk = _SILENT | {"state": "answering", "question": message_of("human", {"content": text})}
@@ -186,6 +187,9 @@ class ChatPanel(Live):
         def tell(**changed: Any) -> None:
             if history is self._history:  # else another session is shown by now
                 self._tell(talk=talk | changed)
+
+        def tell_said() -> None:
+            self._tell_said(history, talk, said)
 
         self._show_error("")
         watching = asyncio.ensure_future(self._watch()) if is_thread else None
@@ -199,15 +203,19 @@ class ChatPanel(Live):
             self._tell(fresh=self._next)
             tell()
             async with aclosing(self._conversing.answers(text, self.session_id)) as answers:
-                async for said in answers:
-                    if time.monotonic() - told > _TOLD_SECONDS:
-                        self._tell_said(history, talk, said)
-                        told = time.monotonic()
-            self._tell_said(history, talk, said)
+                async for said in answers:  # noqa: B007 - tell_said tells it
+                    # Soon, and not at each piece; nor does the last one wait for another.
+                    if late is None or late.when() < loop.time():
+                        late = loop.call_later(_TOLD_SECONDS, tell_said)
+            if late:
+                late.cancel()
+            tell_said()
             await self._refresh()
             if history is self._history:
                 self._tell(talk=_SILENT)
         except BaseException as error:
+            if late:
+                late.cancel()
             with suppress(Exception):
                 await self._refresh()
             # Nothing of a history's question is stored, so whatever comes is shown beside it.
