@@ -371,43 +371,6 @@ class ChatPanel(Live):
         records = [one | {"photos": [None for _ in one.get("photos", ())]} for one in self._data["records"]]
         return {"records": records, "talk": _SILENT, "offered": []}
 
-    def _texts(self) -> dict[str, str]:
-        return super()._texts() | {
-            "session": say("Thread") if isinstance(self._history, Thread) else say("Session"),
-            "open": say("Open"),
-            "again": say("Read again"),
-            "clear": say("Clear"),
-            "sure": say("{label}: click again"),
-            "conversation": say("Conversation"),
-            "message": say("Message"),
-            "placeholder": say("Type a message and press Enter"),
-            "send": say("Send"),
-            "stop": say("Stop"),
-            "answering": say("Answering …"),
-            "stopped": say("Stopped. What was not finished is not stored."),
-            "retry": say("Try again"),
-            "copy": say("Copy"),
-            "copied": say("Copied"),
-            "latest": say("To the latest message"),
-            "reasoning": say("Reasoning"),
-            "tokens": say("Tokens: {count}"),
-            "usage": say("Input: {input} · Output: {output}"),
-            "image": say("Image"),
-            "stored": say("What Redis holds"),
-            "expires": say("expires in {time}"),
-            "never": say("never expires"),
-            "index": say("Index"),
-            "type": say("Type"),
-            "bytes": say("Bytes"),
-            "text": say("Text"),
-            "new": say("new"),
-            "window": say("The chain is given the latest {count} (window)."),
-            "cap": say("Redis keeps {count} at most (max_messages); older ones fall off here."),
-            "more": say("Earlier messages: {count}"),
-            "empty": say("No messages yet."),
-            "nolist": say("The list does not exist: Redis holds no empty lists."),
-        }
-
     def _picture(self) -> str:
         stored, facts = self._stored, self._data["session"]
         records = [one for one in self._data["records"] if one["n"] >= self._first]
@@ -428,7 +391,7 @@ def _lines(records: Sequence[dict[str, Any]], facts: dict[str, Any]) -> list[tup
     """The list from its head to its end: edges by name and records by index, as session.js draws them."""
     length, window, newest_first = facts["length"], facts["window"], facts["newest_first"]
     lines: list[tuple[str, Any]] = [("cap", facts["cap"])] * (facts["cap"] is not None)
-    lines += [("more", length - len(records))] * (length > len(records))
+    lines += [("earlier", length - len(records))] * (length > len(records))
     begins = max(0, len(records) - window) if window else len(records)
     for place, record in enumerate(records):
         if window and place == begins:
