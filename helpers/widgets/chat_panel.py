@@ -10,10 +10,10 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
+from helpers._conversing import AgentConversing, Conversing, History, HistoryFactory, Thread
 from helpers._localization.messages import say
 from helpers.sessions import Record, StoredList, find_sessions, look_into, read_whole, readable
 from helpers.widgets import pages
-from helpers._conversing import AgentConversing, Conversing, History, HistoryFactory, Thread
 from helpers.widgets.live import Live, clean
 from helpers.widgets.said import message_of, record_of
 
