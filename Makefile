@@ -61,7 +61,7 @@ test: $(READY_TO_TEST)
 # One server, which every one of these tests empties: so one process.
 test-server: $(READY_TO_TEST)
 	@test -n "$$REDIS_URL" || { echo "Name a server that may be emptied: make test-server REDIS_URL=redis://HOST:PORT" >&2; exit 2; }
-	$(BIN)/pytest --on-separate-server tests notebooks --ignore tests/widgets/test_browser.py
+	$(BIN)/pytest --on-separate-server tests notebooks --ignore-glob 'tests/widgets/test_browser*.py'
 
 release-check: $(READY_TO_TEST)
 	$(BIN)/python -m tools check

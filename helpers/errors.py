@@ -124,6 +124,13 @@ class InstanceNotReadyError(ConnectionFailedError):
         super().__init__(f"{name} can't be connected to: its state is {state}.\n{advice}")
 
 
+class ReaderRefusedError(HelpersError, redis_errors.ReadOnlyError):
+    """A write was sent to a reader endpoint, whose servers are replicas: it would be refused again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}\n" + say("This client only reads (reader=True): connect without it to write."))
+
+
 class BlockedCommandError(HelpersError, redis_errors.ResponseError):
     """Memorystore blocks the command, or its version does not know it."""
 
@@ -218,7 +225,7 @@ def write_error(key: str, error: Exception, *, unknown: bool, size: int) -> Help
     Returns:
         The error to raise; what is no refusal of the write itself as it is.
     """
-    reason, refused = str(error), isinstance(error, redis_errors.ResponseError)
+    reason, refused = str(error).partition("\n")[0], isinstance(error, redis_errors.ResponseError)
     if unknown:
         advice = None if size else say(WriteError._advice)  # to clear takes no messages
         return (FurtherAttemptRefusedError if refused else WriteOutcomeUnknownError)(key, reason, advice)

@@ -10,10 +10,10 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
+from helpers._conversing import AgentConversing, Conversing, History, HistoryFactory, Thread
 from helpers._localization.messages import say
 from helpers.sessions import Record, StoredList, find_sessions, look_into, read_whole, readable
 from helpers.widgets import pages
-from helpers.widgets.conversing import AgentConversing, Conversing, History, HistoryFactory, Thread
 from helpers.widgets.live import Live, clean
 from helpers.widgets.said import message_of, record_of
 
@@ -178,7 +178,8 @@ class ChatPanel(Live):
     # Answering.
 
     async def _answer(self, text: str) -> str:
-        history, said, told = self._history, list[BaseMessage](), 0.0
+        history, said, loop = self._history, list[BaseMessage](), asyncio.get_running_loop()
+        late: asyncio.TimerHandle | None = None
         before, is_thread = self._data["talk"], isinstance(self._history, Thread)
         again = is_thread and bool(before["state"]) and before["question"]["text"] == clean(text)
         talk = _SILENT | {"state": "answering", "question": message_of("human", {"content": text})}
@@ -186,6 +187,9 @@ class ChatPanel(Live):
         def tell(**changed: Any) -> None:
             if history is self._history:  # else another session is shown by now
                 self._tell(talk=talk | changed)
+
+        def tell_said() -> None:
+            self._tell_said(history, talk, said)
 
         self._show_error("")
         watching = asyncio.ensure_future(self._watch()) if is_thread else None
@@ -199,15 +203,19 @@ class ChatPanel(Live):
             self._tell(fresh=self._next)
             tell()
             async with aclosing(self._conversing.answers(text, self.session_id)) as answers:
-                async for said in answers:
-                    if time.monotonic() - told > _TOLD_SECONDS:
-                        self._tell_said(history, talk, said)
-                        told = time.monotonic()
-            self._tell_said(history, talk, said)
+                async for said in answers:  # noqa: B007 - tell_said tells it
+                    # Soon, and not at each piece; nor does the last one wait for another.
+                    if late is None or late.when() < loop.time():
+                        late = loop.call_later(_TOLD_SECONDS, tell_said)
+            if late:
+                late.cancel()
+            tell_said()
             await self._refresh()
             if history is self._history:
                 self._tell(talk=_SILENT)
         except BaseException as error:
+            if late:
+                late.cancel()
             with suppress(Exception):
                 await self._refresh()
             # Nothing of a history's question is stored, so whatever comes is shown beside it.
@@ -371,43 +379,6 @@ class ChatPanel(Live):
         records = [one | {"photos": [None for _ in one.get("photos", ())]} for one in self._data["records"]]
         return {"records": records, "talk": _SILENT, "offered": []}
 
-    def _texts(self) -> dict[str, str]:
-        return super()._texts() | {
-            "session": say("Thread") if isinstance(self._history, Thread) else say("Session"),
-            "open": say("Open"),
-            "again": say("Read again"),
-            "clear": say("Clear"),
-            "sure": say("{label}: click again"),
-            "conversation": say("Conversation"),
-            "message": say("Message"),
-            "placeholder": say("Type a message and press Enter"),
-            "send": say("Send"),
-            "stop": say("Stop"),
-            "answering": say("Answering …"),
-            "stopped": say("Stopped. What was not finished is not stored."),
-            "retry": say("Try again"),
-            "copy": say("Copy"),
-            "copied": say("Copied"),
-            "latest": say("To the latest message"),
-            "reasoning": say("Reasoning"),
-            "tokens": say("Tokens: {count}"),
-            "usage": say("Input: {input} · Output: {output}"),
-            "image": say("Image"),
-            "stored": say("What Redis holds"),
-            "expires": say("expires in {time}"),
-            "never": say("never expires"),
-            "index": say("Index"),
-            "type": say("Type"),
-            "bytes": say("Bytes"),
-            "text": say("Text"),
-            "new": say("new"),
-            "window": say("The chain is given the latest {count} (window)."),
-            "cap": say("Redis keeps {count} at most (max_messages); older ones fall off here."),
-            "more": say("Earlier messages: {count}"),
-            "empty": say("No messages yet."),
-            "nolist": say("The list does not exist: Redis holds no empty lists."),
-        }
-
     def _picture(self) -> str:
         stored, facts = self._stored, self._data["session"]
         records = [one for one in self._data["records"] if one["n"] >= self._first]
@@ -428,7 +399,7 @@ def _lines(records: Sequence[dict[str, Any]], facts: dict[str, Any]) -> list[tup
     """The list from its head to its end: edges by name and records by index, as session.js draws them."""
     length, window, newest_first = facts["length"], facts["window"], facts["newest_first"]
     lines: list[tuple[str, Any]] = [("cap", facts["cap"])] * (facts["cap"] is not None)
-    lines += [("more", length - len(records))] * (length > len(records))
+    lines += [("earlier", length - len(records))] * (length > len(records))
     begins = max(0, len(records) - window) if window else len(records)
     for place, record in enumerate(records):
         if window and place == begins:

@@ -47,7 +47,7 @@ history = helpers.RedisChatMessageHistory("gone", {server.url!r})
 assert type(history).__mro__[-2].__module__ == "helpers._histories.base"
 
 async def talk():
-    conversing = helpers.widgets.conversing.Conversing(OfflineChatModel(), lambda session_id: history)
+    conversing = helpers._conversing.Conversing(OfflineChatModel(), lambda session_id: history)
     return [answer async for answer in conversing.answers("I'm Bob", "gone")]
 
 assert "Bob" in asyncio.run(talk())[-1][-1].text

@@ -96,6 +96,15 @@ def impersonate(emulator: Emulator, certificate: Any) -> None:
     emulator.drop_connections(NAME)
 
 
+def refuse_connections(emulator: Emulator) -> None:
+    """Have the instance let nobody in."""
+
+    def refuse(service: Any) -> None:
+        service.instance(NAME).refuse_connections()
+
+    emulator._call(refuse)
+
+
 def ordinary_client(emulator: Emulator, tunnelled: bool) -> redis.Redis:
     """What the usual advice gives: the instance's CA, AUTH, and no check of the name."""
     found = get_instance(NAME)
@@ -372,7 +381,7 @@ def test_an_instance_is_not_asked_about_at_each_fault(
 ) -> None:
     client = connect(NAME)
     monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
-    emulator._call(lambda service: service.instance(NAME).refuse_connections())
+    refuse_connections(emulator)
     looks.clear()
     for expected in (0, 1, 1):  # nothing is older than a moment; a minute later; a moment after that
         with pytest.raises(redis.ConnectionError):
@@ -427,7 +436,7 @@ def test_an_instance_that_is_away_while_the_api_is_too(emulator: Emulator, monke
     """What is reported is why the connection could not be made."""
     client = connect(NAME)
     monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
-    emulator._call(lambda service: service.instance(NAME).refuse_connections())
+    refuse_connections(emulator)
     access_of(client)._looked_up -= 60
     monkeypatch.setenv(EMULATOR_VARIABLE, "127.0.0.1:1")
     with pytest.raises(ConnectionFailedError, match="refused") as caught:
@@ -621,7 +630,7 @@ def test_an_instance_that_does_not_come_back_is_reported_in_time(
 ) -> None:
     client = connect(NAME)
     monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
-    emulator._call(lambda service: service.instance(NAME).refuse_connections())
+    refuse_connections(emulator)
     started = time.monotonic()
     with pytest.raises(redis.ConnectionError):
         client.ping()
@@ -833,7 +842,7 @@ def test_no_error_has_the_auth_string(emulator: Emulator, monkeypatch: pytest.Mo
     impersonate(emulator, Authority().server_context(get_instance(NAME).host, common_name_only=False))
     provoke(client.ping)
     provoke(lambda: MemorystoreChatMessageHistory(client, "a session").add_user_message("hello"))
-    emulator._call(lambda service: service.instance(NAME).refuse_connections())
+    refuse_connections(emulator)
     provoke(client.ping)
     for error in provoked:
         assert secret not in everything_said(error)
@@ -845,7 +854,7 @@ def test_a_verbose_traceback_in_a_notebook_has_no_auth_string(
     client = connect(NAME)
     secret = auth_string()
     monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.2)
-    emulator._call(lambda service: service.instance(NAME).refuse_connections())
+    refuse_connections(emulator)
     shell = InteractiveShell.instance()
     shell.push({"client": client})
     shell.run_line_magic("xmode", "Verbose")

@@ -26,6 +26,7 @@ from redis.crc import key_slot
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, RedisSaver, connect
 from helpers._connecting.asynchronous import async_twin
 from helpers._connecting.connection import forget
+from helpers._histories import writing
 from helpers.embedded import EmbeddedServer
 from helpers.emulator import Emulator
 from helpers.emulator.servers.certificates import Authority
@@ -35,6 +36,7 @@ from helpers.errors import (
     ConnectionFailedError,
     ConnectionTimeoutError,
     InstanceNotReadyError,
+    ReadReplicaError,
     SignInError,
 )
 from helpers.memorystore import connection_options
@@ -246,6 +248,23 @@ def test_a_reader_reads_and_never_writes(replicated: Emulator, asynchronous: boo
     with pytest.raises(redis.ReadOnlyError):
         call(reader, asynchronous, "SET", "a key", "a value")
     assert call(writer, asynchronous, "EXISTS", "a key") == 0
+
+
+def test_a_history_of_a_reader_waits_for_no_failover(replicated: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = RedisChatMessageHistory("bob", client=connect(NAME, reader=True))
+    monkeypatch.setattr(writing.Write, "pause_after", tried_once(writing.Write.pause_after))
+    refused: Callable[[], None]
+    for refused in (lambda: history.add_user_message("hello"), history.clear):
+        with pytest.raises(ReadReplicaError, match="a read only replica"):
+            refused()
+
+
+def tried_once(pause_after: Callable[..., float]) -> Callable[..., float]:
+    def raises(*args: Any, **options: Any) -> float:
+        pause_after(*args, **options)
+        raise AssertionError("It would be tried again.")
+
+    return raises
 
 
 def test_the_readers_certificate_must_name_the_reader(replicated: Emulator) -> None:

@@ -166,7 +166,7 @@ async def test_a_student_can_do_all_that_the_kit_does_and_nothing_more(
     explorer = SessionExplorer(anna)
     explorer._repr_mimebundle_()
     assert [one.key for one in explorer.refresh()] == ["message_store:anna-chat"]
-    await explorer._open(explorer.sessions[0].key)
+    await explorer._open(next(one for one, key in explorer._keys.items() if key == explorer.sessions[0].key))
     explorer.export(classroom.folder / "anna.jsonl")
     delete_session(anna, "message_store:anna-chat")
     assert explorer.load(classroom.folder / "anna.jsonl") == ["message_store:anna-chat"]
@@ -185,7 +185,7 @@ async def test_a_student_can_do_all_that_the_kit_does_and_nothing_more(
     explorer = SessionExplorer(anna, "thread:anna-")
     explorer._repr_mimebundle_()
     assert [one.messages for one in explorer.refresh()] == [4]
-    await explorer._open(explorer.sessions[0].key)
+    await explorer._open(next(one for one, key in explorer._keys.items() if key == explorer.sessions[0].key))
     explorer.export(classroom.folder / "threads.jsonl")
     delete_session(anna, "thread:anna-agent")
     assert explorer.load(classroom.folder / "threads.jsonl") == ["thread:anna-agent"]

@@ -10,6 +10,7 @@ from tests.support.official import environment_python
 from tools.tutorials import neutral_environment
 
 NOT_THERE = {
+    "anywidget",
     "cryptography",
     "google-auth",
     "grpcio",

@@ -21,7 +21,7 @@ def test_the_wheel_is_installed_and_tried(tree: Path) -> None:
     assert {path.suffix for path in (tree / "dist").glob("chat*")} == {".whl", ".gz"}
 
 
-@pytest.mark.parametrize("lost", ["*.html", "*.po", "*.pyi"])
+@pytest.mark.parametrize("lost", ["*.html", "*.js", "*.po", "*.pyi"])
 def test_a_wheel_that_lacks_a_file_of_the_package_is_refused(tree: Path, lost: str) -> None:
     project = tree / "pyproject.toml"
     text = project.read_text(encoding="utf-8")

@@ -258,7 +258,7 @@ async def test_it_speaks_the_readers_language(page: Page, client: redis.Redis, l
     panel: Any = page.widget
     await panel.send(QUESTION)
     again = Page(panel)
-    shown = visible(again.picture) + again.data["texts"]["session"]
+    shown = visible(again.picture) + again.data["texts"]["Thread"]
     for text in ("Checkpoints: ", "Thread", " new "):
         assert (text in shown) == (
             language == "en"

@@ -15,9 +15,12 @@ from playwright.sync_api import Browser, Locator, expect
 
 from helpers import RedisChatMessageHistory
 from helpers.embedded import EmbeddedServer
+from helpers.widgets import SessionExplorer
+from helpers.widgets.modules import joined
 from tests.support.axe import violations
 from tests.support.chromium import chromium
 from tests.support.jupyterlab import Lab, Notebook
+from tests.widgets.page import Page
 
 SAID = {
     "en": [
@@ -300,7 +303,7 @@ def test_what_needs_no_kernel_goes_on_without_one(
     notebook = lab.open_cells(browser, EXPLORER)
     explorer = notebook.cell("explore")
     names(explorer).nth(7).click()
-    expect(explorer.get_by_text("line 3 of 7xxxxxxx").last).to_be_visible()
+    expect(explorer.locator(".detail .message")).to_have_count(4)
     notebook.restart_kernel()
     _alive_without(explorer)
     button(explorer, "Close").click()
@@ -438,6 +441,32 @@ def test_nothing_keeps_anybody_out(lab: Lab, browser: Browser, students: redis.R
                 assert size[0] <= size[1] + 1, (cell, width)
             notebook.screenshot(place.locator("section").first, f"{cell}-{width}-{theme.lower()}")
     notebook.close()
+
+
+def test_it_lives_in_a_front_end_that_shows_the_view(browser: Browser, students: redis.Redis) -> None:
+    """As in Colab and in VS Code: the module is loaded, and given a model and an element, not a picture."""
+    page = Page(SessionExplorer(students))
+    with browser.new_context(offline=True, color_scheme="dark", locale="en") as context:
+        opened = context.new_page()
+        opened.evaluate(_ANYWIDGET, [joined("session_explorer"), page.data])
+        expect(names(opened.locator("body"))).to_have_count(20)
+        names(opened.locator("body")).first.click()
+        asked = opened.evaluate("() => sent.map(({ ask, id }) => [ask, id])")
+        assert asked == [["hello", None], ["open", page.ids("student-00")[0]]]
+        opened.evaluate("() => tell({ set: { note: 'Deleted: student-00' }, version: 9 })")
+        expect(opened.get_by_text("Sessions: 24 of 24 · Deleted: student-00")).to_be_visible()
+        assert violations(opened.locator("#here")) == []
+
+
+_ANYWIDGET = """async ([text, data]) => {
+  document.body.innerHTML = "<main id=here></main>";
+  window.sent = [];
+  const on = (_, told) => { window.tell = told; };
+  const model = { get: name => ({ data })[name], on, off() {}, send: one => sent.push(one) };
+  const { default: widget } = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+  await widget.initialize({ model });
+  await widget.render({ model: { ...model }, el: document.querySelector("#here") });
+}"""
 
 
 def test_an_empty_server_says_so(lab: Lab, browser: Browser, client: redis.Redis) -> None:

@@ -168,6 +168,19 @@ async def test_pieces_are_told_as_they_come_and_each_once(client: redis.Redis, m
     panel.close()
 
 
+async def test_the_last_piece_waits_for_no_other(client: redis.Redis) -> None:
+    runnable, steps = stepwise("one ", "two ", "three")
+    panel = ChatPanel(runnable, "bob", factory(client))
+    page = Page(panel)
+    page.ask("send", text="count")
+    steps[0].set()
+    steps[1].set()
+    await eventually(lambda: said(page) == ["one two three"])
+    steps[2].set()
+    await eventually(lambda: state(page) == "")
+    panel.close()
+
+
 async def test_an_answer_is_stopped_and_asked_for_again(client: redis.Redis) -> None:
     runnable, steps = stepwise("half ", "whole")
     panel = ChatPanel(runnable, "bob", factory(client))

@@ -18,7 +18,12 @@ from redis.credentials import CredentialProvider
 from helpers._connecting.clients import DEFAULTS, Connector
 from helpers._credentials.secrets import Secret
 from helpers._localization.messages import say, words
-from helpers.errors import AuthenticationFailedError, ConnectionFailedError, InstanceNotReadyError
+from helpers.errors import (
+    AuthenticationFailedError,
+    ConnectionFailedError,
+    InstanceNotReadyError,
+    ReaderRefusedError,
+)
 from helpers.memorystore.access.cluster_client import UNREACHABLE, cluster_client, refuse_tunnel
 from helpers.memorystore.access.connections import MemorystoreConnection, authorities, certificate_refused, tunnel_end
 from helpers.memorystore.access.tokens import SignedInAccess, own_credentials
@@ -146,6 +151,12 @@ class ValkeyAccess(SignedInAccess):
                 networks=", ".join(self.found.networks), argument="network=…",
             )  # fmt: skip
         return say(UNREACHABLE) if self.found.cluster else None
+
+    def reword(self, error: redis.RedisError, used: Lookup) -> None:
+        """Say of a reader's refusal that it is no failover, which would pass."""
+        if isinstance(error, redis.exceptions.ReadOnlyError) and self.reader and not used.cluster:
+            raise ReaderRefusedError(str(error)) from error
+        super().reword(error, used)
 
     def look_up(self) -> Lookup:
         """Ask the API, for authorities and tokens too."""

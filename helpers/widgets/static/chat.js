@@ -56,7 +56,7 @@ function icon(name) {
  * @returns {HTMLElement} It, or what stands for it.
  */
 function photoOf(link, source, n, place) {
-  const name = link.say("image");
+  const name = link.say("Image");
   if (!source) return h("span.photo", { "data-n": n, "data-place": place }, `🖼 ${name}`);
   if (source.startsWith("data:")) return h("img", { src: source, alt: name });
   return h("a.photo", { href: source, target: "_blank", rel: "noopener noreferrer nofollow" }, `🖼 ${name}`);
@@ -76,13 +76,13 @@ function bubble(link, message, wanted) {
   const summary = h("bdi");
   const result = message.role === "tool" && h("details.more", null, h("summary", null, summary), text);
   const thought = h("div.text", { dir: "auto" });
-  const reasoning = h("details.more", { hidden: true }, h("summary", null, link.say("reasoning")), thought);
+  const reasoning = h("details.more", { hidden: true }, h("summary", null, link.say("Reasoning")), thought);
   const calls = h("div", null);
   const photos = h("div.photos", null);
   const used = h("span", null);
   const tokens = h("summary", null);
   const usage = h("details.usage", { hidden: true }, tokens, used);
-  const copy = h("button.plain.small", { type: "button", onclick: copied }, icon("copy"), link.say("copy"));
+  const copy = h("button.plain.small", { type: "button", onclick: copied }, icon("copy"), link.say("Copy"));
   const foot = h("div.foot", null, usage);
   const side = message.role === "human" ? "mine" : "theirs";
   const place = h(`article.message.${side}`, null, h("div.who", null, h("span", null, message.who), copy), reasoning, result || text);
@@ -99,8 +99,8 @@ function bubble(link, message, wanted) {
       field.remove();
       copy.focus();
     }
-    copy.lastChild.textContent = link.say("copied");
-    window.setTimeout(() => (copy.lastChild.textContent = link.say("copy")), 2000);
+    copy.lastChild.textContent = link.say("Copied");
+    window.setTimeout(() => (copy.lastChild.textContent = link.say("Copy")), 2000);
   }
 
   /** @param {Message} now */
@@ -138,8 +138,8 @@ function bubble(link, message, wanted) {
     usage.hidden = !now.usage;
     if (now.usage) {
       const { input, output, total } = now.usage;
-      tokens.textContent = link.say("tokens", { count: number.format(total) });
-      used.textContent = link.say("usage", { input: number.format(input), output: number.format(output) });
+      tokens.textContent = link.say("Tokens: {count}", { count: number.format(total) });
+      used.textContent = link.say("Input: {input} · Output: {output}", { input: number.format(input), output: number.format(output) });
     }
     foot.hidden = usage.hidden;
   }
@@ -161,17 +161,16 @@ function storedList(link) {
   const key = h("code", null);
   const body = h("tbody", null);
   const empty = h("p.faint", null);
-  /** @param {string} name */
-  const label = (name) => h("th", { scope: "col", class: name }, link.say(name));
-  const head = h("tr", null, ["index", "type", "text", "bytes"].map(label));
+  const columns = [["index", link.say("Index")], ["type", link.say("Type")], ["text", link.say("Text")], ["bytes", link.say("Bytes")]];
+  const head = h("tr", null, columns.map(([name, label]) => h("th", { scope: "col", class: name }, label)));
   const table = h("table.list", null, h("caption", null, h("bdi", null, key)), h("thead", null, head), body);
-  const place = h("div.scrolls", { tabindex: "0", role: "region", "aria-label": link.say("stored") }, table, empty);
+  const place = h("div.scrolls", { tabindex: "0", role: "region", "aria-label": link.say("What Redis holds") }, table, empty);
   /** @type {Map<string, any>} */
   const known = new Map();
 
   /** @param {import("./session.js").ListLine} line */
   function make({ record, edge }) {
-    if (!record) return h(`tr.edge.${edge === "more" ? "earlier" : edge}`, null, h("td", { colspan: "3" }), h("td.bytes", null));
+    if (!record) return h(`tr.edge.${edge}`, null, h("td", { colspan: "3" }), h("td.bytes", null));
     const mark = h("span.new", { hidden: true }, link.say("new"));
     const kind = h("td.type", null, h("code", null, record.role || "?"), mark);
     const text = h("td.text", null, h("bdi", { title: record.line }, record.line));
@@ -182,6 +181,12 @@ function storedList(link) {
     place,
     update(records, facts) {
       key.textContent = facts.key;
+      const count = (/** @type {number | null} */ value) => ({ count: number.format(value ?? 0) });
+      const edges = {
+        window: () => link.say("The chain is given the latest {count} (window).", count(facts.window)),
+        cap: () => link.say("Redis keeps {count} at most (max_messages); older ones fall off here.", count(facts.cap)),
+        earlier: () => link.say("Earlier messages: {count}", count(facts.length - records.length)),
+      };
       const lines = listLines(records, facts);
       const ids = new Set(lines.map((line) => line.id));
       for (const [id, row] of known) {
@@ -203,12 +208,10 @@ function storedList(link) {
           row.classList.toggle("fresh", fresh);
           row.querySelector(".new").hidden = !fresh;
         } else {
-          const counts = { window: facts.window, cap: facts.cap, more: facts.length - records.length };
-          const count = counts[/** @type {"window" | "cap" | "more"} */ (line.edge)] ?? 0;
-          row.firstChild.textContent = link.say(/** @type {string} */ (line.edge), { count: number.format(count) });
+          row.firstChild.textContent = edges[/** @type {"window" | "cap" | "earlier"} */ (line.edge)]();
         }
       }
-      empty.textContent = facts.length ? "" : link.say(facts.thread ? "empty" : "nolist");
+      empty.textContent = facts.length ? "" : facts.thread ? link.say("No messages yet.") : link.say("The list does not exist: Redis holds no empty lists.");
       empty.hidden = facts.length > 0;
     },
   };
@@ -238,30 +241,30 @@ function chatView(root, link) {
     onfocus: () => link.alive && link.ask("offer"),
   });
   const form = h("form.bar.grow", { onsubmit: switched },
-    h("label", { for: session.id }, link.say("session")), session, names, h("button", { type: "submit" }, link.say("open")));
-  const again = h("button.plain", { type: "button", onclick: () => look(true) }, icon("again"), link.say("again"));
-  const clear = confirmButton(link.say("clear"), link.say("sure", { label: link.say("clear") }), () => link.ask("clear"));
+    h("label", { for: session.id }, data.session.thread ? link.say("Thread") : link.say("Session")), session, names, h("button", { type: "submit" }, link.say("Open")));
+  const again = h("button.plain", { type: "button", onclick: () => look(true) }, icon("again"), link.say("Read again"));
+  const clear = confirmButton(link.say("Clear"), link.say("{label}: click again", { label: link.say("Clear") }), () => link.ask("clear"));
 
   // The conversation.
   const earlier = h("p.faint.centred", { hidden: true });
-  const empty = h("p.faint.centred.nothing", null, link.say("empty"));
+  const empty = h("p.faint.centred.nothing", null, link.say("No messages yet."));
   const standing = h("div", null);
   const note = h("div.note", { hidden: true });
-  const dots = h("div.dots", { hidden: true, role: "img", "aria-label": link.say("answering") }, h("i"), h("i"), h("i"));
+  const dots = h("div.dots", { hidden: true, role: "img", "aria-label": link.say("Answering …") }, h("i"), h("i"), h("i"));
   const growing = h("div.growing", null);
   const waiting = h("p.waiting", { role: "status", hidden: true });
   const log = h("div.log", {
-    role: "log", tabindex: "0", "aria-label": link.say("conversation"), onscroll: scrolled,
+    role: "log", tabindex: "0", "aria-label": link.say("Conversation"), onscroll: scrolled,
   }, earlier, empty, standing, growing, dots, note, waiting);
-  const down = h("button.down", { type: "button", hidden: true, onclick: toEnd, "aria-label": link.say("latest") }, icon("down"));
+  const down = h("button.down", { type: "button", hidden: true, onclick: toEnd, "aria-label": link.say("To the latest message") }, icon("down"));
 
   // What is typed.
   const field = h("textarea", {
-    rows: "1", dir: "auto", "aria-label": link.say("message"), placeholder: link.say("placeholder"),
+    rows: "1", dir: "auto", "aria-label": link.say("Message"), placeholder: link.say("Type a message and press Enter"),
     onkeydown: typed, oninput: grown, value: memory.typed ?? "",
   });
-  const send = h("button.primary", { type: "submit" }, link.say("send"));
-  const stop = h("button", { type: "button", hidden: true, onclick: stopped }, h("span.square"), link.say("stop"));
+  const send = h("button.primary", { type: "submit" }, link.say("Send"));
+  const stop = h("button", { type: "button", hidden: true, onclick: stopped }, h("span.square"), link.say("Stop"));
   const say = h("form.say", { onsubmit: sent }, field, send, stop);
 
   // What is stored.
@@ -377,7 +380,7 @@ function chatView(root, link) {
     }
     const more = facts.length - records.length;
     earlier.hidden = more <= 0;
-    earlier.textContent = link.say("more", { count: new Intl.NumberFormat(data.language).format(more) });
+    earlier.textContent = link.say("Earlier messages: {count}", { count: new Intl.NumberFormat(data.language).format(more) });
     waiting.textContent = facts.waiting;
     waiting.hidden = !facts.waiting;
     if (root.getRootNode() instanceof ShadowRoot && /** @type {ShadowRoot} */ (root.getRootNode()).activeElement !== session)
@@ -404,8 +407,8 @@ function chatView(root, link) {
     stop.hidden = !busy();
     note.hidden = !messages.length || busy();
     note.replaceChildren(
-      state === "stopped" ? h("span", null, link.say("stopped")) : "",
-      h("button.small", { type: "button", onclick: () => question && ask(question.text) }, icon("again"), link.say("retry")),
+      state === "stopped" ? h("span", null, link.say("Stopped. What was not finished is not stored.")) : "",
+      h("button.small", { type: "button", onclick: () => question && ask(question.text) }, icon("again"), link.say("Try again")),
     );
     const mine = question?.text === memory.sent;
     if (busy() && mine && field.value.trim() === memory.sent) field.value = "";
@@ -417,7 +420,7 @@ function chatView(root, link) {
   function tick() {
     const { expires, length } = /** @type {Facts} */ (data.session);
     const seconds = expires === null ? null : (expires - Date.now()) / 1000;
-    const text = seconds === null ? link.say("never") : link.say("expires", { time: clock(seconds) });
+    const text = seconds === null ? link.say("never expires") : link.say("expires in {time}", { time: clock(seconds) });
     const shown = length ? ` · ${text}` : "";
     if (left.textContent !== shown) left.textContent = shown;
     if (length && seconds !== null && seconds < 0) look();

@@ -36,7 +36,7 @@
  *
  * @typedef {object} ListLine
  * @property {string} id
- * @property {"window" | "cap" | "more"} [edge]
+ * @property {"window" | "cap" | "earlier"} [edge]
  * @property {StoredMessage} [record]
  * @property {number} [index]
  * @property {boolean} [within] Whether the model is given it.
@@ -53,7 +53,7 @@ export function listLines(records, { length, window, cap, newest_first }) {
   /** @type {ListLine[]} */
   const lines = [];
   if (cap !== null) lines.push({ id: "cap", edge: "cap" });
-  if (length > records.length) lines.push({ id: "more", edge: "more" });
+  if (length > records.length) lines.push({ id: "earlier", edge: "earlier" });
   const begins = Math.max(0, records.length - (window ?? 0));
   for (const [place, record] of records.entries()) {
     if (window !== null && place === begins) lines.push({ id: "window", edge: "window" });

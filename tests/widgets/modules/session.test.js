@@ -16,8 +16,8 @@ test("the list has its edges, from the head to the end", () => {
   assert.equal(drawn(["a"], { window: 2, cap: 6 }), "0a* window cap");
   assert.equal(drawn([], { window: 2, cap: 6 }), "window cap");
   assert.equal(drawn(["a", "b"], {}), "0b 1a");
-  assert.equal(drawn(["a", "b"], { length: 9, cap: 9 }), "0b 1a more cap");
-  assert.equal(drawn(["a", "b"], { length: 9, newest_first: false }), "more 7a 8b");
+  assert.equal(drawn(["a", "b"], { length: 9, cap: 9 }), "0b 1a earlier cap");
+  assert.equal(drawn(["a", "b"], { length: 9, newest_first: false }), "earlier 7a 8b");
 });
 
 test("a thread's messages have numbers of their own", () => {
