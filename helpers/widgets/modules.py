@@ -44,16 +44,8 @@ def order(name: str) -> list[str]:
     Args:
         name: The module's, without ``.js``.
     """
-    found: dict[str, None] = {}
-
-    def visit(one: str) -> None:
-        for needed in _IMPORT.findall((STATIC / f"{one}.js").read_text(encoding="utf-8")):
-            if needed not in found:
-                visit(needed)
-        found[one] = None
-
-    visit(name)
-    return list(found)
+    needed = _IMPORT.findall((STATIC / f"{name}.js").read_text(encoding="utf-8"))
+    return list(dict.fromkeys([*(one for other in needed for one in order(other)), name]))
 
 
 def texts(javascript: str) -> list[str]:

@@ -110,7 +110,7 @@ def test_the_panel_of_the_tutorial_live(lab: Lab, browser: Browser, client: redi
     message = say("Message")
 
     expect(log(panel).get_by_text("Bob").first).to_be_visible()
-    expect(panel.locator(".list tbody tr")).to_have_count(6)  # four messages, the window's edge and the cap's
+    expect(panel.locator(".list tbody tr")).to_have_count(8)  # six messages, the window's edge and the cap's
     tell(panel, ASKED[language], message)
     expect(line(panel, ASKED[language])).to_be_visible()
     window, cap = (say(one).format(count=count) for one, count in zip(EDGES, (4, 6), strict=True))
