@@ -146,7 +146,9 @@ class Notebook:
     def wait_until_open(self) -> None:
         """Wait for the page and the notebook."""
         self.page.wait_for_function(
-            "() => window.jupyterapp?.shell.currentWidget?.content?.widgets?.length > 0",
+            # Before the file is read there is one cell, which is empty.
+            "() => window.jupyterapp?.shell.currentWidget?.context?.isReady"
+            " && window.jupyterapp.shell.currentWidget.content.widgets.length > 0",
             timeout=_READY_SECONDS * 1000,
         )
 

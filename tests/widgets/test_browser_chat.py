@@ -172,7 +172,7 @@ def test_the_panel_of_the_tutorial_live(lab: Lab, browser: Browser, client: redi
     notebook.restart_kernel()
     notebook.run_all()
     panel = notebook.cell("panel")
-    expect(panel.locator(".list tbody tr")).to_have_count(6)
+    expect(panel.locator(".list tbody tr")).to_have_count(8)
     tell(panel, "after the restart", message)
     expect(line(panel, "after the restart")).to_be_visible()
     assert b"after the restart" in record(client, key, 1)
