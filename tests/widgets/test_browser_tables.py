@@ -369,24 +369,7 @@ def test_ten_thousand_sessions(lab: Lab, browser: Browser, client: redis.Redis) 
         assert explorer.locator(".rows tbody tr").count() < 40
     explorer.get_by_label("Filter", exact=True).fill("line 777")
     expect(explorer.get_by_text("Sessions: 19 of 10,000")).to_be_visible()
-    longest = notebook.page.evaluate(_LONGEST_FRAME, scroller.element_handle())
-    print(f"longest frame while 10,000 rows are scrolled through: {longest:.0f} ms")
     notebook.close()
-
-
-# Scroll from end to end, a screen each frame, and measure what a frame takes at most.
-_LONGEST_FRAME = """async place => {
-  place.getRootNode().querySelector("input[type=search]").value = "";
-  place.getRootNode().querySelector("input[type=search]").dispatchEvent(new Event("input"));
-  let longest = 0, before = performance.now();
-  for (let top = 0; top < place.scrollHeight; top += 1200) {
-    place.scrollTop = top;
-    const now = await new Promise(requestAnimationFrame);
-    longest = Math.max(longest, now - before);
-    before = now;
-  }
-  return longest;
-}"""
 
 
 def test_whatever_stands_in_a_session_is_text(lab: Lab, browser: Browser, client: redis.Redis) -> None:
