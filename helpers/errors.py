@@ -124,6 +124,16 @@ class InstanceNotReadyError(ConnectionFailedError):
         super().__init__(f"{name} can't be connected to: its state is {state}.\n{advice}")
 
 
+class InstanceGoneError(ConnectionFailedError):
+    """A Memorystore instance was deleted, or made anew as something else, since its client was made.
+
+    `connect` makes another client, if there is one of its name.
+    """
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(f"{where} {what} since this client was made.\n" + say("Call connect again with its name."))
+
+
 class ReaderRefusedError(HelpersError, redis_errors.ReadOnlyError):
     """A write was sent to a reader endpoint, whose servers are replicas: it would be refused again."""
 

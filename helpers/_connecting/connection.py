@@ -151,10 +151,13 @@ def peculiarity(client: Any) -> tuple[str, str] | None:
     return _MISCONF if "err" in (found.get("rdb_last_bgsave_status"), found.get("aof_last_write_status")) else None
 
 
-def _is_closed(client: Client) -> bool:
+def _is_closed(client: Any) -> bool:
     # redis-py's ordinary client opens again; a cluster's has no node any more, for good.
     manager = getattr(client, "nodes_manager", None)
-    return manager is not None and manager.default_node is None
+    if manager is not None and manager.default_node is None:
+        return True
+    options = client.connection_pool.connection_kwargs if manager is None else manager.connection_kwargs
+    return getattr(options.get("credential_provider"), "gone", False) is True
 
 
 def _within_time_limit(connector: Connector) -> tuple[Client, tuple[str, str] | None]:

@@ -12,20 +12,20 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
-from helpers.errors import CertificateRefusedError, ReaderRefusedError
+from helpers.errors import CertificateRefusedError, InstanceGoneError
 
 FAILOVER_SECONDS = 10.0
 """How long a command is tried again. An attempt that has begun is waited for."""
 _BACKOFF = ExponentialWithJitterBackoff(base=0.05, cap=1.0)
 
 TRANSIENT = (redis.ConnectionError, redis.TimeoutError, OSError)
-# What no further attempt will mend.
+# Kinds of ConnectionError that no further attempt will mend.
 FINAL = (
     redis.AuthenticationError,
     redis.exceptions.AuthorizationError,
     redis.exceptions.MaxConnectionsError,
     CertificateRefusedError,
-    ReaderRefusedError,
+    InstanceGoneError,
 )
 
 # redis-py retries a command, and inside that the connection it needs: only the outer of the two may go on.

@@ -43,7 +43,7 @@ from helpers._connecting.asynchronous import AsyncClient
 from helpers._connecting.clients import Client
 from helpers._connecting.failover import FINAL
 from helpers._histories.records import signed
-from helpers.errors import write_error
+from helpers.errors import ReaderRefusedError, write_error
 
 FENCE_SECONDS = 3600
 """How long an attempt that comes late is held off. Longer than TCP keeps trying to deliver what was sent (about 15
@@ -191,11 +191,8 @@ class Write:
         """
         self._unknown, self._again = self._unknown or sent, self._again or sent
         transient = isinstance(error, _TRANSIENT) or _FOR_NOW.search(str(error))
-        if (
-            not transient
-            or isinstance(error, FINAL)
-            or time.monotonic() - self._started + self._pause > GIVE_UP_SECONDS
-        ):
+        transient = transient and not isinstance(error, (*FINAL, ReaderRefusedError))
+        if not transient or time.monotonic() - self._started + self._pause > GIVE_UP_SECONDS:
             if self._unknown and self._task is APPEND:
                 self._remember()
             told = self._told(error)

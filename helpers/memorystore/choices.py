@@ -38,7 +38,7 @@ class RedisChoices:
 
     def __post_init__(self) -> None:
         _check_one_of("tier", self.tier, get_args(Tier))
-        if not isinstance(self.memory_gb, int):
+        if isinstance(self.memory_gb, bool) or not isinstance(self.memory_gb, int):
             raise ValueError(f"memory_gb must be a whole number of GiB, not {self.memory_gb!r}.")
 
     def announcement(self, resource: ResourceName) -> str:
@@ -166,5 +166,5 @@ def _check_one_of(choice: str, value: Any, offered: tuple[str, ...]) -> None:
 
 
 def _check_number(choice: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{choice} must be a whole number from {least} on, not {value!r}.")

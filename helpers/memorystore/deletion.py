@@ -5,9 +5,9 @@ from collections.abc import Callable
 from helpers._connecting.connection import forget
 from helpers._localization.messages import say
 from helpers.errors import HelpersError
-from helpers.memorystore.api.clients import CALL_SECONDS, client_of
-from helpers.memorystore.api.errors import NotPossibleNowError, advised
-from helpers.memorystore.api.finding import Found, find
+from helpers.memorystore.api.clients import CALL_SECONDS, client_of, enum_name
+from helpers.memorystore.api.errors import InstanceNotFoundError, NotPossibleNowError, advised
+from helpers.memorystore.api.finding import Found, describe, find
 from helpers.memorystore.api.names import ResourceName
 from helpers.memorystore.operations import WAIT_SECONDS, operation_done, wait_for
 
@@ -60,11 +60,22 @@ def _begin(found: Found, confirm: str) -> Callable[[], bool]:
             )
         )
     doing = f"delete {resource.full}"
+    if enum_name(found.described, "state") == "DELETING":  # an earlier call's, which is waited for on
+        forget(resource.full)
+        return lambda: _is_gone(resource)
     with advised(doing):
         client = client_of(resource.service or "redis", resource.project)
         operation = client.delete_instance(name=str(resource), timeout=CALL_SECONDS)
     forget(resource.full)
     return lambda: operation_done(operation, doing)
+
+
+def _is_gone(resource: ResourceName) -> bool:
+    try:
+        describe(resource)
+    except InstanceNotFoundError:
+        return True
+    return False
 
 
 def _asked(resource: ResourceName) -> str:

@@ -10,6 +10,7 @@ import redis
 
 from helpers._connecting import failover
 from helpers._connecting.failover import FINAL, AsyncFailoverRetry, FailoverRetry, without_retries
+from helpers.errors import InstanceGoneError
 
 Attempts = Callable[..., int]
 
@@ -61,7 +62,8 @@ def test_there_is_an_end(attempts: Attempts) -> None:
 
 @pytest.mark.parametrize("kind", FINAL)
 def test_what_no_attempt_mends_is_told_at_once(attempts: Attempts, kind: type[Exception]) -> None:
-    assert attempts(kind("refused"), 1) == 1
+    error = kind("refused") if kind is not InstanceGoneError else InstanceGoneError("it", "was deleted")
+    assert attempts(error, 1) == 1
 
 
 def test_what_the_caller_finds_hopeless_is_told_at_once(attempts: Attempts) -> None:

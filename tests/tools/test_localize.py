@@ -353,7 +353,7 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         f"{M}/next", "{{repository}}", "https://example.org", "the placeholders differ: .* lacks {{repository}}"
     ),
     "a table's row": translated(
-        f"{M}/endpoint", "|---|---|", "|---|---|\n| a | b |", "the tables differ: 6 rows × 2 columns; in English 5 rows"
+        f"{M}/endpoint", "|---|---|", "|---|---|\n| a | b |", "the tables differ: 8 rows × 2 columns; in English 7 rows"
     ),
     "a table's column": translated(
         f"{R}/bounded",
@@ -379,9 +379,9 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
     ),
     "half a sentence that is English": translated(
         f"{R}/inside-length",
-        "리스트의",
-        "Redis keeps the list until someone deletes it. 리스트의",
-        "left in English: “Redis keeps",
+        "Redis가",
+        "It is the number of seconds until Redis deletes the key. Redis가",
+        "left in English: “is the number of seconds",
     ),
     "a glossary's line": (
         edit_file("notebooks/locales/ko.glossary.tsv", "", "tea, tea\n"),
@@ -654,7 +654,7 @@ def page(tree: Path, language: str) -> nbformat.NotebookNode:
 
 def change_english(tree: Path) -> None:
     """New prose in one cell, and new code in another that has a comment."""
-    edit_source("vanishes an\nhour later.", "is gone an\nhour after that.")(tree)
+    edit_source("an abandoned one disappears after an hour.", "an abandoned one is gone an hour later.")(tree)
     edit_source("# The deprecation is explained above;", "new = 1\n# The deprecation was explained above;")(tree)
 
 
@@ -673,7 +673,7 @@ def test_changed_english_shows_at_once_and_awaits_translation(tree: Path, locali
     made = page(tree, "ko")
     prose, code = cell(made, "ttl"), cell(made, "chain-built")
     assert prose.source.startswith(f"> *{MARKED}*\n\nThe clock restarts")
-    assert "is gone an\nhour after that" in prose.source
+    assert "is gone an hour later" in prose.source
     assert "new = 1\n# The deprecation was explained above" in code.source
     assert prose.metadata.tags == code.metadata.tags == [AWAITING]
     assert cell(made, "cleanup").source.startswith("## 정리")
@@ -699,7 +699,7 @@ def test_diff_shows_what_changed_in_english(tree: Path, localize: Run) -> None:
     assert status == 0
     assert re.sub(r"po:\d+", "", printed) == re.sub(r"po:\d+", "", before_extract)
     assert re.search(r"ko/01_redis, cell 'ttl' \(locales/ko\.po:\d+\)", printed)
-    assert "[-vanishes-]{+is gone+} an hour [-later.-]{+after that.+}" in printed
+    assert "[-disappears after-]{+is gone+} an [-hour.-]{+hour later.+}" in printed
     assert "\n+new = 1\n" in printed
     assert "한 시간 뒤에 사라집니다" in printed
     assert localize("diff", "ko", "--tutorial", M)[1] == "Nothing awaits translation.\n"

@@ -14,7 +14,7 @@ from redis.exceptions import RedisClusterException
 
 from helpers._connecting.clients import DEFAULTS
 from helpers._localization.messages import say, words
-from helpers.errors import HelpersError
+from helpers.errors import ConnectionFailedError, ConnectionTimeoutError, HelpersError
 from helpers.memorystore.access.connections import Access, MemorystoreConnection
 
 UNREACHABLE = words(
@@ -23,24 +23,42 @@ UNREACHABLE = words(
 )
 
 
+# redis-py looks at the cluster anew, and tries again, after errors of exactly these classes: ours are subclasses.
+_RETRIED = (*redis.RedisCluster.ERRORS_ALLOW_RETRY, ConnectionFailedError, ConnectionTimeoutError)
+
+
 class AsyncClusterClient(redis.asyncio.RedisCluster):
     """`ClusterClient` for asyncio."""
+
+    ERRORS_ALLOW_RETRY = _RETRIED  # type: ignore[assignment]
 
     async def initialize(self, *args: Any, **options: Any) -> redis.asyncio.RedisCluster:
         """As redis-py's."""
         with _reason():
-            return await super().initialize(*args, **options)
+            try:
+                return await super().initialize(*args, **options)
+            except RedisClusterException as error:
+                if isinstance(error.__cause__, HelpersError):
+                    raise
+                # The connection to the discovery endpoint has broken while it was idle.
+                return await super().initialize(*args, **options)
 
 
 class ClusterClient(redis.RedisCluster):
     """redis-py's client, with errors that say what is wrong rather than that no node could be reached."""
 
     asynchronous: ClassVar[type] = AsyncClusterClient
+    ERRORS_ALLOW_RETRY = _RETRIED  # type: ignore[assignment]
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """As redis-py's."""
-        with _reason():
-            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        try:
+            with _reason():
+                return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except (ConnectionFailedError, RedisClusterException):
+            # No node answers, whatever was tried: the next `connect` asks again what there is.
+            self.nodes_manager.connection_kwargs["credential_provider"].gone = True
+            raise
 
 
 @contextmanager

@@ -20,9 +20,15 @@ from redis.credentials import CredentialProvider
 from helpers._connecting.clients import read_session_tickets
 from helpers._connecting.failover import FailoverRetry
 from helpers._localization.messages import say
-from helpers.errors import AuthenticationFailedError, BlockedCommandError, ConnectionFailedError, HelpersError
+from helpers.errors import (
+    AuthenticationFailedError,
+    BlockedCommandError,
+    ConnectionFailedError,
+    HelpersError,
+    InstanceGoneError,
+)
 from helpers.memorystore.access.pinned_tls import pinned_context
-from helpers.memorystore.api.errors import MemorystoreError
+from helpers.memorystore.api.errors import InstanceNotFoundError, MemorystoreError
 from helpers.memorystore.api.names import ResourceName
 
 LOOK_AGAIN_SECONDS = 5.0
@@ -38,6 +44,8 @@ class CredentialsUnavailableError(MemorystoreError, AuthenticationFailedError):
 class Access(CredentialProvider):
     """How to reach one resource."""
 
+    gone = False
+    """Whether it is there no more, or is something else now, so that `connect` begins anew."""
     found: Any
     """What the API said of it, and so what a connection that is made now goes by. It is replaced as a whole."""
     signs_in_by: ClassVar[str] = "AUTH string"
@@ -73,6 +81,7 @@ class Access(CredentialProvider):
 
         Raises:
             CredentialsUnavailableError: The credentials were refused, and the API does not give those that count now.
+            InstanceGoneError: It was deleted, or is a cluster now, or is none any more.
         """
         if not isinstance(after, (redis.ConnectionError, redis.TimeoutError)):
             return False
@@ -85,11 +94,17 @@ class Access(CredentialProvider):
                 return False
             try:
                 found = self.look_up()
+            except InstanceNotFoundError as error:
+                self.gone = True
+                raise InstanceGoneError(str(self.resource), "was deleted") from error
             except HelpersError as error:
                 if not signed_in:
                     raise CredentialsUnavailableError(f"The {self.signs_in_by} is refused. {error}") from error  # type: ignore[no-untyped-call]
                 found = used  # what is reported is why the connection could not be made
             self._looked_up = time.monotonic()
+            if getattr(found, "cluster", None) != getattr(used, "cluster", None):
+                self.gone = True
+                raise InstanceGoneError(str(self.resource), "was made anew in another mode")
             # Without encryption from now on? A server that shows a wrong certificate has no say in that.
             if found == used or (used.certificates and not found.certificates):
                 self._in_vain = self._looked_up

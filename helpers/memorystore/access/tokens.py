@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 from functools import cached_property, partial
 from typing import Any, ClassVar
@@ -189,5 +190,11 @@ def own_credentials(options: dict[str, Any]) -> CredentialProvider | None:
     return provider
 
 
+# What a database or a client's name is answered with, once signed in.
+_OF_OPTIONS = re.compile("DB index|invalid DB|Client names")
+
+
 def _refusal(error: redis.RedisError) -> bool:
-    return isinstance(error, (redis.AuthenticationError, redis.ResponseError)) and not isinstance(error, HelpersError)
+    if isinstance(error, HelpersError) or _OF_OPTIONS.search(str(error)):
+        return False
+    return isinstance(error, (redis.AuthenticationError, redis.ResponseError))

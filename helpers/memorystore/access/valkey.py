@@ -192,7 +192,9 @@ class ValkeyAccess(SignedInAccess):
             kind = _Kind.CONNECTION_TYPE_DISCOVERY
         else:
             kind = _Kind.CONNECTION_TYPE_READER if self.reader else _Kind.CONNECTION_TYPE_PRIMARY
-        found = endpoints(instance, kind)
+        # Without a replica it would be the primary, which takes writes.
+        alone = self.reader and not cluster and not instance.replica_count
+        found = [] if alone else endpoints(instance, kind)
         networks = tuple(dict.fromkeys(network for _, _, network in found))
         if not found:
             lacking = f"{self.resource.full} has no {_ENDPOINTS[kind]} endpoint, so there is no address to connect to."

@@ -123,7 +123,7 @@ class _WithoutSecrets(logging.Filter):
     """Lets no secret into the libraries' logs, which GOOGLE_SDK_PYTHON_LOGGING_SCOPE asks for."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not str(getattr(record, "rpcName", "")).endswith(_WITH_SECRETS)
+        return not str(getattr(record, "rpcName", "")).rstrip("'").endswith(_WITH_SECRETS)
 
 
 _WITH_SECRETS = ("/GetInstanceAuthString", "/GetAuthToken", "/ListAuthTokens", "/AddAuthToken", "/AddTokenAuthUser")

@@ -125,9 +125,13 @@ _POLICY_COMMAND = (
     "--network=NETWORK --region=REGION --subnets=SUBNET"
 )
 
+_SIGN_IN = words("Sign in again: gcloud auth application-default login.")
+# gRPC's words for google-auth's: the credentials have expired or are revoked.
+_UNAUTHENTICATED = "metadata from plugin failed"
+
 _Kind = tuple[type[google.GoogleAPICallError], type[MemorystoreError], str]
 _KINDS: list[_Kind] = [
-    (google.Unauthenticated, SignInRefusedError, words("Sign in again: gcloud auth application-default login.")),
+    (google.Unauthenticated, SignInRefusedError, _SIGN_IN),
     (
         google.NotFound,
         InstanceNotFoundError,
@@ -192,6 +196,8 @@ def api_error(error: google.GoogleAPICallError, doing: str) -> MemorystoreError:
         advice = say("Run: gcloud services enable {service}. Then wait a minute and try again.", service=service)
     elif isinstance(error, google.Forbidden):
         kind, advice = PermissionMissingError, _role_advice(error)
+    elif isinstance(error, google.ServiceUnavailable) and _UNAUTHENTICATED in said:
+        kind, advice = SignInRefusedError, say(_SIGN_IN)
     elif isinstance(error, google.FailedPrecondition) and _NO_POLICY in said.lower():
         kind, advice = NotPossibleNowError, say(_POLICY_ADVICE, command=_POLICY_COMMAND)
     else:
