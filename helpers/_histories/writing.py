@@ -190,8 +190,8 @@ class Write:
             NotWrittenError, redis.RedisError: Likewise, and none was.
         """
         self._unknown, self._again = self._unknown or sent, self._again or sent
-        transient = isinstance(error, _TRANSIENT) or _FOR_NOW.search(str(error))
-        transient = transient and not isinstance(error, (*FINAL, ReaderRefusedError))
+        final = isinstance(error, (*FINAL, ReaderRefusedError))
+        transient = not final and (isinstance(error, _TRANSIENT) or _FOR_NOW.search(str(error)))
         if not transient or time.monotonic() - self._started + self._pause > GIVE_UP_SECONDS:
             if self._unknown and self._task is APPEND:
                 self._remember()
