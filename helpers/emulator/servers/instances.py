@@ -2,11 +2,12 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from helpers.embedded.server import Engine
-from helpers.emulator.api.errors import not_possible_now
+from helpers.emulator.api.errors import invalid, not_possible_now
 from helpers.emulator.servers.certificates import Authority
 from helpers.emulator.servers.listener import Listener, bound_socket
 
@@ -74,6 +75,10 @@ class EmulatedInstance(ABC):
 
     ready: ClassVar[Any]
     """The state in which it can be used."""
+    updatable: ClassVar[tuple[str, ...]]
+    """The fields that an update may name."""
+    input_only: ClassVar[tuple[str, ...]] = ()
+    """Those of them that ask for something and are in no record."""
 
     def __init__(self, record: Any, settings: Settings, authorities: list[Authority]) -> None:
         self.record = record
@@ -135,6 +140,22 @@ class EmulatedInstance(ABC):
         if self.record.state != self.ready:
             state = type(self.ready)(self.record.state).name
             raise not_possible_now(self.name, f"Instance '{self.name}' is {state}; it must be {self.ready.name}.")
+
+    def updated(self, paths: Sequence[str], wanted: Any) -> Any:
+        """The record with what an update's paths name of `wanted`; its values are not checked.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT: there is no path, or one that can't be updated.
+        """
+        if not paths:
+            raise invalid("update_mask", "it names no field.")
+        record = type(self.record)(self.record)
+        for path in paths:
+            if path not in self.updatable:
+                raise invalid("update_mask", f"'{path}' can't be updated; {', '.join(self.updatable)} can.")
+            if path not in self.input_only:
+                setattr(record, path, getattr(wanted, path))
+        return record
 
     def drop_connections(self) -> None:
         """End every connection; clients may come back at once."""

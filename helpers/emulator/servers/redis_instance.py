@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import redis.asyncio
 from google.cloud import redis_v1
@@ -90,6 +90,7 @@ class RedisInstance(EmulatedInstance):
     """
 
     ready = State.READY
+    updatable = UPDATABLE
     record: redis_v1.Instance
 
     def __init__(self, name: str, wanted: redis_v1.Instance, settings: Settings) -> None:
@@ -149,24 +150,17 @@ class RedisInstance(EmulatedInstance):
             raise not_possible_now(self.name, f"Instance '{self.name}' is not of the STANDARD_HA tier.")
         self.check_ready()
 
-    def changed(self, paths: Iterable[str], wanted: redis_v1.Instance) -> redis_v1.Instance:
+    def changed(self, paths: Sequence[str], wanted: redis_v1.Instance) -> redis_v1.Instance:
         """The record as an update would make it.
 
         Raises:
             ApiError: INVALID_ARGUMENT: there is no path, one that can't be updated, or a value that can't be.
         """
-        paths = list(paths)
-        if not paths:
-            raise invalid("update_mask", "it names no field.")
-        record = Instance(self.record)
-        for path in paths:
-            if path not in UPDATABLE:
-                raise invalid("update_mask", f"'{path}' can't be updated; {', '.join(UPDATABLE)} can.")
-            setattr(record, path, getattr(wanted, path))
+        record: redis_v1.Instance = self.updated(paths, wanted)
         check(record, self.name.split("/")[3])
         return record
 
-    async def update(self, paths: Iterable[str], wanted: redis_v1.Instance) -> None:
+    async def update(self, paths: Sequence[str], wanted: redis_v1.Instance) -> None:
         """Change what the paths name. A new AUTH string counts for the connections that come after it."""
         record = self.changed(paths, wanted)
         before = self.auth_string

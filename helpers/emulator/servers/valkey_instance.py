@@ -9,7 +9,7 @@ import asyncio
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -204,6 +204,8 @@ class ValkeyInstance(EmulatedInstance):
     """
 
     ready = State.ACTIVE
+    updatable = UPDATABLE
+    input_only = _INPUT_ONLY
     record: memorystore_v1.Instance
 
     def __init__(
@@ -291,21 +293,13 @@ class ValkeyInstance(EmulatedInstance):
             users[user] = [str(each.token) for each in tokens.values()]
         return users
 
-    def changed(self, paths: Iterable[str], wanted: memorystore_v1.Instance) -> memorystore_v1.Instance:
+    def changed(self, paths: Sequence[str], wanted: memorystore_v1.Instance) -> memorystore_v1.Instance:
         """The record as an update would make it.
 
         Raises:
             ApiError: INVALID_ARGUMENT: there is no path, one that can't be updated, or a value that can't be.
         """
-        paths = list(paths)
-        if not paths:
-            raise invalid("update_mask", "it names no field.")
-        record = Instance(self.record)
-        for path in paths:
-            if path not in UPDATABLE:
-                raise invalid("update_mask", f"'{path}' can't be updated; {', '.join(UPDATABLE)} can.")
-            if path not in _INPUT_ONLY:
-                setattr(record, path, getattr(wanted, path))
+        record: memorystore_v1.Instance = self.updated(paths, wanted)
         check(record, self.name, self.settings)
         if "rotate_server_certificate" in paths and not self.encrypted:
             raise invalid("instance.rotate_server_certificate", "the instance has no in-transit encryption.")
@@ -323,7 +317,7 @@ class ValkeyInstance(EmulatedInstance):
         )
         self.record.state_info = Instance.StateInfo(update_info=info)
 
-    async def update(self, paths: Iterable[str], wanted: memorystore_v1.Instance) -> None:
+    async def update(self, paths: Sequence[str], wanted: memorystore_v1.Instance) -> None:
         """Change what the paths name."""
         record = self.changed(paths, wanted)
         try:
