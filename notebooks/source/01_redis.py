@@ -8,11 +8,11 @@ that many programs can share, does that well. In this lesson you store a chat in
 a model a memory. You need some Python, no experience with Redis or LangChain, and about 30 minutes.
 
 ```text
-your question ──▶ your program ──▶ chat model      # sends the history and the question, gets the answer
-                      │
-                   history                         # reads the messages before a turn, stores both after it
-                      │
-                    Redis ──── message_store:bob   # one key holds one conversation
+question ──▶ program ──▶ model            # is sent the history and the question
+                │
+             history                      # reads before a turn, stores after it
+                │
+              Redis ── message_store:bob  # one key holds one conversation
 ```
 """
 
