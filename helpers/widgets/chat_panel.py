@@ -389,7 +389,7 @@ class ChatPanel(Live):
             records=records,
             lines=_lines(records, facts),
             fresh=self._data["fresh"],
-            texts=self._texts(),
+            texts=self._data["texts"],
             about=" · ".join(about),
             error=self._error,
         )

@@ -129,7 +129,7 @@ class InstancePicker(Live):
         return {
             "caption": say("Memorystore instances"),
             "about": self._project,
-            "columns": [dict(zip(("key", "label", "kind", "stays"), one, strict=True)) for one in columns],
+            "columns": pages.columns(*columns),
             "rows": [self._row(one) for one in self.instances],
             "note": self._note or self.instances.missing,
             "searching": self._working,

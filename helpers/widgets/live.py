@@ -59,7 +59,8 @@ class Live:
     def _bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What a notebook gets: a text, the picture, and the view where it is possible; and what is said of them."""
         self._prepare()
-        self._tell(id=self._id, language=language(), texts=self._texts(), **self._state())
+        said = {text: say(text) for text in texts(joined(self._module))}
+        self._tell(id=self._id, language=language(), texts=said, **self._state())
         text = {"text/plain": repr(self)}
         if find_spec("anywidget") is None:
             return text | {"text/html": self._enlivened(_picture_only())}, {}
@@ -112,10 +113,6 @@ class Live:
     def _kept(self) -> dict[str, Any]:
         """What a saved notebook keeps otherwise than `_state` has it: less of it, say."""
         return {}
-
-    def _texts(self) -> dict[str, str]:
-        """What the module says, in the reader's language, by the English text."""
-        return {text: say(text) for text in texts(joined(self._module))}
 
     def _picture(self) -> str:
         """The present state as HTML."""

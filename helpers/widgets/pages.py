@@ -44,6 +44,11 @@ def table(data: dict[str, Any], counted: str, searching: str) -> Markup:
     return render("table.html", data=data, rows=shown, status=" · ".join(filter(None, status)), now=time.time())
 
 
+def columns(*described: tuple[str, str, str, bool]) -> list[dict[str, Any]]:
+    """The columns of a table: of each its key, label and kind, and whether it stays where there is little room."""
+    return [dict(zip(("key", "label", "kind", "stays"), one, strict=True)) for one in described]
+
+
 def about(seconds: float | None) -> str:
     """A time to live as a picture shows it, which is looked at later: rounded up to minutes."""
     return say("never expires") if seconds is None else say("expires within {time}", time=minutes(seconds))

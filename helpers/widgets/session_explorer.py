@@ -235,7 +235,7 @@ class SessionExplorer(Live):
         return {
             "caption": say("Sessions"),
             "about": self._pattern,
-            "columns": [dict(zip(("key", "label", "kind", "stays"), one, strict=True)) for one in columns],
+            "columns": pages.columns(*columns),
             "rows": self._rows,
             "searching": self._search is not None,
             "note": self._note,
