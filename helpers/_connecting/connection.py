@@ -103,7 +103,7 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
     key = (os.getpid(), _hidden(name), service, emulator, _hidden(given) if given else None)
     slot = _slots.get(key) or _slots.setdefault(key, _Slot(given))
     with slot.lock:
-        if slot.client is None or _is_closed(slot.client):
+        if slot.client is None or _is_over(slot.client):
             home = next(home for form, home in FORMS if re.match(form, url, re.IGNORECASE))
             connector = pkgutil.resolve_name(home)(url, given)
             slot.client, peculiar = _within_time_limit(connector)
@@ -151,7 +151,8 @@ def peculiarity(client: Any) -> tuple[str, str] | None:
     return _MISCONF if "err" in (found.get("rdb_last_bgsave_status"), found.get("aof_last_write_status")) else None
 
 
-def _is_closed(client: Any) -> bool:
+def _is_over(client: Any) -> bool:
+    """Whether a client is of no use any more: it was closed for good, or what it leads to is gone."""
     # redis-py's ordinary client opens again; a cluster's has no node any more, for good.
     manager = getattr(client, "nodes_manager", None)
     if manager is not None and manager.default_node is None:

@@ -50,6 +50,8 @@ class Access(CredentialProvider):
     """What the API said of it, and so what a connection that is made now goes by. It is replaced as a whole."""
     signs_in_by: ClassVar[str] = "AUTH string"
     """What the API gives to sign in with, as errors call it."""
+    tunnel: tuple[str, int] | None = None
+    """The local end of a tunnel to the one server that it has, host and port."""
 
     def __init__(self, resource: ResourceName) -> None:
         self.resource = resource
@@ -68,6 +70,20 @@ class Access(CredentialProvider):
     def way(self, used: Any, host: str, port: int) -> tuple[str, int, str]:
         """Host and port that a socket goes to, and what the certificate there must name."""
         return host, port, host
+
+    def way_to_one(self, used: Any) -> tuple[str, int, str]:
+        """The `way` to what is one server, or to the tunnel's end; what is verified is the server."""
+        return (*(self.tunnel or (used.host, used.port)), used.host)
+
+    @property
+    def place_of_one(self) -> str:
+        """Where what is one server is, and through which tunnel, as errors name it."""
+        through = f" through {self.tunnel[0]}:{self.tunnel[1]}" if self.tunnel else ""
+        return f"({self.found.host}:{self.found.port}{through})"
+
+    def is_another(self, used: Any, found: Any) -> bool:
+        """Whether what was `found` is of a kind that a client made for what was `used` can't talk to."""
+        return False
 
     def advise(self, error: redis.RedisError, server: str) -> None:
         """Raise the error that says what to do about a connection that failed, where there is more to say."""
@@ -102,7 +118,7 @@ class Access(CredentialProvider):
                     raise CredentialsUnavailableError(f"The {self.signs_in_by} is refused. {error}") from error  # type: ignore[no-untyped-call]
                 found = used  # what is reported is why the connection could not be made
             self._looked_up = time.monotonic()
-            if getattr(found, "cluster", None) != getattr(used, "cluster", None):
+            if self.is_another(used, found):
                 self.gone = True
                 raise InstanceGoneError(str(self.resource), "was made anew in another mode")
             # Without encryption from now on? A server that shows a wrong certificate has no say in that.

@@ -48,18 +48,17 @@ class InstanceAccess(Access):
 
     def __init__(self, instance: Found, tunnel: str | None = None) -> None:
         super().__init__(instance.resource)
-        self._tunnel = tunnel_end(tunnel) if tunnel else None
+        self.tunnel = tunnel_end(tunnel) if tunnel else None
         self.found = self._read(instance.described)
 
     @property
     def where(self) -> str:
         """The instance as errors name it."""
-        through = f" through {self._tunnel[0]}:{self._tunnel[1]}" if self._tunnel else ""
-        return f"{self.resource} ({self.found.host}:{self.found.port}{through})"
+        return f"{self.resource} {self.place_of_one}"
 
     def way(self, used: Lookup, host: str, port: int) -> tuple[str, int, str]:
-        """To the instance or the tunnel's end; what is verified is the instance."""
-        return (*(self._tunnel or (used.host, used.port)), used.host)
+        """To the instance or the tunnel's end."""
+        return self.way_to_one(used)
 
     def get_credentials(self) -> Any:
         """What AUTH is sent with: the AUTH string, or nothing where AUTH is off."""

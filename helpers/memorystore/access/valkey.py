@@ -103,7 +103,7 @@ class ValkeyAccess(SignedInAccess):
         super().__init__(instance.resource, own)
         self.reader, self._network = bool(options.pop("reader", False)), options.pop("network", None)
         tunnel = options.pop("tunnel", None)
-        self._tunnel = tunnel_end(tunnel) if tunnel else None
+        self.tunnel = tunnel_end(tunnel) if tunnel else None
         self.begin(self._read(instance.described))
         if self._username and not (own or self.found.credentials):
             raise ValueError(
@@ -118,14 +118,15 @@ class ValkeyAccess(SignedInAccess):
 
     def at(self, server: str) -> str:
         """A server of the instance, as errors name it."""
-        if self.found.cluster:
-            return f"{self.resource.full} ({server})"
-        through = f" through {self._tunnel[0]}:{self._tunnel[1]}" if self._tunnel else ""
-        return f"{self.resource.full} ({self.found.host}:{self.found.port}{through})"
+        return f"{self.resource.full} {f'({server})' if self.found.cluster else self.place_of_one}"
 
     def way(self, used: Lookup, host: str, port: int) -> tuple[str, int, str]:
         """To the node of a cluster; or else to the endpoint or the tunnel's end, where the endpoint is verified."""
-        return (host, port, host) if used.cluster else (*(self._tunnel or (used.host, used.port)), used.host)
+        return (host, port, host) if used.cluster else self.way_to_one(used)
+
+    def is_another(self, used: Lookup, found: Lookup) -> bool:
+        """Whether it was made anew in the other mode."""
+        return used.cluster != found.cluster
 
     def fetched(self, found: Lookup) -> Any:
         """User and token, where the instance has tokens of its own."""
@@ -145,7 +146,7 @@ class ValkeyAccess(SignedInAccess):
             return say(_TOKEN_REFUSED) if self.found.credentials and not self._own else None
         if not isinstance(error, (redis.TimeoutError, TimeoutError)):
             return None
-        if len(self.found.networks) > 1 and not (self._network or self._tunnel):
+        if len(self.found.networks) > 1 and not (self._network or self.tunnel):
             return say(
                 "It has an endpoint in each of these networks: {networks}. Name the one that this runs in: {argument}.",
                 networks=", ".join(self.found.networks), argument="network=…",
@@ -169,7 +170,7 @@ class ValkeyAccess(SignedInAccess):
         if instance.state in _NOT_READY:
             raise InstanceNotReadyError(self.resource.full, enum_name(described, "state"))
         cluster = _MODES.get(instance.mode, bool(endpoints(instance, _Kind.CONNECTION_TYPE_DISCOVERY)))
-        if cluster and self._tunnel:
+        if cluster and self.tunnel:
             refuse_tunnel(self.resource.full)
         host, port, networks = self._endpoint(instance, cluster)
         authorization, encryption = _Instance.AuthorizationMode, _Instance.TransitEncryptionMode
