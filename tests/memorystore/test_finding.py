@@ -1,7 +1,6 @@
 """Which service has an instance: both are asked, and what is said of one that could not be asked."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -28,6 +27,7 @@ from helpers.memorystore.api.errors import (
 )
 from helpers.memorystore.api.finding import find
 from helpers.memorystore.api.names import ResourceName
+from tests.support.errors import last_line
 from tests.support.memorystore_api import LOCATION, NAME, REDIS, VALKEY, Apis
 
 RESOURCE = ResourceName.parse(NAME)
@@ -35,15 +35,6 @@ SERVICES = pytest.mark.parametrize("service", ["redis", "valkey"])
 FULL = {"redis": REDIS, "valkey": VALKEY}
 TITLE = {"redis": "Memorystore for Redis", "valkey": "Memorystore for Valkey"}
 OTHER = {"redis": "valkey", "valkey": "redis"}
-
-
-@pytest.fixture
-def apis(monkeypatch: pytest.MonkeyPatch) -> Iterator[Apis]:
-    made = Apis()
-    with made.serving() as host:
-        monkeypatch.setenv(EMULATOR_VARIABLE, host)
-        yield made
-        forget(NAME)
 
 
 def instance(service: str, port: int = 6379) -> Any:
@@ -57,10 +48,6 @@ def instance(service: str, port: int = 6379) -> Any:
         mode="CLUSTER_DISABLED",
         endpoints=[{"connections": [{"psc_auto_connection": primary}]}],
     )
-
-
-def last_line(error: BaseException) -> str:
-    return str(error).splitlines()[-1]
 
 
 @SERVICES

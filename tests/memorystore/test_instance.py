@@ -1,13 +1,11 @@
 """`connect` by an instance's name: who is trusted, what is fetched again, and what is never shown."""
 
 import asyncio
-import logging
 import socket
 import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -49,6 +47,7 @@ from helpers.memorystore.api.clients import cloud_redis_client
 from helpers.memorystore.api.errors import MemorystoreError
 from tests.conftest import eventually
 from tests.connecting.test_connection import failure, silent  # noqa: F401 - a fixture
+from tests.support.errors import everything_said, last_line
 from tests.support.line import Line
 
 NAME = "projects/a-project/locations/us-central1/instances/chat"
@@ -582,7 +581,7 @@ def test_an_auth_string_that_stays_wrong_is_fetched_once_and_reported(emulator: 
     assert fetches == [wrong]
     assert isinstance(caught.value, redis.AuthenticationError)
     assert last_line(caught.value).startswith("The AUTH string was rotated")
-    assert wrong not in everything_said(caught.value)
+    assert wrong not in everything_said(caught.value, __file__)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -658,10 +657,6 @@ def test_an_instance_that_was_created_anew_by_somebody_else_is_found(emulator: E
 
 
 # What a user sees, and the advice that helps.
-
-
-def last_line(error: BaseException) -> str:
-    return str(error).splitlines()[-1]
 
 
 def url(scheme: str = "rediss", host: str | None = None, port: int | None = None) -> str:
@@ -786,28 +781,6 @@ def test_an_instance_that_is_being_created(monkeypatch: pytest.MonkeyPatch) -> N
 # Nothing secret in any output.
 
 
-def everything_said(error: BaseException) -> str:
-    """An exception as everything that prints it shows it, local variables included (but for the test's own)."""
-    summary = traceback.TracebackException.from_exception(error, capture_locals=True)
-    part: traceback.TracebackException | None = summary
-    while part is not None:
-        part.stack = traceback.StackSummary.from_list([frame for frame in part.stack if frame.filename != __file__])
-        part = part.__cause__ or part.__context__
-    return "".join(summary.format()) + repr(error) + str(error)
-
-
-@pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Everything that is logged, by Google's library too, which keeps its log to itself by default."""
-    google = logging.getLogger("google")
-    before = google.level, google.propagate
-    google.setLevel(logging.DEBUG)
-    google.propagate = True
-    caplog.set_level(logging.DEBUG)
-    yield caplog
-    google.level, google.propagate = before
-
-
 def test_the_log_of_googles_library_has_no_auth_string(emulator: Emulator, log: pytest.LogCaptureFixture) -> None:
     client = connect(NAME)
     secret = auth_string()
@@ -845,7 +818,7 @@ def test_no_error_has_the_auth_string(emulator: Emulator, monkeypatch: pytest.Mo
     refuse_connections(emulator)
     provoke(client.ping)
     for error in provoked:
-        assert secret not in everything_said(error)
+        assert secret not in everything_said(error, __file__)
 
 
 def test_a_verbose_traceback_in_a_notebook_has_no_auth_string(

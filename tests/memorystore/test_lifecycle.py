@@ -51,6 +51,7 @@ from helpers.memorystore.choices import ValkeyChoices, chosen
 from helpers.memorystore.creation import begin_creation
 from tests.conftest import eventually
 from tests.connecting.test_connection import silent  # noqa: F401 - a fixture
+from tests.support.errors import last_line
 
 PROJECT = "a-project"
 NAME = f"projects/{PROJECT}/locations/us-central1/instances/chat"
@@ -504,10 +505,6 @@ def test_a_rotation_that_is_broken_off_says_that_auth_is_off(
     assert eventually(lambda: get_instance(NAME).ready)
     rotate_auth_string(NAME)
     assert get_instance(NAME).auth
-
-
-def last_line(error: BaseException) -> str:
-    return str(error).splitlines()[-1]
 
 
 def refused(call: Callable[[], object], kind: type[MemorystoreError], original: type[Exception]) -> str:

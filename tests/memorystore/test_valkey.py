@@ -6,10 +6,8 @@ times, comes from a small API of the tests' own.
 
 import asyncio
 import datetime
-import logging
 import socket
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -50,6 +48,7 @@ from tests.connecting.test_connection import failure, silent  # noqa: F401 - a f
 from tests.support.agent import counting_agent, question, said
 from tests.support.agent import thread as config_of
 from tests.support.cluster import running_cluster
+from tests.support.errors import everything_said, last_line
 from tests.support.memorystore_api import Apis
 from tests.support.valkey import NAME, create_valkey
 
@@ -111,10 +110,6 @@ def chat(client: Any, asynchronous: bool, count: int = 8) -> None:
         before = len(history.messages)
         history.add_messages([HumanMessage("hello")])
         assert len(history.messages) == before + 1
-
-
-def last_line(error: BaseException) -> str:
-    return str(error).splitlines()[-1]
 
 
 def issued(emulator: Emulator) -> list[str]:
@@ -482,7 +477,9 @@ def test_an_account_that_may_not_connect(
         assert str(error).startswith(f"Could not connect to //memorystore.googleapis.com/{name} (")
         assert ROLE in last_line(error)
         assert "memorystore.instances.connect" in last_line(error)
-        assert "ya29" not in everything_said(error) + log.text + repr([vars(record) for record in log.records])
+        assert "ya29" not in everything_said(error, __file__) + log.text + repr(
+            [vars(record) for record in log.records]
+        )
 
 
 def test_no_repr_has_the_token(emulator: Emulator) -> None:
@@ -499,28 +496,6 @@ def test_no_repr_has_the_token(emulator: Emulator) -> None:
     ]
     assert "ya29" not in repr(seen)
     assert str(access.get_credentials()[1]).startswith("ya29")
-
-
-def everything_said(error: BaseException) -> str:
-    """An exception as everything that prints it shows it, local variables included (but for the test's own)."""
-    summary = traceback.TracebackException.from_exception(error, capture_locals=True)
-    part: traceback.TracebackException | None = summary
-    while part is not None:
-        part.stack = traceback.StackSummary.from_list([frame for frame in part.stack if frame.filename != __file__])
-        part = part.__cause__ or part.__context__
-    return "".join(summary.format()) + repr(error) + str(error)
-
-
-@pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Everything that is logged, by Google's library too, which keeps its log to itself by default."""
-    library = logging.getLogger("google")
-    before = library.level, library.propagate
-    library.setLevel(logging.DEBUG)
-    library.propagate = True
-    caplog.set_level(logging.DEBUG)
-    yield caplog
-    library.level, library.propagate = before
 
 
 def test_an_instance_that_was_created_anew_by_somebody_else_is_found(emulator: Emulator) -> None:
@@ -747,15 +722,6 @@ def test_a_tunnel_of_the_wrong_form(emulator: Emulator, tunnel: str) -> None:
 # Descriptions of every kind, each of a plain server of this machine.
 
 
-@pytest.fixture
-def apis(monkeypatch: pytest.MonkeyPatch) -> Iterator[Apis]:
-    made = Apis()
-    with made.serving() as host:
-        monkeypatch.setenv(EMULATOR_VARIABLE, host)
-        yield made
-        forget(NAME)
-
-
 def place(port: int | str, kind: str = "PRIMARY", host: str = "127.0.0.1", **more: Any) -> dict[str, Any]:
     """A Private Service Connect connection; a server's URL stands for its port."""
     number = int(str(port).rpartition(":")[2])
@@ -962,7 +928,7 @@ def test_a_token_of_its_own_that_is_refused(asynchronous: bool, tokened: redis.R
         call(client, asynchronous, "GET", "key")
     assert str(caught.value).startswith(f"Could not connect to {FULL} (")
     assert last_line(caught.value).startswith("The token was fetched again, and refused again")
-    assert "alice-new" not in everything_said(caught.value)
+    assert "alice-new" not in everything_said(caught.value, __file__)
 
 
 def test_authentication_that_is_switched_on(tokened: redis.Redis, apis: Apis) -> None:

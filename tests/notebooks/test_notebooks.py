@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from tests.embedded.test_embedded import needs_redis
-from tests.tools.test_localize import cell, edit_notebook
+from tests.tools.test_localize import Spoil, cell, edit_notebook
 from tools.tutorials import LANGUAGES, tutorials
 
 
@@ -88,22 +88,25 @@ def test_the_separate_setting_uses_the_separate_server(tree: Path, separate_serv
         client.delete("left-by-the-test")
 
 
+def also_checking(line: str) -> Spoil:
+    """Have the Memorystore tutorial check something more before its instance is deleted."""
+
+    def change(nb: nbformat.NotebookNode) -> None:
+        cell(nb, "clear").source += f"\n{line}"
+
+    return edit_notebook("en", "02_memorystore", change)
+
+
 @needs_redis
 def test_the_memorystore_tutorial_uses_an_emulator_of_real_redis(tree: Path, notebook: str) -> None:
-    def change(nb: nbformat.NotebookNode) -> None:
-        cell(nb, "clear").source += "\nassert 'valkey_version' not in client.info('server')"
-
-    edit_notebook("en", "02_memorystore", change)(tree)
+    also_checking("assert 'valkey_version' not in client.info('server')")(tree)
     run = nbmake(tree, f"{notebook}::separate")
     assert run.returncode == 0, run.stdout
     assert nbmake(tree, f"{notebook}::embedded").returncode == 1
 
 
 def test_the_memorystore_tutorial_runs_with_valkey_chosen_in_its_form(tree: Path, notebook: str) -> None:
-    def change(nb: nbformat.NotebookNode) -> None:
-        cell(nb, "clear").source += "\nassert get_instance(name).service == 'valkey'"
-
-    edit_notebook("en", "02_memorystore", change)(tree)
+    also_checking("assert get_instance(name).service == 'valkey'")(tree)
     run = nbmake(tree, f"{notebook}::valkey")
     assert run.returncode == 0, run.stdout
     assert nbmake(tree, f"{notebook}::embedded").returncode == 1

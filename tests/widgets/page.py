@@ -79,6 +79,16 @@ def visible(page: str) -> str:
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", page)))
 
 
+def stands_alone(picture: str) -> None:
+    """A picture is of use where style sheets and scripts are dropped, to a screen reader, and on either theme."""
+    # GitHub and JupyterLab drop style sheets and scripts; a screen reader needs captions and headers.
+    assert "<style" not in picture
+    assert "<caption" in picture
+    assert '<th scope="col"' in picture
+    # Black or white would vanish on one of the two themes.
+    assert not re.search(r"[ ;\"](color|background): *(#000|#fff|black|white)", picture)
+
+
 def no_live_markup(page: str) -> None:
     """Nothing in a piece of HTML was a message and became an element."""
     assert "<img" not in page

@@ -1,25 +1,16 @@
 """The tutorials as a reader has them, in a real JupyterLab with a real kernel and a real Redis."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import redis
 from playwright.sync_api import Browser, expect
 
-from helpers.embedded import EmbeddedServer
 from tests.support.chromium import chromium
 from tests.support.jupyterlab import Lab
 
 if chromium() is None:
     pytest.skip("no Chromium", allow_module_level=True)  # conftest.py fails in CI, and says so elsewhere
-
-
-@pytest.fixture
-def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(server.url, protocol=2) as made:
-        made.flushall()
-        yield made
 
 
 def without_cleanup(lab: Lab, language: str, tutorial: str) -> str:

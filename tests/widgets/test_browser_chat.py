@@ -7,7 +7,6 @@ import re
 import signal
 import struct
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,20 +19,12 @@ from playwright.sync_api import Browser, Locator, expect
 
 from helpers import RedisChatMessageHistory, RedisSaver, chat_model
 from helpers._localization.messages import catalog
-from helpers.embedded import EmbeddedServer
 from tests.support.axe import violations
 from tests.support.chromium import chromium
 from tests.support.jupyterlab import Lab, Notebook
 
 if chromium() is None:
     pytest.skip("no Chromium", allow_module_level=True)  # conftest.py fails in CI, and says so elsewhere
-
-
-@pytest.fixture
-def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(server.url, protocol=2) as made:
-        made.flushall()
-        yield made
 
 
 SETUP = """\

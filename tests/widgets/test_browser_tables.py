@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +13,6 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import Browser, Locator, expect
 
 from helpers import RedisChatMessageHistory
-from helpers.embedded import EmbeddedServer
 from helpers.widgets import SessionExplorer
 from helpers.widgets.modules import joined
 from tests.support.axe import violations
@@ -54,13 +52,6 @@ for place, tls in (("us-central1/instances/chat", True), ("europe-west1/instance
 
 if chromium() is None:
     pytest.skip("no Chromium", allow_module_level=True)  # conftest.py fails in CI, and says so elsewhere
-
-
-@pytest.fixture
-def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(server.url, protocol=2) as made:
-        made.flushall()
-        yield made
 
 
 @pytest.fixture
