@@ -206,7 +206,7 @@ def added(english: str, translation: str, message: str) -> tuple[Spoil, str]:
     """A line more in a cell whose words are translated, and what check has to say of its translation."""
 
     def spoil(tree: Path) -> None:
-        edit_source('print("messages:"', f'{english}\nprint("messages:"')(tree)
+        edit_source('print(f"messages:', f'{english}\nprint(f"messages:')(tree)
 
         def change(catalog: polib.POFile, entry: polib.POEntry) -> None:
             entry.msgid, entry.msgstr = f"{english}\n{entry.msgid}", f"{translation}\n{entry.msgstr}"
