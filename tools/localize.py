@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from tools import building
+from tools import building, reviews
 from tools.checking import check as checking
 from tools.project import root
 from tools.running.execution import run_interruptibly
@@ -153,4 +153,21 @@ def new(arguments: Sequence[str]) -> int:
     spoken.extract(language)
     for path in (catalog_path(language), spoken.path_of(language), glossary_path(language)):
         print(f"{path.relative_to(root())}: started")
+    return 0
+
+
+@_errors_told
+def review(arguments: Sequence[str]) -> int:
+    """Record that a page was read."""
+    parser = _parser(
+        "review",
+        "Record that a page was read as a whole, in its executed form, and what kinds of things were found and mended. "
+        "The record holds until the page's text changes; notebooks/README.md shows it.",
+    )
+    parser.add_argument("language", choices=LANGUAGES, metavar="LANGUAGE", help="its code, such as ko")
+    parser.add_argument("page", choices=reviews.pages(), metavar="PAGE", help=f"one of {', '.join(reviews.pages())}")
+    parser.add_argument("found", metavar="FOUND", help='such as "two calques, a wrong particle", or "nothing"')
+    options = _options(parser, arguments)
+    reviews.record(options.language, options.page, options.found)
+    write_readmes()
     return 0

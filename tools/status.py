@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polib
 
+from tools import reviews
 from tools.building import badges, readme, title
 from tools.project import root
 from tools.translating import spoken
@@ -58,11 +59,13 @@ def overview() -> str:
     """notebooks/README.md: the notebooks of every language, their badges, and how far they are translated."""
     names = tutorials()
     rows = ["| language | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    reviewed = reviews.read()
     for language, called in LANGUAGES.items():
         found = counts(language)
         cells = [
             f"[{title(language, name)}]({language}/{name}.ipynb)<br>{badges(language, name)}<br>"
             + ("the source of the others" if language == ENGLISH else _words(found[name]))
+            + f"<br>{reviews.state(language, name, reviewed)}"
             for name in names
         ]
         marker = "" if found[KIT][TRANSLATED] else f"<br>the line above awaiting sections: {_words(found[KIT])}"
@@ -76,8 +79,9 @@ _OVERVIEW = """\
 # The notebooks
 
 The figures count messages: a paragraph cell, or a code cell with comments or texts. Fuzzy: the English has changed
-since. Missing: not translated yet. Such a cell appears in English, and its code is the newest. How to translate:
-[CONTRIBUTING.md](../CONTRIBUTING.md).
+since. Missing: not translated yet. Such a cell appears in English, and its code is the newest. Reviewed: read as a
+whole, in its executed form, by somebody who did not write it; `locales/reviews.tsv` says what was found. How to
+translate: [CONTRIBUTING.md](../CONTRIBUTING.md).
 
 """
 

@@ -826,6 +826,35 @@ def test_build_gives_the_same_bytes_with_and_without_the_old_notebook(
         assert made == [path.read_bytes()] * 2
 
 
+def test_a_review_counts_until_the_page_says_something_else(tree: Path, localize: Run) -> None:
+    def korean() -> str:
+        overview = (tree / "notebooks/README.md").read_text(encoding="utf-8")
+        (row,) = re.findall(r"^\| \S+ \(ko\).*$", overview, re.MULTILINE)
+        return row.split(" | ")[1]
+
+    assert korean().endswith("not reviewed")
+
+    assert localize("review", "ko", R, 'a calque,\t"quoted"') == (0, "")
+    assert re.search(r"reviewed \d{4}-\d\d-\d\d$", korean())
+    assert localize("check")[0] == 0
+
+    edit_catalog("ko", f"{R}/cleanup", replace("\n", "\n\n"))(tree)
+    localize("build")
+    assert re.search(r"changed since \d{4}-\d\d-\d\d$", korean())
+
+    assert localize("review", "ko", R, "nothing")[0] == 0
+    recorded = (tree / "notebooks/locales/reviews.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[0] for line in recorded if "\t01_redis\t" in line].count("ko") == 1
+    assert re.search(r"reviewed \d{4}-\d\d-\d\d$", korean())
+
+
+def test_a_review_needs_a_page_that_there_is(localize: Run) -> None:
+    status, printed = localize("review", "ko", "09_nothing", "nothing")
+
+    assert status == 2
+    assert "01_redis" in printed
+
+
 def test_build_leaves_a_notebook_that_fails_as_it_was(
     tree: Path, localize: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
