@@ -3,16 +3,16 @@
 # Chat history in Google Cloud Memorystore
 
 [Memorystore](https://cloud.google.com/memorystore/docs) is Redis, or its open-source fork Valkey, run by Google Cloud:
-you choose a size, and Google takes care of updates, monitoring and, with a replica, failover. It keeps data in memory, so
-from inside your network a read or a write takes less than a millisecond. In this lesson you store a chat there, use it in
-a [LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain, and see what an instance of your own needs,
-costs and survives. You need some Python, no Google Cloud project, and about 30 minutes. If Redis is new to you, read
+you choose a size, and Google takes care of updates, monitoring and, with a replica, failover. Data is kept in memory, so
+reading and writing take less than a millisecond from inside your network. In this lesson you store a chat there, use it
+in a [LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain, and see what your own instance would
+need, cost and survive. You need some Python, no Google Cloud project, and about 30 minutes; if Redis is new to you, read
 [Chat history in Redis](01_redis.ipynb) first.
 
 ```text
-program ──▶ API of Memorystore   # address, certificate authorities, what to sign in with
+program ──▶ Memorystore's API    # address, certificate authorities, password
    │
-   └──────▶ instance             # encrypted, and only if its certificate proves that it is this instance
+   └──────▶ instance             # which has to prove that it is the one
 ```
 """
 
@@ -27,14 +27,14 @@ failover.
 """
 ## Setup
 
-Choose **Run all**, or run one cell at a time. If you name no project, in the form or by the environment variable
+Choose **Run all**, or run one cell at a time. If you name no project, by the form or by the environment variable
 `GOOGLE_CLOUD_PROJECT`, you practise on an *emulator* of Memorystore: a local program that answers the same calls. You
 sign in to nothing and pay nothing, and the code is the same as for your own project.
 
-On a hosted platform such as Colab, the first cell installs *the kit*, the package behind these lessons. It replaces no
-package, so the kernel needs no restart, and it names those that it added. Elsewhere it does nothing.
+On a hosted platform such as Colab, the first cell installs *the kit*, the package behind these lessons. It replaces
+nothing, so the kernel needs no restart. Elsewhere it does nothing.
 
-To practise, leave the form as it is. Before you enter your own project, read *Use your own project* below.
+To practise, leave the form as it is. To enter your own project, read *Use your own project* first.
 """
 
 # %% id="install"
@@ -84,8 +84,7 @@ helpers.speak("en")  # the language of what the kit prints
 """
 ## In short
 
-Here is the whole thing. The cell signs in, or starts the emulator, creates the instance if it may, and connects. A
-*history* reads and writes the messages of one conversation, or *session*.
+Here is the whole thing. A *history* reads and writes the messages of one conversation, or *session*.
 """
 
 # %% id="whole" tags=["translate"]
@@ -115,32 +114,29 @@ assert len(history.messages) == 2
 """
 ## Step by step
 
-### Sign in and find the instance
+### The project and the instance
 
-`authenticate` returns the ID of your project, after it has signed you in. Without a project it returns an empty string,
-and `practice_project` provides one: it starts the emulator, which runs on this machine only and ends with this
-notebook's kernel, together with everything in it.
+`authenticate` signs you in and returns your project's ID. Without a project it returns an empty string, and
+`practice_project` starts the emulator, which ends with this notebook's kernel, together with everything in it.
 
-`create_instance` creates an instance and waits until it is ready. With `exist_ok=True` it returns an existing one as it
-is, and waits for one that is being created: if you interrupt the cell, the creation goes on, so run the cell again.
+`create_instance` creates an instance and waits for it. With `exist_ok=True` it returns an existing one as it is. If you
+interrupt the cell, the creation goes on; run the cell again to go on waiting.
 """
 
 # %% [markdown] id="connection"
 """
-### Connect by name
+### The connection
 
-The instance's full name, `projects/PROJECT/locations/REGION/instances/INSTANCE`, is all that `connect` needs:
+The instance's full name is all that `connect` needs:
 
-1. It looks up the service and the address in Memorystore's API.
-2. It opens an encrypted connection (TLS). The server has to prove that it is this instance, by a certificate that names
-   the instance's address and is signed by one of the instance's own *certificate authorities*, whose signatures the API
-   vouches for. No other authority is trusted.
-3. It signs in. Redis asks for a password, the AUTH string, which `connect` fetches. Valkey asks for an *access token*, by
-   which Google Cloud recognizes your account for an hour. You never type, see or save a password.
+1. It asks Memorystore's API for the service and the address.
+2. It opens an encrypted connection (TLS), and accepts only a server that proves to be this instance: its certificate must
+   name the instance's address, and be signed by one of the instance's own *certificate authorities*, which the API lists.
+3. It signs in. Redis asks for a password, the AUTH string, which `connect` fetches; Valkey asks for an *access token*, a
+   password that Google issues to your account for an hour. You never type, see or save either.
 
-`client` is then an ordinary [redis-py](https://redis.readthedocs.io/) client. If both services have an instance of that
-name, `connect` tells you, and takes the name with the service in front: `//redis.googleapis.com/projects/…` or
-`//memorystore.googleapis.com/projects/…`.
+If both services have an instance of that name, `connect` says so, and takes the name with the service in front:
+`//redis.googleapis.com/projects/…` or `//memorystore.googleapis.com/projects/…`.
 """
 
 # %% id="connect"
@@ -157,12 +153,12 @@ assert client.ping()
 `MemorystoreChatMessageHistory` needs two arguments:
 
 1. `client`: a redis-py client that is connected to the instance.
-2. `session_id`: the name of the conversation, which is also the Redis key of its messages. Each conversation needs its own
-   name. Messages already stored under the name are found again.
+2. `session_id`: the name of the conversation, and at the same time the Redis key of its messages. Each conversation needs
+   its own. Messages already stored under that name are found again.
 
 The class replaces the one of the same name in
 [`langchain_google_memorystore_redis`](https://github.com/googleapis/langchain-google-memorystore-redis-python/), and reads
-the conversations that it stored. That package can't be installed alongside current LangChain and redis-py.
+what that one stored. That package can't be installed alongside current LangChain and redis-py.
 """
 
 # %% id="retrieve"
@@ -174,7 +170,7 @@ assert [message.type for message in history.messages] == ["human", "ai"]
 # %% [markdown] id="same"
 """
 A second object with the same session ID, here or in another program, sees the same messages. In Redis they are one list,
-the oldest first. In lesson 1 the newest comes first: each class keeps the order of the one that it replaces.
+the oldest first. In lesson 1 the newest is first: each class keeps the order of the one that it replaces.
 """
 
 # %% id="same-session"
@@ -186,9 +182,8 @@ assert client.llen(SESSION_ID) == len(history) == 2
 # %% [markdown] id="at-rest"
 #: at rest, by default: https://docs.cloud.google.com/memorystore/docs/redis/about-cmek, …/valkey/about-cmek
 """
-**Conversations are personal data**: [lesson 1](01_redis.ipynb), under *What Redis stores*, says what follows from that.
-Memorystore encrypts what it writes to disk, with Google's keys or your own, and with TLS also what crosses the network.
-Whoever may read the key still reads the messages in clear.
+**Conversations are personal data**; [lesson 1](01_redis.ipynb) says what follows from that. Memorystore encrypts what it
+saves to disk, and TLS what crosses the network. Whoever may read the key reads the messages in clear.
 """
 
 # %% [markdown] id="chain"
@@ -196,10 +191,9 @@ Whoever may read the key still reads the messages in clear.
 ## Use the history in a chain
 
 A *chain* passes what one step returns to the next: here a *prompt*, a template for the messages to the model, and the
-model. `RunnableWithMessageHistory` reads the session's messages into the prompt before each call, and stores the question
-and the answer after it. [Lesson 1](01_redis.ipynb) explains each part, and what to use in new code, since LangChain has
-deprecated the class. Without `OPENAI_API_KEY` or `OPENAI_BASE_URL` an offline model answers. It knows only the messages
-that it is given.
+model. `RunnableWithMessageHistory` reads the session into the prompt before each call, and stores the question and the
+answer after it. [Lesson 1](01_redis.ipynb) explains each part, and what replaces this deprecated class. Without
+`OPENAI_API_KEY` or `OPENAI_BASE_URL` an offline model answers, which knows only the messages that it is given.
 """
 
 # %% id="chain-built"
@@ -275,20 +269,19 @@ assert "Bob" in answer
 panel
 
 # %% [markdown] id="own"
-#: by the second: https://cloud.google.com/compute/all-pricing
 """
 ## Use your own project
 
-Here is what your own instance takes. To practise, you need none of it, and the cells run as they are. Some words first:
+Here is what your own project takes. To practise, you need none of it.
 
 | word | meaning |
 |---|---|
-| VPC network | your project's private network in Google Cloud |
-| private address | an address that only machines in that network can reach |
-| VM | a virtual machine: a computer in Google Cloud that you rent by the second |
-| IAP tunnel | an encrypted connection to a VM, which Google opens once it knows who you are |
-| service account | an account for a program in place of a person |
-| IAM role | a set of permissions that you give to an account, in a project |
+| VPC network | your project's private network |
+| private address | one that only this network can reach |
+| VM | a virtual machine, which you rent |
+| IAP tunnel | a connection to a VM, which Google opens once it knows who you are |
+| service account | an account for a program |
+| IAM role | permissions, which an account is given |
 """
 
 # %% [markdown] id="services"
@@ -326,15 +319,13 @@ Redis if your programs sign in with an AUTH string, or if you already have an in
 """
 ### Choose an instance
 
-The region is the one near the program that will use the instance.
-
 - **Replica.** It takes over when the primary, the node that is written to, fails. An instance without one loses its data
-  with its node. Redis without a replica is the tier `BASIC`, an ephemeral cache, which maintenance may empty too; with a
-  replica it is the tier `STANDARD_HA`.
+  with its node. Redis without a replica is the tier `BASIC`, an ephemeral cache, which maintenance may empty too; with
+  one it is `STANDARD_HA`.
 - **Persistence.** Nothing is saved to disk unless you ask for it, and this notebook does not: snapshots (RDB), and with
   Valkey also a log of all writes (AOF).
 - **Cost.** An instance is billed by the hour from its creation until it is deleted, used or not. It cannot be paused.
-  What this notebook would create costs in us-central1, in US dollars a month, as of August 2026 (today's prices:
+  The instance of this notebook costs in us-central1, in US dollars a month, as of August 2026 (today's prices:
   [Redis](https://cloud.google.com/memorystore/docs/redis/pricing),
   [Valkey](https://cloud.google.com/memorystore/valkey/pricing)):
 
@@ -377,10 +368,10 @@ From 5 GB on, a replica about doubles the price of Redis too.
 |---|---|
 | Colab | a window asks you to sign in |
 | Colab Enterprise | nothing to do: the runtime is signed in |
-| Agent Platform Workbench | nothing to do: you are the instance's service account, or yourself if the instance was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
+| Agent Platform Workbench | nothing to do: you are the instance's service account, or yourself if it was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
 | laptop, local Jupyter | run `gcloud auth application-default login` once in a terminal |
 
-The next cell makes the project the default of gcloud, Google Cloud's command, if that is installed.
+If gcloud, Google Cloud's command, is installed, the next cell makes the project its default.
 """
 
 # %% id="authenticate"
@@ -395,14 +386,11 @@ if not practising and shutil.which("gcloud"):
 """
 ### Create your own instance
 
-Tick the box in the form, and run the form and *In short* again. On Google Cloud the creation takes some minutes. Two
-settings are free of charge, and are on:
+Tick the box in the form, and run the form and *In short* again. The creation takes some minutes. Two settings are free of
+charge, and are on: signing in, with an AUTH string that Memorystore generates or with access tokens (IAM), and TLS, which
+cannot be changed later.
 
-- **Signing in**, with the AUTH string, which Memorystore generates, or for Valkey with access tokens (IAM).
-- **In-transit encryption** (TLS): it must be chosen now and cannot be changed later.
-
-An existing instance will do as well, Redis from version 5.0 on: enter its ID in the form. You can create one in the
-console ([Redis](https://cloud.google.com/memorystore/docs/redis/create-instance-console),
+An existing instance will do as well, Redis from version 5.0 on: enter its ID. You can create one in the console ([Redis](https://cloud.google.com/memorystore/docs/redis/create-instance-console),
 [Valkey](https://cloud.google.com/memorystore/docs/valkey/create-instances)), or with gcloud:
 
 ```shell
@@ -426,7 +414,7 @@ print(list_instances(project, REGION))
 ### Pick an instance from a table
 
 `InstancePicker` lists the project's instances, connects to the one that you choose, and can create and delete them. Here
-it has picked the same instance, and its `client` is the one that you have.
+it has picked the same one, and its `client` is yours.
 """
 
 # %% id="pick"
@@ -456,31 +444,29 @@ An instance has a private address: it answers inside its network and nowhere els
 | laptop | open a tunnel through a small VM in the network |
 | Colab | connect Colab to a local runtime on the laptop that has the tunnel |
 
-Create the VM in the instance's network and in a zone of its region, such as `us-central1-a`. It costs money until you
-delete it (see *Clean up*). We could not run the gcloud commands on this page.
+Create the VM in that network and in a zone of the instance's region, such as `us-central1-a`. It costs money until you
+delete it (see *Clean up*). We have run none of these commands.
 
 ```shell
 gcloud compute instances create VM --zone=ZONE --network=NETWORK --machine-type=e2-micro --no-address
 ```
 
-The network needs a firewall rule by which IAP reaches the VM on port 22. The network `default` has one unless somebody
-deleted it; for another:
+IAP needs a firewall rule to reach the VM on port 22. The network `default` comes with one; for another network:
 
 ```shell
 gcloud compute firewall-rules create allow-ssh-from-iap --network=NETWORK --direction=INGRESS --action=allow \
   --rules=tcp:22 --source-ranges=35.235.240.0/20
 ```
 
-The tunnel is one command, which keeps running in a second terminal and needs the role
-`roles/iap.tunnelResourceAccessor`. You find `HOST` and `PORT` in what `get_instance(name)` of `helpers.memorystore`
-returns, as `host` and `port`:
+The tunnel keeps running in a second terminal, and needs the role `roles/iap.tunnelResourceAccessor`. For `HOST` and
+`PORT`, see `host` and `port` of `get_instance(name)` in `helpers.memorystore`:
 
 ```shell
 gcloud compute ssh VM --zone=ZONE --tunnel-through-iap -- -N -L 6378:HOST:PORT
 ```
 
-Then enter `127.0.0.1:6378` in the form as the tunnel, and run the form and *In short* again. `connect` verifies the
-certificate as before: the other end must be the instance, not whatever listens on the port.
+Then enter `127.0.0.1:6378` in the form as the tunnel, and run the form and *In short* again. The certificate is still
+verified: the other end must be the instance, not whatever listens on the port.
 """
 
 # %% [markdown] id="eviction"
@@ -490,9 +476,9 @@ certificate as before: the other end must be the instance, not whatever listens 
 ## When memory runs out
 
 A full instance removes keys by itself. Memorystore's default policy, `volatile-lru`, removes only keys that have a time to
-live, the least recently used first. So histories with a `ttl` are removed to make room, and others never are. If no key
-has a time to live, nothing can be removed, and a full instance refuses every write. Decide which of the two your
-conversations are. In the next cell, `ttl` counts seconds from the last write, and `max_messages` limits what is stored.
+live, the least recently used first. So histories with a `ttl` make room, and others are never removed. If no key has a
+time to live, a full instance refuses every write. Decide which of the two your conversations are. The next cell sets a
+`ttl` of 3600 seconds after the last write, and stores at most 100 messages.
 """
 
 # %% id="expiring"
@@ -512,12 +498,10 @@ assert 0 < client.ttl(expiring.key) <= 3600
 When the primary of an instance fails, its replica takes over under the same address. Connections drop, and for some
 seconds nothing answers. Memorystore for Redis does it on request too: the next cell starts a failover while a
 conversation is going on. Reads wait and are tried again, and a message is stored once, even if the answer to the first
-attempt was lost. On Google Cloud a replica follows its primary with a small delay, so what was written in the last
-moments before a failure can be lost with the primary. Memorystore for Valkey has no failover on request, so with it the
-cell only says so.
+attempt was lost. On Google Cloud a replica follows its primary with a small delay, so the last writes before a failure
+can be lost. Memorystore for Valkey has no failover on request.
 
-Your own instance is left alone, here and in the next section: others may be using it. On one that nobody else uses, you
-can call `failover_instance(name)` and `rotate_auth_string(name)` yourself.
+Your own instance is left alone, here and in the next section: others may be using it.
 """
 
 # %% id="fail-over" tags=["translate"]
@@ -554,8 +538,8 @@ else:
 ### A new password
 
 To replace an AUTH string that has become known, switch AUTH off and on again. In between, the instance asks nobody for a
-password. Connections that are open stay signed in. A client made by `connect` notices when the old string is refused, and
-fetches the new one by itself.
+password. Open connections stay signed in. A client made by `connect` notices when the old string is refused, and fetches
+the new one by itself.
 
 Valkey has no AUTH string to replace. An access token is valid for an hour, and `connect` fetches the next one in time.
 """
@@ -604,13 +588,10 @@ for suffix in ["", "-stranger", "-panel", "-expiring", "-failover"]:
 As long as the instance exists, it costs money. To delete it, with everything in it, enter its ID again and run the cell.
 If you leave it blank, your own instance is kept; a practice instance is always deleted.
 
-If you created a VM for the tunnel, delete that too, and a firewall rule that only the tunnel needed:
+If you created a VM and a firewall rule for the tunnel, delete those too:
 
 ```shell
 gcloud compute instances delete VM --zone=ZONE
-```
-
-```shell
 gcloud compute firewall-rules delete allow-ssh-from-iap
 ```
 """
@@ -633,7 +614,7 @@ else:
 """
 ## What next?
 
-- [Agents that remember](03_agents.ipynb): what to use in new code, on Memorystore too.
+- [Agents that remember](03_agents.ipynb): what to use in new code.
 - [Chat history in Redis](01_redis.ipynb): what Redis stores, streaming, async, and limits for a history.
 - Your own project: fill in the form and choose **Run all** again.
 - The emulator for your own programs and tests: `python -m helpers.emulator --help`.
