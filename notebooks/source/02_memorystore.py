@@ -6,30 +6,28 @@
 you choose a size, and Google takes care of updates, monitoring and, with a replica, failover. Data is kept in memory, so
 reading and writing take less than a millisecond from inside your network. In this lesson you store a chat there, use it
 in a [LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain, and see what your own instance would
-need, cost and survive. You need some Python, no Google Cloud project, and about 30 minutes; if Redis is new to you, read
-[Chat history in Redis](01_redis.ipynb) first.
+need, cost and survive. You need some Python, no Google Cloud project, and about 30 minutes. If Redis is new to you, begin
+with [lesson 1](01_redis.ipynb).
 
 ```text
 program ──▶ Memorystore's API    # address, certificate authorities, password
-   │
-   └──────▶ instance             # which has to prove that it is the one
+   └──────▶ instance             # encrypted and verified
 ```
 """
 
 # %% [markdown] id="new-code"
 """
 **Writing new code?** Take lesson 3, [Agents that remember](03_agents.ipynb), which runs on Memorystore too: LangChain has
-deprecated the classes of lessons 1 and 2. Stay here for existing code, or to see what Memorystore does: instances, TLS,
-failover.
+deprecated the classes of lessons 1 and 2. Stay here for existing code, or to see what Memorystore does.
 """
 
 # %% [markdown] id="setup"
 """
 ## Setup
 
-Choose **Run all**, or run one cell at a time. If you name no project, by the form or by the environment variable
-`GOOGLE_CLOUD_PROJECT`, you practise on an *emulator* of Memorystore: a local program that answers the same calls. You
-sign in to nothing and pay nothing, and the code is the same as for your own project.
+Choose **Run all**. If you name no project, by the form or by the environment variable `GOOGLE_CLOUD_PROJECT`, you
+practise on an *emulator* of Memorystore: a local program that answers the same calls. You sign in to nothing and pay
+nothing, and the code is the same as for your own project.
 
 On a hosted platform such as Colab, the first cell installs *the kit*, the package behind these lessons. It replaces
 nothing, so the kernel needs no restart. Elsewhere it does nothing.
@@ -70,7 +68,7 @@ CREATE_INSTANCE = False  # @param {type:"boolean"}
 REPLICAS = 1  # @param [0, 1] {type:"raw"}
 # @markdown The local end of a tunnel to the instance. Blank: connect to its address.
 TUNNEL = ""  # @param {type:"string", placeholder:"127.0.0.1:6378"}
-# @markdown The conversation. The notebook deletes it, and those whose IDs it makes from this one, at the end.
+# @markdown The conversation. On a shared instance, choose an ID that nobody else uses: the notebook deletes it.
 SESSION_ID = "memorystore-tutorial-en"  # @param {type:"string"}
 
 # What is said to the model. Change it as you like, but keep the name: the asserts look for it.
@@ -116,8 +114,8 @@ assert len(history.messages) == 2
 
 ### The project and the instance
 
-`authenticate` signs you in and returns your project's ID. Without a project it returns an empty string, and
-`practice_project` starts the emulator, which ends with this notebook's kernel, together with everything in it.
+`authenticate` signs you in and returns your project's ID. Without a project, `practice_project` starts the emulator, which
+ends with this notebook's kernel, together with everything in it.
 
 `create_instance` creates an instance and waits for it. With `exist_ok=True` it returns an existing one as it is. If you
 interrupt the cell, the creation goes on; run the cell again to go on waiting.
@@ -131,7 +129,8 @@ The instance's full name is all that `connect` needs:
 
 1. It asks Memorystore's API for the service and the address.
 2. It opens an encrypted connection (TLS), and accepts only a server that proves to be this instance: its certificate must
-   name the instance's address, and be signed by one of the instance's own *certificate authorities*, which the API lists.
+   name the instance's address, and be signed by a *certificate authority* (a signer of certificates) that the API names
+   as the instance's own.
 3. It signs in. Redis asks for a password, the AUTH string, which `connect` fetches; Valkey asks for an *access token*, a
    password that Google issues to your account for an hour. You never type, see or save either.
 
@@ -140,13 +139,10 @@ If both services have an instance of that name, `connect` says so, and takes the
 """
 
 # %% id="connect"
-from helpers import connect
-
-client = connect(name, tunnel=TUNNEL)
-
 assert client.ping()
+assert connect(name, tunnel=TUNNEL) is client  # the same name gives the same client
 
-# %% [markdown] id="store"
+# %% [markdown] id="history"
 """
 ## Store and retrieve messages
 
@@ -248,8 +244,8 @@ assert "Bob" not in reply.content
 """
 ## See it live
 
-Here is a chat next to the list that Memorystore stores. Type a line and press Enter: the list grows. Nothing below
-depends on what you type.
+Here is a chat next to the list that stores it. Type a line and press Enter: the list grows. Nothing below depends on
+what you type.
 """
 
 # %% id="panel"
@@ -272,16 +268,14 @@ panel
 """
 ## Use your own project
 
-Here is what your own project takes. To practise, you need none of it.
+You need none of this to practise. The words:
 
-| word | meaning |
-|---|---|
-| VPC network | your project's private network |
-| private address | one that only this network can reach |
-| VM | a virtual machine, which you rent |
-| IAP tunnel | a connection to a VM, which Google opens once it knows who you are |
-| service account | an account for a program |
-| IAM role | permissions, which an account is given |
+- *VPC network*: your project's private network in Google Cloud.
+- *Private address*: an address that only machines in that network can reach.
+- *VM*: a virtual machine, which you rent.
+- *IAP tunnel*: a connection to a VM, which Google opens once it knows who you are.
+- *Service account*: an account for a program.
+- *IAM role*: a set of permissions that an account is given.
 """
 
 # %% [markdown] id="services"
@@ -294,8 +288,8 @@ Here is what your own project takes. To practise, you need none of it.
 """
 ### Choose a service
 
-Three of Memorystore's services speak Redis's protocol. Each has all that a chat history needs: lists, scripts and a
-time to live. They differ in this:
+Three of Memorystore's services speak Redis's protocol, and have all that a chat history needs: lists, scripts and a time
+to live.
 
 | Memorystore for | Redis | Redis Cluster | Valkey |
 |---|---|---|---|
@@ -345,9 +339,8 @@ From 5 GB on, a replica about doubles the price of Redis too.
 
 1. [Create a Google Cloud project](https://developers.google.com/workspace/guides/create-project) with billing
    switched on.
-2. Enable the API of your service: [Memorystore for
-   Redis](https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com) or [Memorystore for
-   Valkey](https://console.cloud.google.com/flows/enableapi?apiid=memorystore.googleapis.com).
+2. Enable the API of your service: [Redis](https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com)
+   or [Valkey](https://console.cloud.google.com/flows/enableapi?apiid=memorystore.googleapis.com).
 3. Have the role `roles/redis.admin`, or for Valkey `roles/memorystore.admin`. To connect to an existing instance, these
    are enough: `roles/redis.viewer` and the permission `redis.instances.getAuthString`, or for Valkey
    `roles/memorystore.viewer` and `roles/memorystore.dbConnectionUser`.
@@ -390,8 +383,9 @@ Tick the box in the form, and run the form and *In short* again. The creation ta
 charge, and are on: signing in, with an AUTH string that Memorystore generates or with access tokens (IAM), and TLS, which
 cannot be changed later.
 
-An existing instance will do as well, Redis from version 5.0 on: enter its ID. You can create one in the console ([Redis](https://cloud.google.com/memorystore/docs/redis/create-instance-console),
-[Valkey](https://cloud.google.com/memorystore/docs/valkey/create-instances)), or with gcloud:
+You can also use an existing instance, Redis from version 5.0 on: enter its ID. You can create one in the console
+([Redis](https://cloud.google.com/memorystore/docs/redis/create-instance-console),
+[Valkey](https://cloud.google.com/memorystore/docs/valkey/create-instances)) or with gcloud:
 
 ```shell
 gcloud redis instances create INSTANCE --region=REGION --size=1 --tier=basic --redis-version=redis_7_2 \
@@ -414,7 +408,7 @@ print(list_instances(project, REGION))
 ### Pick an instance from a table
 
 `InstancePicker` lists the project's instances, connects to the one that you choose, and can create and delete them. Here
-it has picked the same one, and its `client` is yours.
+it has picked the same one.
 """
 
 # %% id="pick"
@@ -433,7 +427,7 @@ picker
 """
 ## Reach the instance from your machine
 
-An instance has a private address: it answers inside its network and nowhere else.
+An instance's address is private: it answers inside its network only.
 
 | from where | how |
 |---|---|
@@ -445,27 +439,27 @@ An instance has a private address: it answers inside its network and nowhere els
 | Colab | connect Colab to a local runtime on the laptop that has the tunnel |
 
 Create the VM in that network and in a zone of the instance's region, such as `us-central1-a`. It costs money until you
-delete it (see *Clean up*). We have run none of these commands.
+delete it (see *Clean up*). We have not run these commands:
 
 ```shell
 gcloud compute instances create VM --zone=ZONE --network=NETWORK --machine-type=e2-micro --no-address
 ```
 
-IAP needs a firewall rule to reach the VM on port 22. The network `default` comes with one; for another network:
+IAP needs a firewall rule to reach the VM on port 22. The network `default` has one. For another network:
 
 ```shell
 gcloud compute firewall-rules create allow-ssh-from-iap --network=NETWORK --direction=INGRESS --action=allow \
   --rules=tcp:22 --source-ranges=35.235.240.0/20
 ```
 
-The tunnel keeps running in a second terminal, and needs the role `roles/iap.tunnelResourceAccessor`. For `HOST` and
-`PORT`, see `host` and `port` of `get_instance(name)` in `helpers.memorystore`:
+The tunnel keeps running in a second terminal, and needs the role `roles/iap.tunnelResourceAccessor`. `HOST` and
+`PORT` are the `host` and `port` of `get_instance(name)` (from `helpers.memorystore`):
 
 ```shell
 gcloud compute ssh VM --zone=ZONE --tunnel-through-iap -- -N -L 6378:HOST:PORT
 ```
 
-Then enter `127.0.0.1:6378` in the form as the tunnel, and run the form and *In short* again. The certificate is still
+Enter `127.0.0.1:6378` in the form as the tunnel, and run the form and *In short* again. The certificate is still
 verified: the other end must be the instance, not whatever listens on the port.
 """
 
@@ -477,8 +471,8 @@ verified: the other end must be the instance, not whatever listens on the port.
 
 A full instance removes keys by itself. Memorystore's default policy, `volatile-lru`, removes only keys that have a time to
 live, the least recently used first. So histories with a `ttl` make room, and others are never removed. If no key has a
-time to live, a full instance refuses every write. Decide which of the two your conversations are. The next cell sets a
-`ttl` of 3600 seconds after the last write, and stores at most 100 messages.
+time to live, a full instance refuses every write. Decide which of the two your conversations are. This one expires an
+hour after the last write, and keeps at most 100 messages.
 """
 
 # %% id="expiring"
@@ -496,8 +490,8 @@ assert 0 < client.ttl(expiring.key) <= 3600
 ### A failover
 
 When the primary of an instance fails, its replica takes over under the same address. Connections drop, and for some
-seconds nothing answers. Memorystore for Redis does it on request too: the next cell starts a failover while a
-conversation is going on. Reads wait and are tried again, and a message is stored once, even if the answer to the first
+seconds nothing answers. Memorystore for Redis also does it on request: the next cell starts a failover during a
+conversation. Reads wait and are tried again, and a message is stored once, even if the answer to the first
 attempt was lost. On Google Cloud a replica follows its primary with a small delay, so the last writes before a failure
 can be lost. Memorystore for Valkey has no failover on request.
 
@@ -585,8 +579,8 @@ for suffix in ["", "-stranger", "-panel", "-expiring", "-failover"]:
 """
 ### The instance and the VM
 
-As long as the instance exists, it costs money. To delete it, with everything in it, enter its ID again and run the cell.
-If you leave it blank, your own instance is kept; a practice instance is always deleted.
+To delete the instance, with everything in it, enter its ID again and run the cell. If you leave it blank, your own
+instance is kept, and costs money; a practice instance is always deleted.
 
 If you created a VM and a firewall rule for the tunnel, delete those too:
 
@@ -618,6 +612,5 @@ else:
 - [Chat history in Redis](01_redis.ipynb): what Redis stores, streaming, async, and limits for a history.
 - Your own project: fill in the form and choose **Run all** again.
 - The emulator for your own programs and tests: `python -m helpers.emulator --help`.
-- [Memorystore](https://cloud.google.com/memorystore/docs) in Google Cloud's documentation.
 - [The kit on GitHub]({{repository}}), with these lessons in other languages.
 """
