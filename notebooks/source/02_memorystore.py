@@ -118,7 +118,7 @@ assert len(history.messages) == 2
 ends with this notebook's kernel, together with everything in it.
 
 `create_instance` creates an instance and waits for it. With `exist_ok=True` it returns an existing one as it is. If you
-interrupt the cell, the creation goes on; run the cell again to go on waiting.
+interrupt the cell, the creation continues; run the cell again to keep waiting.
 """
 
 # %% [markdown] id="connection"
@@ -128,9 +128,9 @@ interrupt the cell, the creation goes on; run the cell again to go on waiting.
 The instance's full name is all that `connect` needs:
 
 1. It asks Memorystore's API for the service and the address.
-2. It opens an encrypted connection (TLS), and accepts only a server that proves to be this instance: its certificate must
-   name the instance's address, and be signed by a *certificate authority* (a signer of certificates) that the API names
-   as the instance's own.
+2. It opens a connection. If the instance has TLS, this is encrypted, and `connect` accepts only a server that proves to be
+   this instance: its certificate must name the instance's address, and be signed by a *certificate authority* (a signer
+   of certificates) that the API names as the instance's own.
 3. It signs in. Redis asks for a password, the AUTH string, which `connect` fetches; Valkey asks for an *access token*, a
    password that Google issues to your account for an hour. You never type, see or save either.
 
@@ -149,8 +149,8 @@ assert connect(name, tunnel=TUNNEL) is client  # the same name gives the same cl
 `MemorystoreChatMessageHistory` needs two arguments:
 
 1. `client`: a redis-py client that is connected to the instance.
-2. `session_id`: the name of the conversation, and at the same time the Redis key of its messages. Each conversation needs
-   its own. Messages already stored under that name are found again.
+2. `session_id`: the name of the conversation, which is also the Redis key of its messages. Each conversation needs its own.
+   Messages already stored under that name are found again.
 
 The class replaces the one of the same name in
 [`langchain_google_memorystore_redis`](https://github.com/googleapis/langchain-google-memorystore-redis-python/), and reads
@@ -268,14 +268,14 @@ panel
 """
 ## Use your own project
 
-You need none of this to practise. The words:
+You need none of this to practise. Some words first:
 
 - *VPC network*: your project's private network in Google Cloud.
-- *Private address*: an address that only machines in that network can reach.
+- *Private address*: one that only machines in that network can reach.
 - *VM*: a virtual machine, which you rent.
 - *IAP tunnel*: a connection to a VM, which Google opens once it knows who you are.
 - *Service account*: an account for a program.
-- *IAM role*: a set of permissions that an account is given.
+- *IAM role*: permissions that an account is given.
 """
 
 # %% [markdown] id="services"
@@ -380,10 +380,10 @@ if not practising and shutil.which("gcloud"):
 ### Create your own instance
 
 Tick the box in the form, and run the form and *In short* again. The creation takes some minutes. Two settings are free of
-charge, and are on: signing in, with an AUTH string that Memorystore generates or with access tokens (IAM), and TLS, which
-cannot be changed later.
+charge, and are on: signing in, with an AUTH string that Memorystore generates or with access tokens (IAM), and in-transit
+encryption (TLS), which cannot be changed later.
 
-You can also use an existing instance, Redis from version 5.0 on: enter its ID. You can create one in the console
+You can also enter the ID of an existing instance, Redis from version 5.0 on, created in the console
 ([Redis](https://cloud.google.com/memorystore/docs/redis/create-instance-console),
 [Valkey](https://cloud.google.com/memorystore/docs/valkey/create-instances)) or with gcloud:
 
@@ -439,7 +439,7 @@ An instance's address is private: it answers inside its network only.
 | Colab | connect Colab to a local runtime on the laptop that has the tunnel |
 
 Create the VM in that network and in a zone of the instance's region, such as `us-central1-a`. It costs money until you
-delete it (see *Clean up*). We have not run these commands:
+delete it (see *Clean up*). We have not run the gcloud commands of this lesson.
 
 ```shell
 gcloud compute instances create VM --zone=ZONE --network=NETWORK --machine-type=e2-micro --no-address
@@ -471,8 +471,8 @@ verified: the other end must be the instance, not whatever listens on the port.
 
 A full instance removes keys by itself. Memorystore's default policy, `volatile-lru`, removes only keys that have a time to
 live, the least recently used first. So histories with a `ttl` make room, and others are never removed. If no key has a
-time to live, a full instance refuses every write. Decide which of the two your conversations are. This one expires an
-hour after the last write, and keeps at most 100 messages.
+time to live, a full instance refuses every write. Decide which you want. This history expires an hour after the last
+write, and keeps at most 100 messages.
 """
 
 # %% id="expiring"
@@ -531,7 +531,7 @@ else:
 """
 ### A new password
 
-To replace an AUTH string that has become known, switch AUTH off and on again. In between, the instance asks nobody for a
+To replace a leaked AUTH string, switch AUTH off and on again. In between, the instance asks nobody for a
 password. Open connections stay signed in. A client made by `connect` notices when the old string is refused, and fetches
 the new one by itself.
 
