@@ -271,10 +271,10 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         f"{R}/form", '# @param {type:"string"}', '# @param {type:"number"}', r"the form fields \(# @param"
     ),
     # What is code in a cell whose words are translated
-    "a keyword argument's text": translated(
-        f"{M}/create", '"STANDARD_HA" if', '"BASIC" if', "the code differs .*'BASIC', and not 'STANDARD_HA'"
+    "a text that is compared": translated(
+        f"{M}/fail-over", '"STANDARD_HA":', '"BASIC":', "the code differs .*'BASIC', and not 'STANDARD_HA'"
     ),
-    "a form's value": translated(f"{M}/instance-form", '"us-central1"', '"asia-northeast3"', "the code differs"),
+    "a form's value": translated(f"{M}/form", '"us-central1"', '"asia-northeast3"', "the code differs"),
     "a form's blank value": translated(
         f"{R}/form", 'ENDPOINT = ""', 'ENDPOINT = "redis://x"', "the code differs .*'redis://x'"
     ),
@@ -324,7 +324,7 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         "the HTML tags differ: .* has besides </script>, <script",
     ),
     "a heading's level": translated(
-        f"{M}/history", "### Mem", "#### Mem", "the headings differ: h2, h4; in English h2, h3"
+        f"{M}/failover", "\n### ", "\n#### ", "the headings differ: h2, h4; in English h2, h3"
     ),
     "a heading lost": translated(f"{R}/cleanup", "## ", "", "the headings differ: none; in English h2"),
     "a link's address": translated(
@@ -361,13 +361,13 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         "| |\n|---|---|---|",
         "the tables differ: 4 rows × 3 columns; in English 4 rows × 2",
     ),
-    "a list's item": translated(f"{M}/project", "\n- `", " `", "the lists differ"),
+    "a list's item": translated(f"{M}/instances", "\n- ", "\n", "the lists differ"),
     "a list's kind": translated(f"{M}/history", "\n1. ", "\n- ", "the lists differ"),
     "a code block": translated(f"{M}/endpoint", "--zone=ZONE", "--zone=A", "a code block differs .*--zone=A"),
-    "a code block lost": translated(f"{M}/endpoint", "```", "", "the code blocks differ: 0 in the translation, 1 in"),
+    "a code block lost": translated(f"{M}/endpoint", "```", "", "the code blocks differ: 0 in the translation, 3 in"),
     # Words
     "another word than the glossary's": translated(
-        f"{M}/practice", "에뮬레이터", "모의 서버", "the glossary has “에뮬레이터” for “emulator”"
+        f"{M}/setup", "에뮬레이터", "모의 서버", "the glossary has “에뮬레이터” for “emulator”"
     ),
     "a paragraph that is English": (
         edit_catalog("ko", f"{M}/same", english),
