@@ -71,8 +71,8 @@ def build(arguments: Sequence[str]) -> int:
     """Make the notebooks."""
     parser = _parser(
         "build",
-        "Make the notebooks, their pictures, and the tables of README.md and notebooks/README.md. A notebook is run, to "
-        "get its outputs, only where its code has changed. What is not translated appears in English.",
+        "Make the notebooks, their pictures, and the tables of README.md and notebooks/README.md. A notebook is run, "
+        "to get its outputs, only where its code has changed. What is not translated appears in English.",
     )
     parser.add_argument("--language", choices=LANGUAGES, help="only this language")
     parser.add_argument("--tutorial", choices=tutorials(), help="only this tutorial")

@@ -14,10 +14,11 @@ _NAME, _WIDTH = "data-label", "data-width"
 _LINE = 1.3  # em, from one line to the next
 _MIDDLE = 0.35  # em, from a line's middle down to its baseline
 _BOLD = 1.09  # as wide as a letter of the usual weight
-# Where a line may end: at a space, and beside a sign of Chinese or Japanese. A word in katakana is not torn, and a mark
-# stays with what it closes or opens.
+# Where a line may end: at a space, and in Chinese and Japanese before a sign. A word in katakana is not torn, what
+# stands in hiragana stays with the word before it, and a mark with what it closes or opens.
 _CLOSE, _OPEN = "、。，．：；！？）」』】》”％", "（「『【《“"
-_PIECE = re.compile(rf"\s+|[{_OPEN}]*(?:[゠-ヿ]+|[぀-ゟ一-鿿]|[^\s{_OPEN}{_CLOSE}぀-ヿ一-鿿]+)[{_CLOSE}]*|.")
+_WORD = rf"[゠-ヿ]+|[一-鿿]{{1,4}}(?=[぀-ゟ])|[一-鿿]|[^\s{_OPEN}{_CLOSE}぀-ヿ一-鿿]+"
+_PIECE = re.compile(rf"\s+|(?=.)[{_OPEN}]*(?:{_WORD})?[぀-ゟ]{{0,6}}[{_CLOSE}]*")
 
 ElementTree.register_namespace("", _SVG)
 
