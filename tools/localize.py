@@ -71,8 +71,8 @@ def build(arguments: Sequence[str]) -> int:
     """Make the notebooks."""
     parser = _parser(
         "build",
-        "Make the notebooks, and the tables of README.md and notebooks/README.md. A notebook is run, to get its "
-        "outputs, only where its code has changed. What is not translated appears in English.",
+        "Make the notebooks, their pictures, and the tables of README.md and notebooks/README.md. A notebook is run, "
+        "to get its outputs, only where its code has changed. What is not translated appears in English.",
     )
     parser.add_argument("--language", choices=LANGUAGES, help="only this language")
     parser.add_argument("--tutorial", choices=tutorials(), help="only this tutorial")
@@ -80,6 +80,7 @@ def build(arguments: Sequence[str]) -> int:
     options = _options(parser, arguments)
     languages = [options.language] if options.language else list(LANGUAGES)
     names = [options.tutorial] if options.tutorial else tutorials()
+    building.write_pictures(languages)
     done = run_interruptibly(building.build(languages, names, rerun=options.execute))
     write_readmes()
     return 0 if done else 1

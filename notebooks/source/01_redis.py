@@ -7,13 +7,8 @@ store the conversation, and [Redis](https://redis.io/docs/latest/get-started/), 
 that many programs can share, does that well. In this lesson you store a chat in Redis, look at what is stored, and give
 a model a memory. You need some Python, no experience with Redis or LangChain, and about 30 minutes.
 
-```text
-question ──▶ program ──▶ model            # is sent the history and the question
-                │
-             history                      # reads before a turn, stores after it
-                │
-              Redis ── message_store:bob  # one key holds one conversation
-```
+![In each turn your program reads the messages so far from Redis, sends them and the question to the model, receives the
+answer, and stores the question and the answer in Redis.](diagrams/turn.svg)
 """
 
 # %% [markdown] id="new-code"

@@ -136,6 +136,10 @@ The instance's full name is all that `connect` needs:
 
 If both services have an instance of that name, `connect` says so, and takes the name with the service in front:
 `//redis.googleapis.com/projects/…` or `//memorystore.googleapis.com/projects/…`.
+
+![Your program asks Memorystore's API for the instance by its name, and receives the address and the certificate
+authorities. It checks the instance's certificate against them before it signs in. A tunnel in between can cut the
+connection, but can neither read nor forge.](diagrams/trust.svg)
 """
 
 # %% id="connect"

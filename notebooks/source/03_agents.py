@@ -7,15 +7,8 @@ state. In this lesson `RedisSaver` does that in Redis, for [LangChain's
 agents](https://docs.langchain.com/oss/python/langchain/agents) and for any LangGraph graph. You need some Python, no
 experience with Redis or LangChain, and about 30 minutes.
 
-```text
-agent.invoke(question, thread_id)
-      │
-  create_agent ────── model, tools       # answers the question
-      │
-  RedisSaver                             # reads the thread before a turn, writes it after each step
-      │
-  Redis ───────────── thread:bob         # one key holds one conversation
-```
+![A thread is one key in Redis. It holds the messages, each once, and checkpoints, which name messages by their numbers.
+The agent reads the newest checkpoint before a turn, and adds what is new after each step.](diagrams/checkpoint.svg)
 
 It needs core commands only, so it runs on Memorystore, on Valkey and on any Redis. The official
 `langgraph-checkpoint-redis` needs the modules RedisJSON and RediSearch.

@@ -27,6 +27,7 @@ from tools.tutorials import LANGUAGES, notebook_path, tutorials
 
 Spoil = Callable[[Path], object]
 Run = Callable[..., tuple[int, str]]
+LABEL = '<text data-label="mine" data-width="99" x="9" y="9" font-size="9">Two words</text>'
 MARKED = "이 부분은 아직 번역되지 않았습니다."
 
 
@@ -68,7 +69,12 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> Path:
         edit_catalog("ko", MARKER_KEY, set_text(MARKED))(tree)
         faults = {problem.where for problem in check(["ko"]) if problem.file.suffix == ".po"}
         for where in faults:
-            if found := re.fullmatch(r"ko/(\w+), cell '(.+)'", where):
+            if found := re.fullmatch(r"ko/diagrams, label '(.+)#(.+)'", where):
+                source = kit.diagram_path(found[1])
+                without = rf'^ *<\w+ [^\n]*data-label="{found[2]}"[^\n]*\n'
+                text = source.read_text(encoding="utf-8")
+                source.write_text(re.sub(without, "", text, flags=re.MULTILINE), encoding="utf-8")
+            elif found := re.fullmatch(r"ko/(\w+), cell '(.+)'", where):
                 source = kit.source_path(found[1])
                 without = rf'^# %%[^\n]*id="{found[2]}".*?(?=^# %%|\Z)'
                 text = source.read_text(encoding="utf-8")
@@ -456,6 +462,36 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
     "the overview": (
         edit_file("notebooks/README.md", "", "Mine\n"),
         r"^notebooks/README.md: the overview is out of date",
+    ),
+    "a picture edited by hand": (
+        edit_file("notebooks/ko/diagrams/turn.svg", "</svg>", "<g/></svg>"),
+        r"ko/diagrams/turn \(.*\): the picture is not what",
+    ),
+    "a picture missing": (
+        lambda tree: (tree / "notebooks/en/diagrams/trust.svg").unlink(),
+        r"en/diagrams/trust \(.*\): the picture is not what",
+    ),
+    "a picture of no diagram": (
+        lambda tree: (tree / "notebooks/ko/diagrams/gone.svg").write_text("<svg/>"),
+        r"ko/diagrams \(notebooks/ko/diagrams/gone.svg\): a picture that no diagram makes",
+    ),
+    "a label that the catalog has not": (
+        edit_file("notebooks/source/diagrams/turn.svg", "</svg>", f"{LABEL}</svg>"),
+        r"ko/diagrams, label 'turn#mine' \(notebooks/source/diagrams/turn.svg:\d+\): missing from the catalog",
+    ),
+    "a label that awaits translation": (
+        lambda tree: (
+            edit_file("notebooks/source/diagrams/turn.svg", "</svg>", f"{LABEL}</svg>")(tree),
+            main(["extract"]),
+        ),
+        r"ko/diagrams, label 'turn#mine' \(notebooks/locales/ko.po:\d+\): awaiting translation: not translated",
+    ),
+    "a diagram that is not there": (
+        lambda tree: (
+            edit_source("The clock restarts", "![gone](diagrams/gone.svg) The clock")(tree),
+            main(["build"]),
+        ),
+        r"en/01_redis, cell 'ttl' \(.*\): the link diagrams/gone.svg leads to no file",
     ),
     # What a machine leaves
     "a kernel of somebody's own": (

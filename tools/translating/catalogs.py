@@ -10,19 +10,33 @@ from pathlib import Path
 from typing import TypeGuard
 
 import jupytext
+import nbformat
 import polib
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from tools.running.execution import VARIES, tags
-from tools.translating import po
-from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, source_path, tutorials
+from tools.translating import diagrams, po
+from tools.tutorials import (
+    ENGLISH,
+    LANGUAGES,
+    catalog_path,
+    diagram_names,
+    diagram_path,
+    glossary_path,
+    notebooks,
+    source_path,
+    tutorials,
+)
 
 TRANSLATE = "translate"
 AWAITING = "awaiting-translation"
 LINKS = "links"
 
-# The one message that belongs to no cell: what stands above a section that is still in English.
+# What stands in the place of a tutorial's name in the keys of the diagrams' labels.
+DIAGRAMS = "diagrams"
+
+# The one message that belongs to neither: what stands above a section that is still in English.
 KIT = "localize"
 MARKER_KEY = f"{KIT}/awaiting"
 MARKER = "This section is awaiting translation."
@@ -68,11 +82,16 @@ def _cells(file: str, text: str) -> list[NotebookNode]:
     return cells
 
 
-def source_line(tutorial: str, cell_id: str) -> int:
-    """The line of the source at which a cell begins."""
-    lines = source_path(tutorial).read_text(encoding="utf-8").splitlines()
-    header = re.compile(rf'# %%.*\bid="{re.escape(cell_id)}"')
-    return next((number for number, line in enumerate(lines, start=1) if header.match(line)), 1)
+def source_place(key: str) -> tuple[Path, int]:
+    """The English file that a message comes from, and the line at which its cell begins or its label stands."""
+    part, _, name = key.partition("/")
+    if part == DIAGRAMS:
+        diagram, _, label = name.partition("#")
+        return diagram_path(diagram), diagrams.label_line(diagram, label)
+    path = source_path(part)
+    header = re.compile(rf'# %%.*\bid="{re.escape(name)}"')
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return path, next((number for number, line in enumerate(lines, start=1) if header.match(line)), 1)
 
 
 def has_prose(cell: NotebookNode) -> bool:
@@ -101,6 +120,17 @@ def context(tutorial: str, cell: NotebookNode) -> str:
     return f"{tutorial}/{cell.id}"
 
 
+def label_context(diagram: str, label: str) -> str:
+    """The key of a diagram's label in the catalogs."""
+    return f"{DIAGRAMS}/{diagram}#{label}"
+
+
+def where(language: str, key: str) -> str:
+    """A message of a language as reports name it."""
+    part, _, name = (key or "?").partition("/")
+    return f"{language}/{part}, {'label' if part == DIAGRAMS else 'cell'} {name!r}"
+
+
 # --- catalogs ---------------------------------------------------------------------------------
 
 
@@ -113,11 +143,22 @@ class Message:
     comment: str
 
 
-def messages() -> Iterator[Message]:
-    """All that a catalog has to translate, in its order."""
+def translatable() -> Iterator[tuple[str, NotebookNode]]:
+    """What a translator works on, by its key: cells that hold words, and each diagram's labels as cells of Markdown."""
     for tutorial in tutorials():
         for cell in filter(has_prose, read_source(tutorial)):
-            yield Message(context(tutorial, cell), cell.source, f"{cell.cell_type} cell of source/{tutorial}.py")
+            yield context(tutorial, cell), cell
+    for diagram in diagram_names():
+        for label, text in diagrams.labels(diagram).items():
+            yield label_context(diagram, label), nbformat.v4.new_markdown_cell(text)
+
+
+def messages() -> Iterator[Message]:
+    """All that a catalog has to translate, in its order."""
+    for key, cell in translatable():
+        path, _ = source_place(key)
+        kind = "label" if key.startswith(f"{DIAGRAMS}/") else f"{cell.cell_type} cell"
+        yield Message(key, cell.source, f"{kind} of {path.relative_to(notebooks()).as_posix()}")
     yield Message(MARKER_KEY, MARKER, "stands above a section that is not translated yet")
 
 
