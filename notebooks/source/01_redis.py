@@ -7,8 +7,8 @@ store the conversation, and [Redis](https://redis.io/docs/latest/get-started/), 
 that many programs can share, does that well. In this lesson you store a chat in Redis, look at what is stored, and give
 a model a memory. You need some Python, no experience with Redis or LangChain, and about 30 minutes.
 
-![In each turn your program reads the messages so far from Redis, sends them and the question to the model, receives the
-answer, and stores the question and the answer in Redis.](diagrams/turn.svg)
+![In each turn your program reads the messages so far from Redis, sends them and the question to the model, and stores the
+question and the answer.](diagrams/turn.svg)
 """
 
 # %% [markdown] id="new-code"
@@ -25,8 +25,8 @@ Choose **Run all**, or run one cell at a time; you need no server, no API key an
 as Colab, the first cell installs *the kit*, the package behind these lessons. Elsewhere it does nothing. The `assert`s
 check what the text says: if the last cell runs, it was true on your machine.
 
-The form names a server and a conversation. You can leave it as it is: a blank endpoint means the environment variable
-`REDIS_URL` or, if that is not set, a server that starts with this notebook (Valkey, which speaks Redis's protocol).
+You can leave the form as it is. A blank endpoint means the environment variable `REDIS_URL` or, if that is not set, a
+server that starts with this notebook (Valkey, which speaks Redis's protocol).
 """
 
 # %% id="install"
@@ -128,7 +128,7 @@ assert another.messages == history.messages
 
 No magic: the key is `message_store:` followed by the session ID, and its value is a
 [list](https://redis.io/docs/latest/develop/data-types/lists/) with one record per message. A record is JSON, with the
-message's `type` and its `data`. Here is the latest one as it is:
+message's `type` and its `data`. Here is the latest one:
 """
 
 # %% id="record"
@@ -234,8 +234,8 @@ session's messages into the prompt, and after it stores the question and the ans
 
 **Before you build on it:** LangChain has deprecated this class (since langchain-core 1.3.3) and the base class of all
 such histories (since 1.6.4), and will remove both in version 2.0. `langchain-community` is being shut down, and the
-class in `langchain-redis` is deprecated too (since 0.2.6). In new code, use the
-five lines above, or [lesson 3](03_agents.ipynb).
+class in `langchain-redis` is deprecated too (since 0.2.6). In new code, use the five lines above, or
+[lesson 3](03_agents.ipynb).
 """
 
 # %% id="chain-built"
@@ -511,7 +511,6 @@ for suffix in ["", "-by-hand", "-stranger", "-bounded", "-panel"]:
 
 - [Agents that remember, in Redis and Memorystore](03_agents.ipynb): what to use in new code.
 - [Chat history in Google Cloud Memorystore](02_memorystore.ipynb): the same in Google Cloud's managed Redis and Valkey.
-- Your own Redis: set `REDIS_URL`, or fill in the form, and choose **Run all** again.
 - A real model: set `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for your own server such as Ollama, and `OPENAI_MODEL`.
 - [The kit on GitHub]({{repository}}), with these lessons in other languages.
 """

@@ -9,10 +9,9 @@ in a [LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain
 need, cost and survive. You need some Python, no Google Cloud project, and about 30 minutes. If Redis is new to you, begin
 with [lesson 1](01_redis.ipynb).
 
-```text
-program ──▶ Memorystore's API    # address, certificate authorities, password
-   └──────▶ instance             # encrypted and verified
-```
+![Your program asks Memorystore's API for the instance by its name, and receives the address and the certificate
+authorities. It checks the instance's certificate against them before it signs in. A tunnel in between can cut the
+connection, but can neither read nor forge.](diagrams/trust.svg)
 """
 
 # %% [markdown] id="new-code"
@@ -136,10 +135,6 @@ The instance's full name is all that `connect` needs:
 
 If both services have an instance of that name, `connect` says so, and takes the name with the service in front:
 `//redis.googleapis.com/projects/…` or `//memorystore.googleapis.com/projects/…`.
-
-![Your program asks Memorystore's API for the instance by its name, and receives the address and the certificate
-authorities. It checks the instance's certificate against them before it signs in. A tunnel in between can cut the
-connection, but can neither read nor forge.](diagrams/trust.svg)
 """
 
 # %% id="connect"
@@ -183,7 +178,7 @@ assert client.llen(SESSION_ID) == len(history) == 2
 #: at rest, by default: https://docs.cloud.google.com/memorystore/docs/redis/about-cmek, …/valkey/about-cmek
 """
 **Conversations are personal data**; [lesson 1](01_redis.ipynb) says what follows from that. Memorystore encrypts what it
-saves to disk, and TLS what crosses the network. Whoever may read the key reads the messages in clear.
+saves to disk, and TLS what crosses the network. Anyone who can read the key can still read the messages.
 """
 
 # %% [markdown] id="chain"
@@ -300,10 +295,10 @@ to live.
 | engine | Redis, up to 7.2 | Redis 7.2 | Valkey, 7.2 to 9.1 |
 | nodes that share the data | one | several | one or several |
 | to sign in | a password, the AUTH string | an access token (IAM), or a token per user | an access token (IAM), or a token per user |
-| users who may do less (ACL) | no | yes | yes |
+| users with fewer rights (ACL) | no | yes | yes |
 | modules | vector search | vector search | vector search, JSON, Bloom filters |
 
-For a new chat, choose Valkey: the newest engine, no password that could become known, and the lowest price. Choose
+For a new chat, choose Valkey: the newest engine, no password that could leak, and the lowest price. Choose
 Redis if your programs sign in with an AUTH string, or if you already have an instance. This notebook takes either.
 """
 

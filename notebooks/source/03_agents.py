@@ -165,8 +165,7 @@ Since a checkpoint only names its messages, each turn adds about the same to a t
 whole conversation into each checkpoint grows with the square of its length.
 
 The next cell prints what the newest checkpoint names: `messages=0-6,7` is the messages 0 to 6, and 7. The one after it asks
-for the *time to live* (TTL), the seconds until Redis deletes the thread. On your own server, `MEMORY USAGE` tells how
-many bytes a key takes.
+for the *time to live* (TTL), the seconds until Redis deletes the thread.
 """
 
 # %% id="record"
