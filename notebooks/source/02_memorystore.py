@@ -299,7 +299,7 @@ to live.
 | modules | vector search | vector search | vector search, JSON, Bloom filters |
 
 For a new chat, choose Valkey: the newest engine, no password that could leak, and the lowest price. Choose
-Redis if your programs sign in with an AUTH string, or if you already have an instance. This notebook takes either.
+Redis if your programs sign in with an AUTH string, or if you already have an instance.
 """
 
 # %% [markdown] id="instances"
@@ -609,7 +609,6 @@ else:
 
 - [Agents that remember](03_agents.ipynb): what to use in new code.
 - [Chat history in Redis](01_redis.ipynb): what Redis stores, streaming, async, and limits for a history.
-- Your own project: fill in the form and choose **Run all** again.
 - The emulator for your own programs and tests: `python -m helpers.emulator --help`.
 - [The kit on GitHub]({{repository}}), with these lessons in other languages.
 """
