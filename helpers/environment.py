@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from helpers._localization import formats
 from helpers._localization.messages import say
 
 EMULATOR_VARIABLE = "MEMORYSTORE_EMULATOR_HOST"
@@ -125,7 +126,7 @@ def added_packages(before: str | Path) -> str:
             + say("Restart the runtime, then run the notebook from its beginning.")
         )
     added = [f"{name} {now[name]}" for name in sorted(now.keys() - then.keys())]
-    return say("Added: {packages}. Nothing that was there has changed.", packages=", ".join(added) or "–")
+    return say("Added: {packages}. Nothing that was there has changed.", packages=formats.listing(added) or "–")
 
 
 def _normal(name: str) -> str:

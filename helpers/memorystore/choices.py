@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from google.cloud import memorystore_v1, redis_v1
 
+from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.memorystore.api.names import TITLES, ResourceName, Service
 
@@ -44,9 +45,9 @@ class RedisChoices:
     def announcement(self, resource: ResourceName) -> str:
         """What decides the price."""
         return say(
-            "Creating {id} in {region}: {tier} tier, {memory_gb} GB, {redis_version}.",
+            "Creating {id} in {region}: {tier} tier, {size}, {redis_version}.",
             id=resource.id, region=resource.region,
-            tier=self.tier, memory_gb=self.memory_gb, redis_version=self.redis_version,
+            tier=self.tier, size=formats.gigabytes(self.memory_gb), redis_version=self.redis_version,
         )  # fmt: skip
 
     def described(self, resource: ResourceName) -> redis_v1.Instance:
@@ -155,7 +156,7 @@ def chosen(name: str, service: Service | None, given: dict[str, Any]) -> tuple[R
     if foreign := [choice for choice in made if choice not in own]:
         raise ValueError(
             f"{TITLES[kind.service]} has no {', '.join(foreign)}.\n"
-            + say("Its choices are {choices}.", choices=", ".join(own))
+            + say("Its choices are {choices}.", choices=formats.listing(own))
         )
     return resource, kind(**made)
 

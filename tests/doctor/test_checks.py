@@ -69,7 +69,7 @@ def test_all_is_well(server: EmbeddedServer) -> None:
     assert text.splitlines()[-1] == "Ready: all is well."
     assert text.startswith(f"✓ Python        {sys.version.split()[0]}")
     assert "redis " in line(report, "Packages").found
-    assert line(report, "Platform").found == "local, in a terminal"
+    assert line(report, "Platform").found == "this computer, in a terminal"
     with redis.Redis.from_url(server.url, protocol=2) as asked:
         info = asked.info("server")
     version = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
@@ -330,7 +330,7 @@ def test_google_cloud(
     report = doctor(server.url)
     found = line(report, "Google Cloud")
     assert found.status == "good"
-    assert found.found.startswith("project my-project, credentials: credentials, token good for 60 min")
+    assert found.found.startswith("project my-project, credentials: credentials, token valid for 60 min")
     assert metadata_server.tokens
     assert not any(token in str(report) for token in metadata_server.tokens)
     metadata_server.broken = True
@@ -361,7 +361,7 @@ def test_what_never_answers_is_left_in_time(
     assert "it did not answer within 3.5 seconds" in line(report, "Redis").found
     assert "no answer (APITimeoutError)" in line(report, "Model").found
     assert line(report, "Google Cloud") == Check(
-        "Google Cloud", "bad", "no answer within 8 s", "Check the network and the address, then look again."
+        "Google Cloud", "bad", "no answer within 8 sec", "Check the network and the address, then look again."
     )
     assert line(report, "Disk").status == "good"
 
@@ -377,7 +377,7 @@ def test_a_token_endpoint_that_never_answers(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "account.json"))
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
     monkeypatch.setattr("helpers._doctor.checks._LOOK_SECONDS", 4.0)
-    assert line(doctor(server.url), "Google Cloud").found == "no answer within 4 s"
+    assert line(doctor(server.url), "Google Cloud").found == "no answer within 4 sec"
 
 
 def test_what_was_found_before_the_answers_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,7 +395,7 @@ def test_what_was_found_before_the_answers_ended_is_told(monkeypatch: pytest.Mon
         muted.shutdown()
     place = report.checks.index(line(report, "Redis"))
     assert line(report, "Redis").found.startswith("reachable, Redis 7.0, ")
-    assert (report.checks[place + 1].name, report.checks[place + 1].found) == ("", "no answer within 3 s")
+    assert (report.checks[place + 1].name, report.checks[place + 1].found) == ("", "no answer within 3 sec")
 
 
 def test_room_on_the_disk(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -285,12 +285,12 @@ def test_a_table_shows_what_there_is() -> None:
     listed = list_instances(PROJECT)
     shown = str(listed).splitlines()
     assert repr(listed) == str(listed)
-    assert shown[0].split() == "INSTANCE SERVICE REGION TIER SIZE VERSION AUTH TLS STATE".split()
-    assert shown[1].split() == "chat redis us-central1 BASIC 1 GB REDIS_7_2 yes yes READY".split()
+    assert shown[0].split() == "Instance Service Region Tier Size Version AUTH TLS State".split()
+    assert shown[1].split() == "chat redis us-central1 BASIC 1 GB REDIS_7_2 on on READY".split()
     assert shown[2].split() == (
-        "chats-of-many valkey us-central1 SHARED_CORE_NANO 1.4 GB VALKEY_9_0 no no ACTIVE".split()
+        "chats-of-many valkey us-central1 SHARED_CORE_NANO 1.4 GB VALKEY_9_0 off off ACTIVE".split()
     )
-    starts = [line.index(word) for line, word in zip(shown, ("STATE", "READY", "ACTIVE"), strict=True)]
+    starts = [line.index(word) for line, word in zip(shown, ("State", "READY", "ACTIVE"), strict=True)]
     assert len(set(starts)) == 1
     incomplete = Instances([], ("us-east1",), ("redis", "valkey"))
     assert str(incomplete).splitlines() == [

@@ -139,7 +139,7 @@ async def test_sizes_that_are_estimated_say_so(client: redis.Redis) -> None:
     explorer = SessionExplorer(client)
     page = Page(explorer)
     large, small = sorted(explorer.sessions)
-    assert f" 1000 ≈ {large.bytes} " in visible(page.picture)
+    assert f" 1,000 ≈ {large.bytes:,} " in visible(page.picture)
     assert f" 1 {small.bytes} " in visible(page.picture)
     assert {"value": large.bytes, "text": "≈ "} in page.column("bytes")
 

@@ -17,6 +17,7 @@ from redis.credentials import CredentialProvider
 
 from helpers._connecting.clients import DEFAULTS, Connector
 from helpers._credentials.secrets import Secret
+from helpers._localization import formats
 from helpers._localization.messages import say, words
 from helpers.errors import (
     AuthenticationFailedError,
@@ -149,7 +150,7 @@ class ValkeyAccess(SignedInAccess):
         if len(self.found.networks) > 1 and not (self._network or self.tunnel):
             return say(
                 "It has an endpoint in each of these networks: {networks}. Name the one that this runs in: {argument}.",
-                networks=", ".join(self.found.networks), argument="network=…",
+                networks=formats.listing(self.found.networks), argument="network=…",
             )  # fmt: skip
         return say(UNREACHABLE) if self.found.cluster else None
 
@@ -213,7 +214,7 @@ class ValkeyAccess(SignedInAccess):
         if not of_network:
             raise ValueError(
                 f"{self.resource.full} has no {_ENDPOINTS[kind]} endpoint in the network {wanted!r}.\n"
-                + say("It has one in: {networks}.", networks=", ".join(networks))
+                + say("It has one in: {networks}.", networks=formats.listing(networks))
             )
         return of_network[0][0], of_network[0][1], networks
 

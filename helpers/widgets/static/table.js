@@ -212,6 +212,13 @@ export function table(link, use) {
   }
 
   /**
+   * @param {Column} column
+   * @param {string} value
+   * @returns {string} The value after the column's name.
+   */
+  const labelled = (column, value) => link.say("{name}: {value}", { name: column.label, value });
+
+  /**
    * What stands in a cell.
    *
    * @param {Column} column
@@ -224,10 +231,10 @@ export function table(link, use) {
     const worded = cell !== null && typeof cell === "object";
     if (column.kind === "bytes") {
       const share = h("span.share", { "aria-hidden": "true" }, h("span", { style: `width: ${Math.max(2, (100 * (value ?? 0)) / largest)}%` }));
-      const number = h("span", null, `${worded ? cell.text : ""}${numbers.format(value ?? 0)}`);
-      return brief ? [`${column.label}: `, number] : [h("span.sized", null, share, number)];
+      const number = `${worded ? cell.text : ""}${numbers.format(value ?? 0)}`;
+      return brief ? [labelled(column, number)] : [h("span.sized", null, share, h("span", null, number))];
     }
-    if (column.kind === "number") return [brief ? `${column.label}: ` : "", numbers.format(value ?? 0)];
+    if (column.kind === "number") return [brief ? labelled(column, numbers.format(value ?? 0)) : numbers.format(value ?? 0)];
     if (column.kind === "until") {
       if (value === null || value === undefined) return ["–"];
       const left = value - Date.now() / 1000;
