@@ -126,7 +126,7 @@ def added_packages(before: str | Path) -> str:
             + say("Restart the runtime, then run the notebook from its beginning.")
         )
     added = [f"{name} {now[name]}" for name in sorted(now.keys() - then.keys())]
-    return say("Added: {packages}. Nothing that was there has changed.", packages=formats.listing(added) or "–")
+    return say("Added: {packages}. No installed package has changed.", packages=formats.listing(added) or "–")
 
 
 def _normal(name: str) -> str:

@@ -154,10 +154,10 @@ def test_what_was_added_is_named(tmp_path: Path) -> None:
     lines = [f"{one.name}=={one.version}" for one in importlib.metadata.distributions()]
     before = tmp_path / "before.txt"
     before.write_text("\n".join(lines))
-    assert added_packages(before) == "Added: –. Nothing that was there has changed."
+    assert added_packages(before) == "Added: –. No installed package has changed."
     before.write_text("\n".join(line for line in lines if not line.lower().startswith(("redis==", "polib=="))))
     version = importlib.metadata.version
-    said = f"Added: polib {version('polib')}, redis {version('redis')}. Nothing that was there has changed."
+    said = f"Added: polib {version('polib')}, redis {version('redis')}. No installed package has changed."
     assert added_packages(before) == said
 
 

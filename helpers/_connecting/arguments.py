@@ -19,7 +19,7 @@ def given_client(client: Client) -> Client:
         raise ValueError(
             "client must be a client of redis-py, redis.Redis or redis.RedisCluster, "
             f"not {type(client).__module__}.{type(client).__qualname__}.\n"
-            + say("Make it with helpers.connect(ADDRESS), for Valkey too; the async methods use it as well.")
+            + say("Create it with helpers.connect(ADDRESS), for Valkey too; the async methods use it as well.")
         )
     return client
 

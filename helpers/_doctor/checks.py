@@ -133,8 +133,8 @@ class Report:
         bad = sum(check.status == "bad" for check in self.checks)
         warned = sum(check.status == "warning" for check in self.checks)
         if bad:
-            return say("Not ready. To be mended: {bad}; to be looked at: {warned}.", bad=bad, warned=warned)
-        return say("Ready. To be looked at: {warned}.", warned=warned) if warned else say("Ready: all is well.")
+            return say("Not ready. To fix: {bad}; to check: {warned}.", bad=bad, warned=warned)
+        return say("Ready. To check: {warned}.", warned=warned) if warned else say("Ready: all is well.")
 
 
 def doctor(endpoint: str | None = None) -> Report:
@@ -188,7 +188,7 @@ def _within(seconds: float, look: Callable[[], Iterator[Finding]]) -> list[Findi
     threading.Thread(target=run, name="helpers-doctor", daemon=True).start()
     if not ended.wait(seconds):
         late = say("no answer within {time}", time=formats.seconds(seconds))
-        return [*found, ("bad", late, say("Check the network and the address, then look again."))]
+        return [*found, ("bad", late, say("Check the network and the address, then try again."))]
     return found
 
 
@@ -225,7 +225,7 @@ def _packages() -> Iterator[Finding]:
         said = say(said, package=one.name, version=version, range=one.specifier)
         yield "bad", said, f'pip install "{str(one).partition(";")[0]}"'
     shown = formats.listing(f"{name} {version}" for name in _SHOWN if (version := _installed(name)))
-    yield "good", say("{count} within their ranges, among them {packages}", count=inside, packages=shown), ""
+    yield "good", say("{count} in the supported version ranges, including {packages}", count=inside, packages=shown), ""
     if absent:
         command = f'pip install "{DISTRIBUTION}[{",".join(absent)}]"'
         yield "good", say("not installed, and not always needed: {extras}", extras=formats.listing(absent)), command
@@ -255,9 +255,9 @@ def _shadows() -> Iterator[Finding]:
         # A clone of the kit is the kit, whatever else is installed.
         if origin and PathFinder.find_spec(name, elsewhere) and not origin.with_name("_doctor").exists():
             file = origin.relative_to(here).parts[0]
-            yield "bad", say("{file} here hides the library.", file=file), say("Rename {file}.", file=file)
+            yield "bad", say("{file} here shadows the library.", file=file), say("Rename {file}.", file=file)
             return
-    yield "good", say("No file here hides a library."), ""
+    yield "good", say("No file here shadows a library."), ""
 
 
 def _redis(endpoint: str | None) -> Iterator[Finding]:
@@ -279,7 +279,7 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
     server = say("reachable") if address(endpoint) else say("embedded server")
     found = formats.facts(server, _version(client), formats.milliseconds(latency))
     slow = latency > _SLOW_MILLISECONDS
-    advice = say("Each turn of a chat takes two round trips: run nearer to the server.") if slow else ""
+    advice = say("Each turn of a chat takes two round trips: run this closer to the server.") if slow else ""
     yield "warning" if slow else "good", found, advice
     yield from _commands(client)
 
@@ -347,7 +347,7 @@ def _commands(client: Any) -> Iterator[Finding]:
             yield (
                 "warning",
                 f"maxmemory-policy {policy}",
-                say("When memory runs out, this server deletes chats that nobody asked it to forget."),
+                say("When memory runs out, this server deletes chats, even those that are set never to expire."),
             )
 
 
@@ -356,7 +356,7 @@ def _model() -> Iterator[Finding]:
 
     model: Any = chat_model()
     if model._llm_type == "offline":
-        yield "good", say("the offline model; set OPENAI_API_KEY or OPENAI_BASE_URL for one of yours"), ""
+        yield "good", say("the offline model; set OPENAI_API_KEY or OPENAI_BASE_URL to use your own"), ""
         return
     name, where = model.model_name, re.sub(r"//[^/@]*@", "//", str(model.root_client.base_url))
     try:
@@ -419,8 +419,8 @@ def _disk() -> Iterator[Finding]:
     free = shutil.disk_usage(Path.cwd()).free
     found = say("{size} free", size=formats.size(free))
     if free < _TOO_FEW_BYTES:
-        yield "bad", found, say("Make room: notebooks can't be saved.")
+        yield "bad", found, say("Free some space: notebooks can't be saved.")
     elif free < _SCARCE_BYTES:
-        yield "warning", found, say("Room is scarce.")
+        yield "warning", found, say("Disk space is low.")
     else:
         yield "good", found, ""

@@ -394,6 +394,6 @@ def _listed(messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
     if isinstance(messages, (BaseMessage, str)):
         raise ValueError(
             f"add_messages takes a list of messages, not one {type(messages).__name__}.\n"
-            + say("Put it into a list, add_messages([message]), or call add_message(message).")
+            + say("Put it in a list, add_messages([message]), or call add_message(message).")
         )
     return messages

@@ -147,7 +147,7 @@ def chosen(name: str, service: Service | None, given: dict[str, Any]) -> tuple[R
     if service and resource.service and service != resource.service:
         raise ValueError(
             f"{resource.full} is a name of {TITLES[resource.service]}, and service is {service!r}.\n"
-            + say("Leave one of them out: either says the service.")
+            + say("Leave one of them out: either one names the service.")
         )
     resource = resource.of(resource.service or service or "redis")
     kind = _KINDS[resource.service or "redis"]

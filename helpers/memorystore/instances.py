@@ -223,7 +223,7 @@ def list_instances(project: str, region: str = "-", *, service: Service | None =
     for one, error in failed.items():
         reason, advice = reason_and_advice(error)
         warnings.warn(
-            say("The list is without {service}: {reason}.", service=TITLES[one], reason=reason) + f"\n{advice}",
+            say("The list does not include {service}: {reason}.", service=TITLES[one], reason=reason) + f"\n{advice}",
             ServiceNotAskedWarning,
             stacklevel=2,
         )

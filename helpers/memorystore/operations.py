@@ -46,7 +46,7 @@ def wait_for(label: str, done: str, is_done: Callable[[], bool], timeout: float)
                 if time.monotonic() + pause > deadline:
                     raise StillRunningError(
                         f"Not done after {timeout:.0f} seconds, and it goes on: {label}.\n"
-                        + say("See how it is with list_instances, or call again to go on waiting.")
+                        + say("Check its state with list_instances, or call again to keep waiting.")
                     )
                 until = time.monotonic() + pause
                 while (left := until - time.monotonic()) > 0:
@@ -56,7 +56,7 @@ def wait_for(label: str, done: str, is_done: Callable[[], bool], timeout: float)
         except KeyboardInterrupt:
             progress.done(
                 say(
-                    "{label}: no longer waited for. It goes on all the same; list_instances shows how it is.",
+                    "{label}: stopped waiting; the operation continues. list_instances shows its state.",
                     label=label,
                 )
             )

@@ -245,7 +245,7 @@ class SessionExplorer(Live):
 
     def _kept(self) -> dict[str, Any]:
         more = len(self._rows) - KEPT
-        note = say("Not kept here: {count} more", count=formats.number(more)) if more > 0 else ""
+        note = say("Not saved here: {count} more", count=formats.number(more)) if more > 0 else ""
         return {"rows": self._rows[:KEPT], "searching": False, "note": note, "opened": None}
 
     def _picture(self) -> str:
@@ -296,7 +296,7 @@ class SessionExplorer(Live):
         text = await asyncio.to_thread(self._exported, keys, missing_ok=not name)
         if text is None:
             call = 'export("sessions.jsonl")'
-            self._tell(error=say("Too large to go through the page: use {call}.", call=call))
+            self._tell(error=say("Too large for the page: use {call}.", call=call))
             return
         file = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in name or "sessions") + ".jsonl"
         self._tell(error="", note=say("Exported sessions: {count}", count=formats.number(text.count('"ttl_ms": '))))
@@ -321,4 +321,4 @@ class SessionExplorer(Live):
 
 
 def _unordered(newest_first: bool | None, messages: int) -> str:
-    return say("Order unknown: give newest_first=True or False.") if newest_first is None and messages > 1 else ""
+    return say("Order unknown: pass newest_first=True or False.") if newest_first is None and messages > 1 else ""

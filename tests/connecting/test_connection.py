@@ -315,7 +315,7 @@ def test_a_wrong_password(with_password: EmbeddedServer) -> None:
     ):
         assert isinstance(error, redis.AuthenticationError)
         assert "mistyped" not in str(error)
-        assert str(error).splitlines()[-1].startswith("Check user name and password")
+        assert str(error).splitlines()[-1].startswith("Check the user name and password")
 
 
 def test_a_password_where_none_is_wanted(server: EmbeddedServer) -> None:

@@ -188,6 +188,6 @@ def test_an_emulator_asks_for_no_sign_in(
     monkeypatch.setenv("MEMORYSTORE_EMULATOR_HOST", "127.0.0.1:8090")
     assert authenticate("my-project") == "my-project"
     assert capsys.readouterr().out == (
-        "Signed in to nothing: MEMORYSTORE_EMULATOR_HOST names an emulator, which needs no sign-in.\n"
+        "Not signed in: MEMORYSTORE_EMULATOR_HOST names an emulator, which needs no sign-in.\n"
     )
     assert colab == []

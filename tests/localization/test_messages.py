@@ -82,7 +82,7 @@ def test_an_errors_first_line_is_english_and_its_advice_is_not(language: str) ->
     error = failure("redis://127.0.0.1:1")
     first, last = str(error).splitlines()
     assert first.startswith("Could not connect to redis://127.0.0.1:1: ")
-    english = "Nothing listens there: check the port, and that the server or the tunnel to it is running."
+    english = "Nothing is listening there: check the port, and check that the server or the tunnel to it is running."
     assert last == translated(language, english) != english
 
 
@@ -181,7 +181,7 @@ def test_a_broken_catalog_takes_no_error_away(
     speak("fr")
     for _ in range(2):
         assert str(failure("redis://127.0.0.1:1")).endswith(
-            "Nothing listens there: check the port, and that the server or the tunnel to it is running."
+            "Nothing is listening there: check the port, and check that the server or the tunnel to it is running."
         )
     assert OfflineChatModel().invoke("Je m’appelle Bob").text.startswith("[offline model]")
     assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -219,7 +219,7 @@ def test_a_service_that_can_not_be_asked_hides_nothing_of_the_other(
     title = f"Memorystore for {left_out.capitalize()}"
     assert str(found).splitlines()[-1] == f"Not asked: {title}."
     assert len(caught) == 1
-    assert str(caught[0].message).startswith(f"The list is without {title}: ")
+    assert str(caught[0].message).startswith(f"The list does not include {title}: ")
     assert str(caught[0].message).splitlines()[-1].startswith(f"Run: gcloud services enable {host}.")
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
@@ -406,7 +406,7 @@ def test_an_interrupted_wait_leaves_the_operation_going(
         patch.setattr("helpers.memorystore.progress.Progress.step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             create_instance(NAME, service=service)
-    assert "goes on all the same" in capsys.readouterr().out
+    assert "the operation continues" in capsys.readouterr().out
     assert eventually(lambda: get_instance(NAME).ready)
 
 
@@ -416,7 +416,7 @@ def test_a_name_that_is_taken(service: Any) -> None:
     with pytest.raises(InstanceExistsError) as caught:
         create_instance(NAME, service=service)
     assert isinstance(caught.value, google.AlreadyExists)
-    assert last_line(caught.value) == "Connect to the one that is there, or choose another ID."
+    assert last_line(caught.value) == "Connect to the existing one, or choose another ID."
 
 
 def test_deleting_asks_for_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -501,7 +501,7 @@ def test_a_rotation_that_is_broken_off_says_that_auth_is_off(
     create_instance(NAME)
     with pytest.raises(StillRunningError):
         rotate_auth_string(NAME, timeout=0)
-    assert "asks for no password now" in capsys.readouterr().out
+    assert "requires no password now" in capsys.readouterr().out
     assert eventually(lambda: get_instance(NAME).ready)
     rotate_auth_string(NAME)
     assert get_instance(NAME).auth

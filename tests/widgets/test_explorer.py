@@ -118,7 +118,7 @@ async def test_half_an_emoji_in_a_prefix_is_said(client: redis.Redis) -> None:
 async def test_an_order_that_is_not_known_is_said_and_can_be_given(client: redis.Redis) -> None:
     client.rpush("x:1", raw(HumanMessage("at the head")), raw(HumanMessage("at the end")))
     page = Page(SessionExplorer(client, "x:"))
-    said = "Order unknown: give newest_first=True or False."
+    said = "Order unknown: pass newest_first=True or False."
     assert said in page.picture
     page.ask("open", id=page.ids("1")[0])
     await eventually(lambda: page.data["opened"])
@@ -188,7 +188,7 @@ async def test_an_export_too_large_for_the_page_is_refused(page: Page, monkeypat
     monkeypatch.setattr("helpers.widgets.session_explorer.FILE_BYTES", 1000)
     page.ask("export", ids=page.ids("student-07", "student-08"))
     await eventually(lambda: page.data["error"])
-    assert page.data["error"] == 'Too large to go through the page: use export("sessions.jsonl").'
+    assert page.data["error"] == 'Too large for the page: use export("sessions.jsonl").'
     assert page.events == []
 
 

@@ -170,7 +170,7 @@ def tunnel_end(tunnel: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ValueError(
             f"{tunnel!r} is not the end of a tunnel.\n"
-            + say("Its form is {form}, such as {example}.", form="HOST:PORT", example="127.0.0.1:6378")
+            + say("Its form is {form}, for example {example}.", form="HOST:PORT", example="127.0.0.1:6378")
         )
     return host.strip("[]"), int(port)
 

@@ -53,11 +53,9 @@ _TOKEN_REFUSED = words(
 )
 _OF_THE_OTHER_KIND = "MOVED|[Cc]luster mode is not enabled|cluster support disabled"
 _OTHER_KIND = words(
-    "What answers there is not the instance, whose mode is another: check your network, or where the tunnel leads."
+    "The server there is not the instance, whose mode is different: check your network, or where the tunnel leads."
 )
-_NOBODY = words(
-    "Add a user, and a token for it, in the console, or connect with username=… and password=… of your own."
-)
+_NOBODY = words("In the console, add a user and a token for it, or connect with your own username=… and password=….")
 
 
 class Lookup(NamedTuple):
@@ -109,7 +107,7 @@ class ValkeyAccess(SignedInAccess):
         if self._username and not (own or self.found.credentials):
             raise ValueError(
                 f"{self.where} has no users of its own that {self._username!r} could be one of.\n"
-                + say("Leave username= out: it goes with token authentication, or with a password=… of yours.")
+                + say("Leave username= out: it is for token authentication, or for your own password=….")
             )
 
     @property

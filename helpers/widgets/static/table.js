@@ -51,7 +51,7 @@ export function table(link, use) {
   const order = h("select", { onchange: () => sortBy(order.value) });
   const ordering = h("label.field", null, h("span", null, link.say("Sort by")), order);
   const tools = h("div.bar", null, h("label.field.grow", { for: id }, h("span", null, link.say("Filter")), filter), ordering);
-  const all = h("input", { type: "checkbox", "aria-label": link.say("Choose all that are shown"), onchange: chooseAll });
+  const all = h("input", { type: "checkbox", "aria-label": link.say("Select all shown"), onchange: chooseAll });
   const head = h("tr", { "aria-rowindex": 1 });
   const body = h("tbody", null);
   const widths = h("colgroup", null);
@@ -183,7 +183,7 @@ export function table(link, use) {
     const classes = [row.marked && "marked", place % 2 && "odd", memory.chosen.has(row.id) && "chosen"].filter(Boolean).join(" ");
     return h("tr", { class: classes || null, "data-id": row.id, "aria-rowindex": place + 2 },
       use.chosen && h("td.choose", null, h("input", { type: "checkbox", checked: memory.chosen.has(row.id), tabindex: tab, "data-control": "choose",
-        "aria-label": link.say("Choose {name}", { name: nameOf(row) }), onchange: () => choose(row) })),
+        "aria-label": link.say("Select {name}", { name: nameOf(row) }), onchange: () => choose(row) })),
       shown.map((column) => cellOf(column, row, tab)),
       hasActions() && h("td.actions", null, ...actions));
   }
