@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from google.api_core.operation import Operation
 
+from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.errors import HelpersError
 from helpers.memorystore.api.clients import CALL_SECONDS
@@ -45,8 +46,10 @@ def wait_for(label: str, done: str, is_done: Callable[[], bool], timeout: float)
             while not is_done():
                 if time.monotonic() + pause > deadline:
                     raise StillRunningError(
-                        f"Not done after {timeout:.0f} seconds, and it goes on: {label}.\n"
-                        + say("Check its state with list_instances, or call again to keep waiting.")
+                        f"Not done after {timeout:.0f} seconds, and the operation continues.\n"
+                        + formats.label(
+                            label, say("Check its state with list_instances, or call again to keep waiting.")
+                        )
                     )
                 until = time.monotonic() + pause
                 while (left := until - time.monotonic()) > 0:

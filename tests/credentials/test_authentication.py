@@ -71,7 +71,7 @@ def test_without_a_project_nothing_is_signed_in_to(
     blank: str | None, capsys: pytest.CaptureFixture[str], colab: list[str]
 ) -> None:
     assert authenticate(blank) == ""
-    assert "nothing" in said(capsys)
+    assert "Not signed in" in said(capsys)
     assert colab == []
 
 
@@ -94,7 +94,7 @@ def test_no_other_variable_makes_a_notebook_cost_money(
 ) -> None:
     monkeypatch.setenv(name, "some-real-project")
     assert authenticate() == ""
-    assert "nothing" in said(capsys)
+    assert "Not signed in" in said(capsys)
 
 
 def test_the_project_of_the_credentials_where_no_form_was_given(
@@ -117,7 +117,7 @@ def test_the_project_of_the_credentials_where_no_form_was_given(
     assert authenticate() == "of-the-account"
     assert "project of-the-account" in said(capsys)
     assert authenticate("") == ""
-    assert "nothing" in said(capsys)
+    assert "Not signed in" in said(capsys)
 
 
 def test_workbench_is_signed_in_by_its_metadata_server(

@@ -83,7 +83,7 @@ def test_a_redis_that_is_not_there() -> None:
     report = doctor("redis://127.0.0.1:1")
     assert not report.ok
     assert line(report, "Redis").status == "bad"
-    assert "Nothing listens there" in line(report, "Redis").advice
+    assert "Nothing is listening there" in line(report, "Redis").advice
     assert str(report).splitlines()[-1] == "Not ready. To fix: 1; to check: 0."
 
 

@@ -72,7 +72,7 @@ def test_a_language_that_is_not_there_leaves_it_english(wish: str, monkeypatch: 
 
 
 def test_to_ask_for_a_language_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"'tlh' is none of the languages en, ko, zh-CN"):
+    with pytest.raises(ValueError, match=r"'tlh' is not one of the languages en, ko, zh-CN"):
         speak("tlh")
 
 

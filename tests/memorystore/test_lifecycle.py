@@ -389,7 +389,7 @@ def test_a_state_that_the_library_does_not_know() -> None:
 def test_creating_again_waits_for_the_creation_that_is_under_way(service: Any) -> None:
     with Emulator(operation_seconds=1.5) as slow, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMORYSTORE_EMULATOR_HOST", slow.host)
-        with pytest.raises(StillRunningError, match="it goes on"):
+        with pytest.raises(StillRunningError, match="the operation continues"):
             create_instance(NAME, service=service, timeout=0.2)
         assert get_instance(NAME).state == "CREATING"
         assert create_instance(NAME, service=service).ready
@@ -639,7 +639,7 @@ def test_an_api_that_does_not_answer(silent: int, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("value", ["http://127.0.0.1:8090", "8090", "localhost", ":8090"])
 def test_an_emulator_address_of_the_wrong_form(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMORYSTORE_EMULATOR_HOST", value)
-    with pytest.raises(ValueError, match=r"HOST:PORT, such as 127\.0\.0\.1:8090"):
+    with pytest.raises(ValueError, match=r"HOST:PORT, for example 127\.0\.0\.1:8090"):
         list_instances(PROJECT)
 
 

@@ -715,7 +715,7 @@ def test_a_tunnel_that_is_not_running(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("tunnel", ["localhost", "127.0.0.1:", "127.0.0.1:99999"])
 def test_a_tunnel_of_the_wrong_form(emulator: Emulator, tunnel: str) -> None:
-    with pytest.raises(ValueError, match=r"HOST:PORT, such as 127\.0\.0\.1:6378"):
+    with pytest.raises(ValueError, match=r"HOST:PORT, for example 127\.0\.0\.1:6378"):
         connect(NAME, tunnel=tunnel)
 
 

@@ -109,6 +109,8 @@ def test_the_panel_of_the_tutorial_live(lab: Lab, browser: Browser, client: redi
     assert (lines[4], lines[7]) == (window, cap)
     assert [one[0] for one in lines if one[0].isdigit()] == list("012345")
     assert client.llen(key) == 6
+    # Korean has spaces between its words, and breaks lines only there.
+    expect(panel.locator(".frame")).to_have_css("word-break", "keep-all" if language == "ko" else "normal")
     notebook.page.evaluate("() => document.activeElement.blur()")
     notebook.page.mouse.move(0, 0)
     notebook.screenshot(panel, f"chat_panel-{language}")

@@ -192,8 +192,8 @@ def test_sessions_are_exported_deleted_and_imported(
     assert not students.exists("message_store:student-07")
 
     explorer.get_by_label("Filter", exact=True).fill("student-0")
-    explorer.get_by_label("Choose student-03").check()
-    explorer.get_by_label("Choose student-05").check()
+    explorer.get_by_label("Select student-03").check()
+    explorer.get_by_label("Select student-05").check()
     with notebook.page.expect_download() as downloading:
         button(explorer, "Export 2").click()
     assert len(Path(downloading.value.path()).read_text().splitlines()) == 1 + 2 + 4 + 2
@@ -260,7 +260,7 @@ def test_by_keyboard_alone(lab: Lab, browser: Browser, students: redis.Redis) ->
     assert seen[4:10] == [
         *("Select all shown", "Session▲", "Messages", "Bytes", "Time to live", "Last message"),
     ]
-    assert seen[10:] == ["Choose student-00", "student-00", seen[12]]
+    assert seen[10:] == ["Select student-00", "student-00", seen[12]]
     press("Shift+Tab")
     for key, name in (
         *(("ArrowDown", "student-01"), ("End", "student-23"), ("ArrowUp", "student-22"), ("Home", "student-00")),
@@ -274,7 +274,7 @@ def test_by_keyboard_alone(lab: Lab, browser: Browser, students: redis.Redis) ->
     press("Escape")
     assert focused(notebook) == "student-09"
     press("Shift+Tab")
-    assert focused(notebook) == "Choose student-09"
+    assert focused(notebook) == "Select student-09"
     press("Space")
     expect(button(explorer, "Export 1")).to_be_visible()
     explorer.get_by_label("Filter", exact=True).focus()

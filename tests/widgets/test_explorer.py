@@ -266,7 +266,7 @@ async def test_a_saved_notebook_keeps_some_of_many(client: redis.Redis) -> None:
     page = Page(SessionExplorer(client))
     assert len(page.data["rows"]) == KEPT + 50
     assert len(page.kept["rows"]) == KEPT
-    assert page.kept["note"] == "Not kept here: 50 more"
+    assert page.kept["note"] == "Not saved here: 50 more"
     assert len(page.picture) < 12_000
     assert len(page.shown["text/html"]) < 140_000
 
