@@ -65,7 +65,7 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
         found.append(
             Problem("", "a text that is put together at run time can't be translated; use fields.", path, line)
         )
-    if formats.path().read_text(encoding="utf-8") != formats.made():
+    if not formats.path().exists() or formats.path().read_text(encoding="utf-8") != formats.made():
         found.append(Problem("", "it is not as python -m tools extract leaves it.", formats.path()))
     found.extend(_page_problems())
     return found

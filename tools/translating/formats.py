@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.units import format_unit
 
 from tools.project import root
@@ -29,8 +29,9 @@ def path() -> Path:
 
 
 def made() -> str:
-    """The table as it should be."""
-    return json.dumps({code: _form(code) for code in LANGUAGES}, ensure_ascii=True, indent=1) + "\n"
+    """The table as it should be: a language that CLDR does not have is written as English is."""
+    found = {code: form for code in LANGUAGES if (form := _form(code))}
+    return json.dumps(found, indent=1) + "\n"
 
 
 def write() -> None:
@@ -39,7 +40,10 @@ def write() -> None:
 
 
 def _form(code: str) -> dict[str, str | int]:
-    locale = Locale.parse(code, sep="-")
+    try:
+        locale = Locale.parse(code, sep="-")
+    except UnknownLocaleError:
+        return {}
     symbols = locale.number_symbols["latn"]
     units = {name: format_unit(2, unit, "short", locale=locale).replace("2", "{0}") for name, unit in _UNITS.items()}
     return {
