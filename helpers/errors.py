@@ -125,7 +125,7 @@ class InstanceNotReadyError(ConnectionFailedError):
 
 
 class InstanceGoneError(ConnectionFailedError):
-    """A Memorystore instance was deleted, or made anew as something else, since its client was made.
+    """A Memorystore instance was deleted, or recreated as something else, since its client was made.
 
     `connect` makes another client, if there is one of its name.
     """

@@ -164,5 +164,5 @@ def test_what_was_added_is_named(tmp_path: Path) -> None:
 def test_what_was_changed_is_an_error(tmp_path: Path) -> None:
     before = tmp_path / "before.txt"
     before.write_text("polib==0.1\nGone_Since==3\n")
-    with pytest.raises(RuntimeError, match=r"changed packages that were there: polib 0\.1 → .*\nRestart the runtime"):
+    with pytest.raises(RuntimeError, match=r"changed installed packages: polib 0\.1 → .*\nRestart the runtime"):
         added_packages(before)

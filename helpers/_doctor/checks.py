@@ -77,7 +77,7 @@ class Check:
         name: What was looked at.
         status: ``good``, ``warning`` or ``bad``.
         found: What was found.
-        advice: What to do; empty where there is nothing to do.
+        advice: What to do; empty if there is nothing to do.
     """
 
     name: str
@@ -140,11 +140,11 @@ class Report:
 def doctor(endpoint: str | None = None) -> Report:
     """Look at this environment as a teacher would before a lesson, within some seconds.
 
-    Whatever does not answer is said to and left: Redis after 15 seconds (an instance's name is looked up first), the
-    model, Google Cloud and everything else after 10 each. A Redis host that stays silent takes 4, a model 4.
+    Whatever does not answer in time is reported as such: Redis after 15 seconds (an instance's name is looked up
+    first), the model, Google Cloud and everything else after 10 each. A Redis host that stays silent takes 4, a model 4.
 
-    Nothing is changed, created or paid for. Google Cloud is asked only where a project is set, a model only where one
-    of yours is configured. No secret is in the report.
+    Nothing is changed, created or paid for. Google Cloud is asked only if a project is set, a model only if you have
+    configured your own. No secret is in the report.
 
     Args:
         endpoint: The Redis to look at, all that `connect` takes; ``None`` as there.

@@ -18,7 +18,7 @@ _FIRST_POLL, _LONGEST_POLL = 0.25, 10.0
 
 
 class StillRunningError(HelpersError, TimeoutError):
-    """An operation takes longer than it was waited for. It goes on all the same."""
+    """An operation took longer than the wait for it. It continues."""
 
 
 def operation_done(operation: Operation, doing: str) -> bool:

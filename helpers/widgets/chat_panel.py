@@ -115,7 +115,7 @@ class ChatPanel(Live):
             Exception: What the runnable or Redis raised; the panel shows it too.
         """
         if self._answering:
-            raise RuntimeError("The panel is waiting for an answer. Send the next message after it.")
+            raise RuntimeError("The panel is waiting for an answer.\n" + say("Send the next message once it is there."))
         self._stopped = False
         self._answering = asyncio.ensure_future(self._answer(text))
         try:
@@ -424,6 +424,6 @@ def _checked(history: Any) -> History | Thread:
     if not isinstance(history, History | Thread):
         raise TypeError(
             f"history_factory made {type(history).__name__}; "
-            "it has to make RedisChatMessageHistory or MemorystoreChatMessageHistory of helpers."
+            "it must make RedisChatMessageHistory or MemorystoreChatMessageHistory of helpers."
         )
     return history

@@ -64,7 +64,7 @@ class InstancePicker(Live):
         return f"<InstancePicker {self._project!r}>"
 
     def refresh(self) -> Instances:
-        """List the instances anew.
+        """List the instances again.
 
         Returns:
             What `instances` is now.
@@ -83,7 +83,7 @@ class InstancePicker(Live):
         """Connect to an instance.
 
         Args:
-            name: Its full name, or its ID where there is no other one of the same.
+            name: Its full name, or its ID if no other instance has the same one.
 
         Returns:
             The client, as `connect` makes it.
