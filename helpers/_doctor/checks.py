@@ -141,7 +141,7 @@ def doctor(endpoint: str | None = None) -> Report:
     """Look at this environment as a teacher would before a lesson, within some seconds.
 
     Whatever does not answer in time is reported as such: Redis after 15 seconds (an instance's name is looked up
-    first), the model, Google Cloud and everything else after 10 each. A Redis host that stays silent takes 4, a model 4.
+    first), the model, Google Cloud and everything else after 10 each. A silent Redis host takes 4, a model 4.
 
     Nothing is changed, created or paid for. Google Cloud is asked only if a project is set, a model only if you have
     configured your own. No secret is in the report.
