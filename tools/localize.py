@@ -10,7 +10,7 @@ from tools.checking import check as checking
 from tools.project import root
 from tools.running.execution import run_interruptibly
 from tools.status import differences, table, write_readmes
-from tools.translating import catalogs, po, spoken
+from tools.translating import catalogs, formats, po, spoken
 from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, tutorials
 
 _Command = Callable[[Sequence[str]], int]
@@ -62,6 +62,7 @@ def extract(arguments: Sequence[str]) -> int:
             spoken.extract(language)
         else:
             print(f"{language}: there is no catalog; python -m tools new {language} starts one.")
+    formats.write()
     write_readmes()
     return 0
 
@@ -152,6 +153,7 @@ def new(arguments: Sequence[str]) -> int:
     language = parser.parse_args(arguments).language
     catalogs.start(language)
     spoken.extract(language)
+    formats.write()
     for path in (catalog_path(language), spoken.path_of(language), glossary_path(language)):
         print(f"{path.relative_to(root())}: started")
     return 0

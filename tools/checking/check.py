@@ -15,7 +15,7 @@ from tools.checking.wording import glossary_differences, left_in_english
 from tools.project import root
 from tools.running.execution import code_cells, tags
 from tools.status import overview, overview_path
-from tools.translating import po, spoken
+from tools.translating import formats, po, spoken
 from tools.translating.catalogs import (
     DIAGRAMS,
     MARKER_KEY,
@@ -75,6 +75,8 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
         found.append(
             Problem("", "a text that is put together at run time can't be translated; use fields.", path, line)
         )
+    if not formats.path().exists() or formats.path().read_text(encoding="utf-8") != formats.made():
+        found.append(Problem("", "it is not as python -m tools extract leaves it.", formats.path()))
     found.extend(_page_problems())
     return found
 
