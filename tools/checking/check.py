@@ -9,12 +9,13 @@ from typing import Any
 import polib
 from nbformat import NotebookNode
 
-from tools.building import localized, read_built, readme, serialized, with_outputs_of
-from tools.checking.linking import broken_links, pages
+from tools import pages
+from tools.building import localized, read_built, serialized, with_outputs_of
+from tools.checking import linking
+from tools.checking.linking import broken_links
 from tools.checking.wording import glossary_differences, left_in_english
 from tools.project import root
 from tools.running.execution import code_cells, tags
-from tools.status import overview, overview_path
 from tools.translating import po, spoken
 from tools.translating.catalogs import (
     MARKER_KEY,
@@ -26,10 +27,20 @@ from tools.translating.catalogs import (
     read_glossary,
     read_source,
     source_line,
+    sources,
     translation_line,
 )
 from tools.translating.structure import Difference, code_difference, markdown_differences
-from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, notebook_path, tutorials
+from tools.tutorials import (
+    ENGLISH,
+    LANGUAGES,
+    catalog_path,
+    documents,
+    glossary_path,
+    notebook_path,
+    source_path,
+    tutorials,
+)
 
 _MACHINE = re.compile(r"/(?:home|Users)/\w|/root/|(?<![A-Za-z])[A-Z]:\\|site-packages|(?:127\.0\.0\.1|localhost):\d")
 _WIDGETS = "application/vnd.jupyter.widget"
@@ -101,9 +112,9 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
             yield _missing(language, message.key)
         elif problem := _state_problem(language, entry, message.english):
             yield problem
-    for tutorial in tutorials():
-        for cell in filter(has_prose, read_source(tutorial)):
-            entry = catalog.get(context(tutorial, cell))
+    for name in sources():
+        for cell in filter(has_prose, read_source(name)):
+            entry = catalog.get(context(name, cell))
             if entry is not None and entry.msgid == cell.source and entry.msgstr.strip() and not entry.fuzzy:
                 for difference in _differences(language, cell, entry.msgstr):
                     yield _entry_problem(language, entry, difference.text, difference.line)
@@ -113,7 +124,7 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
             yield _entry_problem(
                 language,
                 entry,
-                "obsolete: the English source has no such cell. Remove the entry, or give it to another.",
+                "obsolete: the English source has no such cell or section. Remove the entry, or give it to another.",
             )
     yield from _glossary_problems(language)
 
@@ -129,8 +140,8 @@ def _spoken_problems(language: str) -> Iterator[Problem]:
 
 
 def _where(language: str, key: str) -> str:
-    tutorial, _, cell = (key or "?").partition("/")
-    return f"{language}/{tutorial}, cell {cell!r}"
+    name, _, cell = (key or "?").partition("/")
+    return f"{language}/{name}, {'section' if name in documents() else 'cell'} {cell!r}"
 
 
 def _entry_problem(language: str, entry: polib.POEntry, text: str, line: int = 0, *, awaiting: bool = False) -> Problem:
@@ -142,8 +153,8 @@ def _missing(language: str, key: str) -> Problem:
     where, text = _where(language, key), "missing from the catalog; run python -m tools extract."
     if key == MARKER_KEY:
         return Problem(where, text, catalog_path(language))
-    tutorial, _, cell = key.partition("/")
-    return Problem(where, text, root() / "notebooks" / "source" / f"{tutorial}.py", source_line(tutorial, cell))
+    name, _, cell = key.partition("/")
+    return Problem(where, text, source_path(name), source_line(name, cell))
 
 
 def _state_problem(language: str, entry: polib.POEntry, english: str) -> Problem | None:
@@ -260,12 +271,9 @@ def _machine(value: Any) -> str | None:
 
 
 def _page_problems() -> Iterator[Problem]:
-    path = root() / "README.md"
-    if path.read_text(encoding="utf-8") != readme():
-        yield Problem("", "the table of tutorials is out of date; run python -m tools build.", path)
-    path = overview_path()
-    if not path.exists() or path.read_text(encoding="utf-8") != overview():
-        yield Problem("", "the overview is out of date; run python -m tools build.", path)
-    for page in pages():
+    for path, text in pages.made():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            yield Problem("", f"the page {_STALE}", path)
+    for page in linking.pages():
         for reason, line in broken_links(page.read_text(encoding="utf-8"), page):
             yield Problem("", reason, page, line)

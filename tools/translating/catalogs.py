@@ -15,8 +15,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from tools.running.execution import VARIES, tags
-from tools.translating import po
+from tools.translating import documents, po
 from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, source_path, tutorials
+from tools.tutorials import documents as document_names
 
 TRANSLATE = "translate"
 AWAITING = "awaiting-translation"
@@ -44,9 +45,16 @@ class UsageError(Exception):
 # --- the English source -----------------------------------------------------------------------
 
 
-def read_source(tutorial: str) -> list[NotebookNode]:
-    """The cells of a tutorial's English source, with the ids that their headers give them."""
-    path = source_path(tutorial)
+def sources() -> list[str]:
+    """The names of all that is translated cell by cell: the tutorials, then the documents."""
+    return [*tutorials(), *document_names()]
+
+
+def read_source(name: str) -> list[NotebookNode]:
+    """The cells of a tutorial's English source, with the ids that their headers give them; a document's sections."""
+    if name in document_names():
+        return documents.sections(name)
+    path = source_path(name)
     return _cells(path.name, po.read_text(path))
 
 
@@ -68,9 +76,11 @@ def _cells(file: str, text: str) -> list[NotebookNode]:
     return cells
 
 
-def source_line(tutorial: str, cell_id: str) -> int:
-    """The line of the source at which a cell begins."""
-    lines = source_path(tutorial).read_text(encoding="utf-8").splitlines()
+def source_line(name: str, cell_id: str) -> int:
+    """The line of the source at which a cell or section begins."""
+    if name in document_names():
+        return documents.section_line(name, cell_id)
+    lines = source_path(name).read_text(encoding="utf-8").splitlines()
     header = re.compile(rf'# %%.*\bid="{re.escape(cell_id)}"')
     return next((number for number, line in enumerate(lines, start=1) if header.match(line)), 1)
 
@@ -96,9 +106,9 @@ def plain_python(source: str) -> str:
     return TransformerManager().transform_cell(source)
 
 
-def context(tutorial: str, cell: NotebookNode) -> str:
-    """The key of a cell in the catalogs."""
-    return f"{tutorial}/{cell.id}"
+def context(name: str, cell: NotebookNode) -> str:
+    """The key of a cell or section in the catalogs."""
+    return f"{name}/{cell.id}"
 
 
 # --- catalogs ---------------------------------------------------------------------------------
@@ -115,9 +125,10 @@ class Message:
 
 def messages() -> Iterator[Message]:
     """All that a catalog has to translate, in its order."""
-    for tutorial in tutorials():
-        for cell in filter(has_prose, read_source(tutorial)):
-            yield Message(context(tutorial, cell), cell.source, f"{cell.cell_type} cell of source/{tutorial}.py")
+    for name in sources():
+        for cell in filter(has_prose, read_source(name)):
+            kind = "section of " if name in document_names() else f"{cell.cell_type} cell of source/"
+            yield Message(context(name, cell), cell.source, kind + source_path(name).name)
     yield Message(MARKER_KEY, MARKER, "stands above a section that is not translated yet")
 
 
