@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterator
 import polib
 
 from tools.translating import spoken
-from tools.translating.catalogs import KIT, is_current, messages, read_catalog, read_source, sources, translation_line
+from tools.translating.catalogs import (
+    KIT,
+    is_current,
+    messages,
+    place,
+    read_catalog,
+    read_source,
+    sources,
+    translation_line,
+)
 from tools.tutorials import ENGLISH, LANGUAGES
 
 TRANSLATED, FUZZY, MISSING = "translated", "fuzzy", "missing"
@@ -61,15 +70,14 @@ def differences(language: str, names: list[str]) -> Iterator[str]:
     code = {f"{name}/{cell.id}" for name in sources() for cell in read_source(name) if cell.cell_type == "code"}
     missing = 0
     for message in messages():
-        name, _, cell = message.key.partition("/")
-        if name not in names:
+        if message.key.partition("/")[0] not in names:
             continue
         entry = catalog.get(message.key)
         found = state(entry, message.english)
         missing += found == MISSING
         if found != FUZZY or entry is None:
             continue
-        where = f"{language}/{name}, cell {cell!r} (locales/{language}.po:{translation_line(language, entry)})"
+        where = f"{place(language, message.key)} (locales/{language}.po:{translation_line(language, entry)})"
         yield _shown(where, entry, message.english, _line_difference if message.key in code else _word_difference)
     for (_, text), entry in spoken.translations(language).items():
         found = state(entry, text)

@@ -23,6 +23,7 @@ from tools.translating.catalogs import (
     context,
     has_prose,
     messages,
+    place,
     read_catalog,
     read_glossary,
     read_source,
@@ -35,7 +36,6 @@ from tools.tutorials import (
     ENGLISH,
     LANGUAGES,
     catalog_path,
-    documents,
     glossary_path,
     notebook_path,
     source_path,
@@ -139,18 +139,13 @@ def _spoken_problems(language: str) -> Iterator[Problem]:
         yield Problem(f"{language}/helpers, {text!r}", trouble, path, awaiting=awaiting)
 
 
-def _where(language: str, key: str) -> str:
-    name, _, cell = (key or "?").partition("/")
-    return f"{language}/{name}, {'section' if name in documents() else 'cell'} {cell!r}"
-
-
 def _entry_problem(language: str, entry: polib.POEntry, text: str, line: int = 0, *, awaiting: bool = False) -> Problem:
     at = entry.linenum if entry.obsolete else translation_line(language, entry, max(line, 1))
-    return Problem(_where(language, entry.msgctxt), text, catalog_path(language), at, awaiting)
+    return Problem(place(language, entry.msgctxt or "?"), text, catalog_path(language), at, awaiting)
 
 
 def _missing(language: str, key: str) -> Problem:
-    where, text = _where(language, key), "missing from the catalog; run python -m tools extract."
+    where, text = place(language, key), "missing from the catalog; run python -m tools extract."
     if key == MARKER_KEY:
         return Problem(where, text, catalog_path(language))
     name, _, cell = key.partition("/")

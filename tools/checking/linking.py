@@ -39,8 +39,12 @@ def _reason(target: str, file: Path) -> str | None:
     aim = file if not path else root() / path.lstrip("/") if path.startswith("/") else file.parent / path
     if not _exists(aim):
         return f"the link {target} leads to no file."
-    if anchor and aim.suffix in (".md", ".ipynb") and anchor not in _anchors(aim):
-        return f"the link {target} leads to no heading: there is no #{anchor}."
+    if anchor and aim.suffix in (".md", ".ipynb"):
+        try:
+            if anchor not in _anchors(aim):
+                return f"the link {target} leads to no heading: there is no #{anchor}."
+        except ValueError:  # no JSON, or no UTF-8
+            return f"the link {target} leads to a file that can't be read."
     return None
 
 

@@ -106,6 +106,12 @@ def plain_python(source: str) -> str:
     return TransformerManager().transform_cell(source)
 
 
+def place(language: str, key: str) -> str:
+    """What a message translates, in words: es/01_redis, cell 'ttl'."""
+    name, _, part = key.partition("/")
+    return f"{language}/{name}, {'section' if name in document_names() else 'cell'} {part!r}"
+
+
 def context(name: str, cell: NotebookNode) -> str:
     """The key of a cell or section in the catalogs."""
     return f"{name}/{cell.id}"
