@@ -30,7 +30,7 @@ Spoil = Callable[[Path], object]
 Run = Callable[..., tuple[int, str]]
 MARKED = "이 부분은 아직 번역되지 않았습니다."
 
-README = """\
+README = f"""\
 <!-- languages -->
 <!-- /languages -->
 
@@ -52,8 +52,8 @@ Each of these opens one.
 `[no link](notebooks/en/01_redis.ipynb)` is code.
 
 ```shell
-git clone https://github.com/chat-history-tutorials/chat-history-tutorials
-cd chat-history-tutorials
+git clone {project.repository()}
+cd {project.repository().rpartition("/")[2]}
 make lab  # opens [all](notebooks/en/01_redis.ipynb)
 ```
 """
