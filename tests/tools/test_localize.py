@@ -903,6 +903,14 @@ def test_a_document_leads_to_the_files_of_its_language(tree: Path) -> None:
     )
 
 
+def test_a_document_shows_the_picture_of_its_language(tree: Path, localize: Run) -> None:
+    shutil.copy(tree / "docs/chat_panel-en.png", tree / "docs/chat_panel-ko.png")
+    assert localize("build")[0] == 0
+    assert "![그림](../chat_panel-ko.png)" in (tree / "docs/ko/README.md").read_text(encoding="utf-8")
+    assert "docs/chat_panel-en.png" in (tree / "README.md").read_text(encoding="utf-8")
+    assert localize("check")[0] == 0
+
+
 def test_a_section_that_has_changed_is_english_and_awaits_translation(tree: Path, localize: Run) -> None:
     edit_file("README.md", "Each of these opens one.", "Each of these opens another one.")(tree)
     for command in ("extract", "build"):

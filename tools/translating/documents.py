@@ -91,9 +91,12 @@ def _led(found: re.Match[str], name: str, language: str) -> str:
 
 
 def _in_language(path: Path, language: str) -> Path:
-    """The file that a reader of a language finds in the place of an English one: a lesson, a document, or itself."""
+    """The file that takes an English one's place: a lesson, a document or a picture of the language, or else itself."""
     if name := next((one for one in documents() if source_path(one) == path), None):
         return document_path(language, name)
+    picture = path.with_stem(path.stem.removesuffix(f"-{ENGLISH}") + f"-{language}")
+    if path.stem.endswith(f"-{ENGLISH}") and picture.exists():
+        return picture
     english = root() / "notebooks" / ENGLISH
     return english.with_name(language) / path.relative_to(english) if path.is_relative_to(english) else path
 
