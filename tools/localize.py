@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from tools import building, pages
+from tools import building, pages, reviews
 from tools.checking import check as checking
 from tools.project import root
 from tools.running.execution import run_interruptibly
@@ -71,8 +71,9 @@ def build(arguments: Sequence[str]) -> int:
     """Make the notebooks."""
     parser = _parser(
         "build",
-        "Make the notebooks, the documents of every language, and the tables of README.md and notebooks/README.md. A "
-        "notebook is run, to get its outputs, only if its code has changed. What is not translated appears in English.",
+        "Make the notebooks, their pictures, the documents of every language, and the tables of README.md and "
+        "notebooks/README.md. A notebook is run, to get its outputs, only if its code has changed. What is not "
+        "translated appears in English.",
     )
     parser.add_argument("--language", choices=LANGUAGES, help="only this language")
     parser.add_argument("--tutorial", choices=tutorials(), help="only this tutorial")
@@ -80,6 +81,7 @@ def build(arguments: Sequence[str]) -> int:
     options = _options(parser, arguments)
     languages = [options.language] if options.language else list(LANGUAGES)
     names = [options.tutorial] if options.tutorial else tutorials()
+    building.write_pictures(languages)
     done = run_interruptibly(building.build(languages, names, rerun=options.execute))
     pages.write()
     return 0 if done else 1
@@ -153,4 +155,21 @@ def new(arguments: Sequence[str]) -> int:
     spoken.extract(language)
     for path in (catalog_path(language), spoken.path_of(language), glossary_path(language)):
         print(f"{path.relative_to(root())}: started")
+    return 0
+
+
+@_errors_told
+def review(arguments: Sequence[str]) -> int:
+    """Record that a page was read."""
+    parser = _parser(
+        "review",
+        "Record that a page was read as a whole, in its executed form, and what kinds of things were found and mended. "
+        "The record holds until the page's text changes; notebooks/README.md shows it.",
+    )
+    parser.add_argument("language", choices=LANGUAGES, metavar="LANGUAGE", help="its code, such as ko")
+    parser.add_argument("page", choices=reviews.pages(), metavar="PAGE", help=f"one of {', '.join(reviews.pages())}")
+    parser.add_argument("found", metavar="FOUND", help='such as "two calques, a wrong particle", or "nothing"')
+    options = _options(parser, arguments)
+    reviews.record(options.language, options.page, options.found)
+    pages.write()
     return 0

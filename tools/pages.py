@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools import reviews
 from tools.building import awaiting_marker, badges, colab, title, translated
 from tools.project import root
 from tools.status import TRANSLATED, counts, in_words
@@ -86,10 +87,15 @@ def overview_path() -> Path:
 def _overview() -> str:
     """notebooks/README.md: what there is in every language, the badges, and how far each is translated."""
     names = [*tutorials(), *documents()]
+    reviewed = reviews.read()
     rows = ["| language | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for language, called in LANGUAGES.items():
         found = counts(language)
-        state = {name: "the source of the others" if language == ENGLISH else in_words(found[name]) for name in names}
+        state = {
+            name: ("the source of the others" if language == ENGLISH else in_words(found[name]))
+            + f"<br>{reviews.state(language, name, reviewed)}"
+            for name in names
+        }
         cells = [
             *(
                 f"[{title(language, name)}]({language}/{name}.ipynb)<br>{badges(language, name)}<br>{state[name]}"
@@ -111,7 +117,8 @@ _OVERVIEW = """\
 # The notebooks
 
 The figures count messages: a section, a paragraph cell, or a code cell with comments or texts. Fuzzy: the English has
-changed since. Missing: not translated yet. Such a message appears in English, and a cell's code is the newest. How to
-translate: [CONTRIBUTING.md](../CONTRIBUTING.md).
+changed since. Missing: not translated yet. Such a message appears in English, and a cell's code is the newest.
+Reviewed: read as a whole, in its executed form, by somebody who did not write it; `locales/reviews.tsv` says what was
+found. How to translate: [CONTRIBUTING.md](../CONTRIBUTING.md).
 
 """

@@ -9,14 +9,15 @@ import polib
 
 from tools.translating import spoken
 from tools.translating.catalogs import (
+    DIAGRAMS,
     KIT,
     is_current,
     messages,
-    place,
     read_catalog,
     read_source,
     sources,
     translation_line,
+    where,
 )
 from tools.tutorials import ENGLISH, LANGUAGES
 
@@ -32,8 +33,8 @@ def state(entry: polib.POEntry | None, english: str) -> str:
 
 
 def counts(language: str) -> dict[str, Counter[str]]:
-    """How many messages of each tutorial and document, of the kit, and of what the package says, are in which state."""
-    found: dict[str, Counter[str]] = {name: Counter() for name in [*sources(), KIT, PACKAGE]}
+    """How many messages of each tutorial and document, the diagrams, the kit, and the package, are in which state."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in [*sources(), DIAGRAMS, KIT, PACKAGE]}
     catalog = read_catalog(language)
     for message in messages():
         part = message.key.partition("/")[0]
@@ -51,7 +52,7 @@ def in_words(count: Counter[str]) -> str:
 
 def table() -> str:
     """Languages × tutorials and documents as text: translated, fuzzy, missing."""
-    parts = [*sources(), KIT, PACKAGE]
+    parts = [*sources(), DIAGRAMS, KIT, PACKAGE]
     rows = [["language", *parts]]
     for language in LANGUAGES:
         found = counts(language)
@@ -70,31 +71,31 @@ def differences(language: str, names: list[str]) -> Iterator[str]:
     code = {f"{name}/{cell.id}" for name in sources() for cell in read_source(name) if cell.cell_type == "code"}
     missing = 0
     for message in messages():
-        if message.key.partition("/")[0] not in names:
+        if message.key.partition("/")[0] not in [*names, DIAGRAMS]:
             continue
         entry = catalog.get(message.key)
         found = state(entry, message.english)
         missing += found == MISSING
         if found != FUZZY or entry is None:
             continue
-        where = f"{place(language, message.key)} (locales/{language}.po:{translation_line(language, entry)})"
-        yield _shown(where, entry, message.english, _line_difference if message.key in code else _word_difference)
+        place = f"{where(language, message.key)} (locales/{language}.po:{translation_line(language, entry)})"
+        yield _shown(place, entry, message.english, _line_difference if message.key in code else _word_difference)
     for (_, text), entry in spoken.translations(language).items():
         found = state(entry, text)
-        where = f"{language}, what the package says (helpers/_localization/locales/{language}.po): {found}"
+        place = f"{language}, what the package says (helpers/_localization/locales/{language}.po): {found}"
         if found == FUZZY and entry is not None:
-            yield _shown(where, entry, text, _word_difference)
+            yield _shown(place, entry, text, _word_difference)
         elif found == MISSING:
-            yield f"{where}\n\n{text}\n"
+            yield f"{place}\n\n{text}\n"
     if missing:
         yield f"{language}: {missing} not translated at all; python -m tools check names them.\n"
 
 
-def _shown(where: str, entry: polib.POEntry, english: str, difference: Callable[[str, str], str]) -> str:
+def _shown(place: str, entry: polib.POEntry, english: str, difference: Callable[[str, str], str]) -> str:
     old = (entry.fuzzy and entry.previous_msgid) or entry.msgid
     by_hand = "The English is the same; the entry was marked fuzzy by hand:\n" if old == english else ""
     change = by_hand + difference(old, english).rstrip()
-    return f"{where}\n\nEnglish:\n{change}\n\nPresent translation:\n{entry.msgstr}\n"
+    return f"{place}\n\nEnglish:\n{change}\n\nPresent translation:\n{entry.msgstr}\n"
 
 
 def _line_difference(old: str, new: str) -> str:

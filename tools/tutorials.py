@@ -49,6 +49,21 @@ def document_path(language: str, name: str) -> Path:
     return source if language == ENGLISH else root() / "docs" / language / source.name
 
 
+def diagram_names() -> list[str]:
+    """The names of the lessons' diagrams."""
+    return sorted(path.stem for path in (notebooks() / "source" / "diagrams").glob("*.svg"))
+
+
+def diagram_path(diagram: str) -> Path:
+    """Where a diagram's source lies, with English labels."""
+    return notebooks() / "source" / "diagrams" / f"{diagram}.svg"
+
+
+def picture_path(language: str, diagram: str) -> Path:
+    """Where a diagram lies as a language's readers see it."""
+    return notebooks() / language / "diagrams" / f"{diagram}.svg"
+
+
 def catalog_path(language: str) -> Path:
     """Where a language's translations lie."""
     return notebooks() / "locales" / f"{language}.po"

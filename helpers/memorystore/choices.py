@@ -29,15 +29,23 @@ class RedisChoices:
     """A new instance of Memorystore for Redis. `create_instance` says what each choice means."""
 
     service: ClassVar[Service] = "redis"
-    tier: Tier = "BASIC"
+    tier: Tier | None = None
     memory_gb: int = 1
+    replica_count: int | None = None
     redis_version: str = "REDIS_7_2"
     auth: bool = True
     tls: bool = True
     network: str | None = None
 
     def __post_init__(self) -> None:
+        if self.tier is None:  # set in the way that a frozen dataclass leaves open
+            object.__setattr__(self, "tier", "STANDARD_HA" if self.replica_count else "BASIC")
         _check_one_of("tier", self.tier, get_args(Tier))
+        if self.replica_count is not None:
+            _check_number("replica_count", self.replica_count, 0)
+            replicas = int(self.tier == "STANDARD_HA")
+            if self.replica_count != replicas:
+                raise ValueError(f"replica_count must be {replicas} in tier {self.tier}, not {self.replica_count}.")
         if isinstance(self.memory_gb, bool) or not isinstance(self.memory_gb, int):
             raise ValueError(f"memory_gb must be a whole number of GiB, not {self.memory_gb!r}.")
 
@@ -53,7 +61,7 @@ class RedisChoices:
         """The same for the API."""
         mode = redis_v1.Instance.TransitEncryptionMode
         return redis_v1.Instance(
-            tier=getattr(redis_v1.Instance.Tier, self.tier),
+            tier=getattr(redis_v1.Instance.Tier, str(self.tier)),
             memory_size_gb=self.memory_gb,
             redis_version=self.redis_version,
             auth_enabled=self.auth,

@@ -260,6 +260,11 @@ def test_what_is_chosen_is_what_is_created() -> None:
         ({"memory_gb": 0.5}, "memory_gb must be a whole number of GiB, not 0.5"),
         ({"node_type": "STANDARD_SMALL"}, "Memorystore for Redis has no node_type"),
         ({"shard_count": 1, "cluster_mode": False}, "Memorystore for Redis has no shard_count, cluster_mode"),
+        ({"replica_count": 2}, "replica_count must be 1 in tier STANDARD_HA, not 2"),
+        ({"replica_count": -1}, "replica_count must be a whole number from 0 on, not -1"),
+        ({"replica_count": True}, "replica_count must be a whole number from 0 on, not True"),
+        ({"replica_count": 1, "tier": "BASIC"}, "replica_count must be 0 in tier BASIC, not 1"),
+        ({"replica_count": 0, "tier": "STANDARD_HA"}, "replica_count must be 1 in tier STANDARD_HA, not 0"),
         ({"service": "valkey", "tier": "BASIC"}, "Memorystore for Valkey has no tier"),
         ({"service": "valkey", "memory_gb": 1, "redis_version": "REDIS_7_2"}, "has no memory_gb, redis_version"),
         ({"service": "valkey", "node_type": "NODE_TYPE_UNSPECIFIED"}, "node_type must be SHARED_CORE_NANO or "),
@@ -417,6 +422,37 @@ def test_a_name_that_is_taken(service: Any) -> None:
         create_instance(NAME, service=service)
     assert isinstance(caught.value, google.AlreadyExists)
     assert last_line(caught.value) == "Connect to the one that is there, or choose another ID."
+
+
+@EITHER
+def test_a_name_that_may_be_taken(service: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    created = create_instance(NAME, service=service, exist_ok=True)
+    assert created.ready
+    assert capsys.readouterr().out != ""
+    # It is returned as it is, and neither a price nor a creation is announced.
+    assert create_instance(NAME, service=service, replica_count=1, exist_ok=True) == created
+    assert capsys.readouterr().out == ""
+
+
+@EITHER
+def test_a_creation_under_way_is_waited_for_if_the_name_may_be_taken(service: Any) -> None:
+    with Emulator(operation_seconds=1.5) as slow, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMORYSTORE_EMULATOR_HOST", slow.host)
+        with pytest.raises(StillRunningError):
+            create_instance(NAME, service=service, timeout=0.2)
+        assert create_instance(NAME, service=service, exist_ok=True).ready
+
+
+def test_only_the_service_that_is_asked_for_may_have_the_name() -> None:
+    create_instance(NAME, service="redis")
+    assert create_instance(NAME, service="valkey", exist_ok=True).service == "valkey"
+    assert [one.service for one in list_instances(PROJECT)] == ["redis", "valkey"]
+
+
+@pytest.mark.parametrize(("replicas", "tier"), [(0, "BASIC"), (1, "STANDARD_HA")])
+def test_a_replica_is_a_matter_of_the_tier_in_memorystore_for_redis(replicas: int, tier: str) -> None:
+    assert create_instance(NAME, replica_count=replicas).tier == tier
+    assert create_instance(NAME + "2", replica_count=replicas, tier=tier).tier == tier  # type: ignore[arg-type]
 
 
 def test_deleting_asks_for_the_name(monkeypatch: pytest.MonkeyPatch) -> None:

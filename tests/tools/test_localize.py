@@ -28,6 +28,7 @@ from tools.tutorials import LANGUAGES, notebook_path, tutorials
 
 Spoil = Callable[[Path], object]
 Run = Callable[..., tuple[int, str]]
+LABEL = '<text data-label="mine" data-width="99" x="9" y="9" font-size="9">Two words</text>'
 MARKED = "이 부분은 아직 번역되지 않았습니다."
 
 README = f"""\
@@ -108,7 +109,12 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> Path:
             edit_catalog("ko", f"README/{section}", set_text(text))(tree)
         faults = {problem.where for problem in check(["ko"]) if problem.file.suffix == ".po"}
         for where in faults:
-            if found := re.fullmatch(r"ko/(\w+), cell '(.+)'", where):
+            if found := re.fullmatch(r"ko/diagrams, label '(.+)#(.+)'", where):
+                source = kit.diagram_path(found[1])
+                without = rf'^ *<\w+ [^\n]*data-label="{found[2]}"[^\n]*\n'
+                text = source.read_text(encoding="utf-8")
+                source.write_text(re.sub(without, "", text, flags=re.MULTILINE), encoding="utf-8")
+            elif found := re.fullmatch(r"ko/(\w+), cell '(.+)'", where):
                 source = kit.source_path(found[1])
                 without = rf'^# %%[^\n]*id="{found[2]}".*?(?=^# %%|\Z)'
                 text = source.read_text(encoding="utf-8")
@@ -246,7 +252,7 @@ def added(english: str, translation: str, message: str) -> tuple[Spoil, str]:
     """A line more in a cell whose words are translated, and what check has to say of its translation."""
 
     def spoil(tree: Path) -> None:
-        edit_source('print("messages:"', f'{english}\nprint("messages:"')(tree)
+        edit_source('print(f"messages:', f'{english}\nprint(f"messages:')(tree)
 
         def change(catalog: polib.POFile, entry: polib.POEntry) -> None:
             entry.msgid, entry.msgstr = f"{english}\n{entry.msgid}", f"{translation}\n{entry.msgstr}"
@@ -311,10 +317,10 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         f"{R}/form", '# @param {type:"string"}', '# @param {type:"number"}', r"the form fields \(# @param"
     ),
     # What is code in a cell whose words are translated
-    "a keyword argument's text": translated(
-        f"{M}/create", '"STANDARD_HA" if', '"BASIC" if', "the code differs .*'BASIC', and not 'STANDARD_HA'"
+    "a text that is compared": translated(
+        f"{M}/fail-over", '"STANDARD_HA":', '"BASIC":', "the code differs .*'BASIC', and not 'STANDARD_HA'"
     ),
-    "a form's value": translated(f"{M}/instance-form", '"us-central1"', '"asia-northeast3"', "the code differs"),
+    "a form's value": translated(f"{M}/form", '"us-central1"', '"asia-northeast3"', "the code differs"),
     "a form's blank value": translated(
         f"{R}/form", 'ENDPOINT = ""', 'ENDPOINT = "redis://x"', "the code differs .*'redis://x'"
     ),
@@ -364,7 +370,7 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         "the HTML tags differ: .* has besides </script>, <script",
     ),
     "a heading's level": translated(
-        f"{M}/history", "### Mem", "#### Mem", "the headings differ: h2, h4; in English h2, h3"
+        f"{M}/failover", "\n### ", "\n#### ", "the headings differ: h2, h4; in English h2, h3"
     ),
     "a heading lost": translated(f"{R}/cleanup", "## ", "", "the headings differ: none; in English h2"),
     "a link's address": translated(
@@ -401,13 +407,13 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         "| |\n|---|---|---|",
         "the tables differ: 4 rows × 3 columns; in English 4 rows × 2",
     ),
-    "a list's item": translated(f"{M}/project", "\n- `", " `", "the lists differ"),
+    "a list's item": translated(f"{M}/instances", "\n- ", "\n", "the lists differ"),
     "a list's kind": translated(f"{M}/history", "\n1. ", "\n- ", "the lists differ"),
     "a code block": translated(f"{M}/endpoint", "--zone=ZONE", "--zone=A", "a code block differs .*--zone=A"),
-    "a code block lost": translated(f"{M}/endpoint", "```", "", "the code blocks differ: 0 in the translation, 1 in"),
+    "a code block lost": translated(f"{M}/endpoint", "```", "", "the code blocks differ: 0 in the translation, 3 in"),
     # Words
     "another word than the glossary's": translated(
-        f"{M}/practice", "에뮬레이터", "모의 서버", "the glossary has “에뮬레이터” for “emulator”"
+        f"{M}/setup", "에뮬레이터", "모의 서버", "the glossary has “에뮬레이터” for “emulator”"
     ),
     "a paragraph that is English": (
         edit_catalog("ko", f"{M}/same", english),
@@ -533,6 +539,36 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
     "an anchor of no heading in a document": (
         edit_catalog("ko", "README/memory", replace("#정리", "#gone")),
         r"^docs/ko/README.md: the page is not what",
+    ),
+    "a picture edited by hand": (
+        edit_file("notebooks/ko/diagrams/turn.svg", "</svg>", "<g/></svg>"),
+        r"ko/diagrams/turn \(.*\): the picture is not what",
+    ),
+    "a picture missing": (
+        lambda tree: (tree / "notebooks/en/diagrams/trust.svg").unlink(),
+        r"en/diagrams/trust \(.*\): the picture is not what",
+    ),
+    "a picture of no diagram": (
+        lambda tree: (tree / "notebooks/ko/diagrams/gone.svg").write_text("<svg/>"),
+        r"ko/diagrams \(notebooks/ko/diagrams/gone.svg\): a picture that no diagram makes",
+    ),
+    "a label that the catalog has not": (
+        edit_file("notebooks/source/diagrams/turn.svg", "</svg>", f"{LABEL}</svg>"),
+        r"ko/diagrams, label 'turn#mine' \(notebooks/source/diagrams/turn.svg:\d+\): missing from the catalog",
+    ),
+    "a label that awaits translation": (
+        lambda tree: (
+            edit_file("notebooks/source/diagrams/turn.svg", "</svg>", f"{LABEL}</svg>")(tree),
+            main(["extract"]),
+        ),
+        r"ko/diagrams, label 'turn#mine' \(notebooks/locales/ko.po:\d+\): awaiting translation: not translated",
+    ),
+    "a diagram that is not there": (
+        lambda tree: (
+            edit_source("The clock restarts", "![gone](diagrams/gone.svg) The clock")(tree),
+            main(["build"]),
+        ),
+        r"en/01_redis, cell 'ttl' \(.*\): the link diagrams/gone.svg leads to no file",
     ),
     # What a machine leaves
     "a kernel of somebody's own": (
@@ -760,7 +796,7 @@ def test_changed_english_shows_at_once_and_awaits_translation(tree: Path, locali
     assert status == 1
     assert "2 problem(s)" in printed
     assert re.search(
-        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +\d+ translated +3 translated +1 translated +\d+ translated$",
+        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +\d+ translated +3 translated +\d+ translated +1 translated +\d+ translated$",
         localize("status")[1],
         re.MULTILINE,
     )
@@ -863,7 +899,7 @@ def test_an_entry_without_translation_and_a_catalog_without_marker(tree: Path, l
     assert localize("build")[0] == 0
     assert cell(page(tree, "ko"), "ttl").source.startswith(f"> *{MARKER}*\n\nThe clock restarts")
     assert re.search(
-        r"^ko +\d+ translated, 1 missing +\d+ translated +\d+ translated +3 translated "
+        r"^ko +\d+ translated, 1 missing +\d+ translated +\d+ translated +3 translated +\d+ translated "
         r"+0 translated, 1 missing +\d+ translated$",
         localize("status")[1],
         re.M,
@@ -969,6 +1005,35 @@ def test_build_gives_the_same_bytes_with_and_without_the_old_notebook(
         assert main(["build", "--language", "en", "--tutorial", R]) == 0
         assert capsys.readouterr().out == "en/01_redis: built\n"
         assert made == [path.read_bytes()] * 2
+
+
+def test_a_review_counts_until_the_page_says_something_else(tree: Path, localize: Run) -> None:
+    def korean() -> str:
+        overview = (tree / "notebooks/README.md").read_text(encoding="utf-8")
+        (row,) = re.findall(r"^\| \S+ \(ko\).*$", overview, re.MULTILINE)
+        return str(row.split(" | ")[1])
+
+    assert korean().endswith("not reviewed")
+
+    assert localize("review", "ko", R, 'a calque,\t"quoted"') == (0, "")
+    assert re.search(r"reviewed \d{4}-\d\d-\d\d$", korean())
+    assert localize("check")[0] == 0
+
+    edit_catalog("ko", f"{R}/cleanup", replace("\n", "\n\n"))(tree)
+    localize("build")
+    assert re.search(r"changed since \d{4}-\d\d-\d\d$", korean())
+
+    assert localize("review", "ko", R, "nothing")[0] == 0
+    recorded = (tree / "notebooks/locales/reviews.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[0] for line in recorded if "\t01_redis\t" in line].count("ko") == 1
+    assert re.search(r"reviewed \d{4}-\d\d-\d\d$", korean())
+
+
+def test_a_review_needs_a_page_that_there_is(localize: Run) -> None:
+    status, printed = localize("review", "ko", "09_nothing", "nothing")
+
+    assert status == 2
+    assert "01_redis" in printed
 
 
 def test_build_leaves_a_notebook_that_fails_as_it_was(

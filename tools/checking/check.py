@@ -10,7 +10,7 @@ import polib
 from nbformat import NotebookNode
 
 from tools import pages
-from tools.building import localized, read_built, serialized, with_outputs_of
+from tools.building import localized, picture, read_built, serialized, with_outputs_of
 from tools.checking import linking
 from tools.checking.linking import broken_links
 from tools.checking.wording import glossary_differences, left_in_english
@@ -18,27 +18,26 @@ from tools.project import root
 from tools.running.execution import code_cells, tags
 from tools.translating import po, spoken
 from tools.translating.catalogs import (
+    DIAGRAMS,
     MARKER_KEY,
     TRANSLATE,
-    context,
-    has_prose,
     messages,
-    place,
     read_catalog,
     read_glossary,
-    read_source,
-    source_line,
-    sources,
+    source_place,
+    translatable,
     translation_line,
+    where,
 )
 from tools.translating.structure import Difference, code_difference, markdown_differences
 from tools.tutorials import (
     ENGLISH,
     LANGUAGES,
     catalog_path,
+    diagram_names,
     glossary_path,
     notebook_path,
-    source_path,
+    picture_path,
     tutorials,
 )
 
@@ -72,6 +71,7 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
             found.extend(_spoken_problems(language))
         for tutorial in tutorials():
             found.extend(_notebook_problems(language, tutorial))
+        found.extend(_picture_problems(language))
     for path, line in spoken.composed():
         found.append(
             Problem("", "a text that is put together at run time can't be translated; use fields.", path, line)
@@ -112,19 +112,18 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
             yield _missing(language, message.key)
         elif problem := _state_problem(language, entry, message.english):
             yield problem
-    for name in sources():
-        for cell in filter(has_prose, read_source(name)):
-            entry = catalog.get(context(name, cell))
-            if entry is not None and entry.msgid == cell.source and entry.msgstr.strip() and not entry.fuzzy:
-                for difference in _differences(language, cell, entry.msgstr):
-                    yield _entry_problem(language, entry, difference.text, difference.line)
+    for key, cell in translatable():
+        entry = catalog.get(key)
+        if entry is not None and entry.msgid == cell.source and entry.msgstr.strip() and not entry.fuzzy:
+            for difference in _differences(language, cell, entry.msgstr):
+                yield _entry_problem(language, entry, difference.text, difference.line)
     known = {message.key for message in messages()}
     for entry in po.read(path):
         if entry.obsolete or entry.msgctxt not in known:
             yield _entry_problem(
                 language,
                 entry,
-                "obsolete: the English source has no such cell or section. Remove the entry, or give it to another.",
+                "obsolete: the English has no such cell, section or label. Remove the entry, or give it to another.",
             )
     yield from _glossary_problems(language)
 
@@ -141,15 +140,13 @@ def _spoken_problems(language: str) -> Iterator[Problem]:
 
 def _entry_problem(language: str, entry: polib.POEntry, text: str, line: int = 0, *, awaiting: bool = False) -> Problem:
     at = entry.linenum if entry.obsolete else translation_line(language, entry, max(line, 1))
-    return Problem(place(language, entry.msgctxt or "?"), text, catalog_path(language), at, awaiting)
+    return Problem(where(language, entry.msgctxt), text, catalog_path(language), at, awaiting)
 
 
 def _missing(language: str, key: str) -> Problem:
-    where, text = place(language, key), "missing from the catalog; run python -m tools extract."
-    if key == MARKER_KEY:
-        return Problem(where, text, catalog_path(language))
-    name, _, cell = key.partition("/")
-    return Problem(where, text, source_path(name), source_line(name, cell))
+    text = "missing from the catalog; run python -m tools extract."
+    path, line = (catalog_path(language), 0) if key == MARKER_KEY else source_place(key)
+    return Problem(where(language, key), text, path, line)
 
 
 def _state_problem(language: str, entry: polib.POEntry, english: str) -> Problem | None:
@@ -260,6 +257,18 @@ def _machine(value: Any) -> str | None:
         return value[max(0, found.start() - 20) : found.end() + 30].strip() if found else None
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return next(filter(None, map(_machine, children)), None)
+
+
+# --- pictures ---------------------------------------------------------------------------------
+
+
+def _picture_problems(language: str) -> Iterator[Problem]:
+    wanted = {picture_path(language, name): name for name in diagram_names()}
+    for path, name in wanted.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != picture(language, name):
+            yield Problem(f"{language}/{DIAGRAMS}/{name}", f"the picture {_STALE}", path)
+    for path in sorted(set(picture_path(language, "").parent.glob("*")) - wanted.keys()):
+        yield Problem(f"{language}/{DIAGRAMS}", "a picture that no diagram makes; remove it.", path)
 
 
 # --- pages ------------------------------------------------------------------------------------
