@@ -796,7 +796,8 @@ def test_changed_english_shows_at_once_and_awaits_translation(tree: Path, locali
     assert status == 1
     assert "2 problem(s)" in printed
     assert re.search(
-        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +\d+ translated +3 translated +\d+ translated +1 translated +\d+ translated$",
+        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +\d+ translated +3 translated +\d+ translated "
+        r"+1 translated +\d+ translated$",
         localize("status")[1],
         re.MULTILINE,
     )
