@@ -961,7 +961,9 @@ def test_a_section_that_has_changed_is_english_and_awaits_translation(tree: Path
     )
     assert "these opens {+another +}one." in localize("diff", "ko", "--tutorial", "README")[1]
     assert re.search(
-        r"^ko .* 2 translated, 1 fuzzy +1 translated +\d+ translated$", localize("status")[1], re.MULTILINE
+        r"^ko .* 2 translated, 1 fuzzy +\d+ translated +1 translated +\d+ translated$",
+        localize("status")[1],
+        re.MULTILINE,
     )
     assert "2 translated, 1 fuzzy |\n" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
 
