@@ -801,7 +801,7 @@ def test_changed_english_shows_at_once_and_awaits_translation(tree: Path, locali
         localize("status")[1],
         re.MULTILINE,
     )
-    assert ", 2 fuzzy |" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
+    assert ", 2 fuzzy<br>" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
 
 
 def test_diff_shows_what_changed_in_english(tree: Path, localize: Run) -> None:
@@ -965,7 +965,7 @@ def test_a_section_that_has_changed_is_english_and_awaits_translation(tree: Path
         localize("status")[1],
         re.MULTILINE,
     )
-    assert "2 translated, 1 fuzzy |\n" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
+    assert "2 translated, 1 fuzzy<br>" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
 
 
 def test_what_benchmarks_write_into_a_document_stays_in_every_language(tree: Path, localize: Run) -> None:
