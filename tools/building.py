@@ -133,18 +133,14 @@ def badges(language: str, tutorial: str) -> str:
     return " ".join(
         f"[![{label}]({image})]({target})"
         for label, image, target in (
+            ("Colab", "https://colab.research.google.com/assets/colab-badge.svg", colab(language, tutorial)),
             (
-                "Open in Colab",
-                "https://colab.research.google.com/assets/colab-badge.svg",
-                colab(language, tutorial),
-            ),
-            (
-                "Open in Colab Enterprise",
+                "Colab Enterprise",
                 f"{shield}-Colab%20Enterprise-4285F4?logo=googlecolab",
                 f"{console}/colab/import/{quote(raw, safe='')}",
             ),
             (
-                "Open in Workbench",
+                "Workbench",
                 f"{shield}-Workbench-4285F4?logo=googlecloud",
                 f"{console}/workbench/instances?download_url={quote(raw, safe='')}",
             ),

@@ -20,7 +20,7 @@ from tools.tutorials import LANGUAGES, tutorials
 
 NEW = "/".join(["Some-One2", "other.kit_1"])  # in pieces, for this file is not to be one of those that name it
 OLD = repository.slug()
-BADGES = {"Open in Colab", "Open in Colab Enterprise", "Open in Workbench"}
+BADGES = {"Colab", "Colab Enterprise", "Workbench"}
 
 
 @pytest.fixture
@@ -223,12 +223,12 @@ def test_the_readme_opens_each_lesson_once_in_each_language() -> None:
 @pytest.mark.parametrize(
     ("label", "mark"),
     [
-        ("Open in Colab", "(https://colab.research.google.com/github/{slug}/blob/main/{path})"),
+        ("Colab", "(https://colab.research.google.com/github/{slug}/blob/main/{path})"),
         (
-            "Open in Colab Enterprise",
+            "Colab Enterprise",
             "/colab/import/https%3A%2F%2Fraw.githubusercontent.com%2F{quoted}%2Fmain%2F{raw})",
         ),
-        ("Open in Workbench", "?download_url=https%3A%2F%2Fraw.githubusercontent.com%2F{quoted}%2Fmain%2F{raw})"),
+        ("Workbench", "?download_url=https%3A%2F%2Fraw.githubusercontent.com%2F{quoted}%2Fmain%2F{raw})"),
     ],
 )
 @pytest.mark.parametrize(("right", "wrong"), [("es", "fr"), ("02_memorystore", "01_redis"), ("main", "master")])
@@ -249,7 +249,7 @@ def test_a_wrong_badge_is_named(tree: Path, file: str, label: str, mark: str, ri
 def test_a_badge_that_is_missing_is_named(tree: Path) -> None:
     page = tree / "notebooks/README.md"
     text = page.read_text(encoding="utf-8")
-    page.write_text(re.sub(r"\[!\[Open in Workbench\]\S+\]\(\S+ja%2F01_redis\.ipynb\)", "", text), encoding="utf-8")
+    page.write_text(re.sub(r"\[!\[Workbench\]\S+\]\(\S+ja%2F01_redis\.ipynb\)", "", text), encoding="utf-8")
     assert list(wrong_badges(tree, OLD)) == [
-        "notebooks/README.md, ja/01_redis.ipynb: badges ['Open in Colab', 'Open in Colab Enterprise']"
+        "notebooks/README.md, ja/01_redis.ipynb: badges ['Colab', 'Colab Enterprise']"
     ]
