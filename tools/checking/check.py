@@ -9,12 +9,13 @@ from typing import Any
 import polib
 from nbformat import NotebookNode
 
-from tools.building import localized, picture, read_built, readme, serialized, with_outputs_of
-from tools.checking.linking import broken_links, pages
+from tools import pages
+from tools.building import localized, picture, read_built, serialized, with_outputs_of
+from tools.checking import linking
+from tools.checking.linking import broken_links
 from tools.checking.wording import glossary_differences, left_in_english
 from tools.project import root
 from tools.running.execution import code_cells, tags
-from tools.status import overview, overview_path
 from tools.translating import formats, po, spoken
 from tools.translating.catalogs import (
     DIAGRAMS,
@@ -124,7 +125,7 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
             yield _entry_problem(
                 language,
                 entry,
-                "obsolete: the English source has no such cell or label. Remove the entry, or give it to another.",
+                "obsolete: the English has no such cell, section or label. Remove the entry, or give it to another.",
             )
     yield from _glossary_problems(language)
 
@@ -276,12 +277,9 @@ def _picture_problems(language: str) -> Iterator[Problem]:
 
 
 def _page_problems() -> Iterator[Problem]:
-    path = root() / "README.md"
-    if path.read_text(encoding="utf-8") != readme():
-        yield Problem("", "the table of tutorials is out of date; run python -m tools build.", path)
-    path = overview_path()
-    if not path.exists() or path.read_text(encoding="utf-8") != overview():
-        yield Problem("", "the overview is out of date; run python -m tools build.", path)
-    for page in pages():
+    for path, text in pages.made():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            yield Problem("", f"the page {_STALE}", path)
+    for page in linking.pages():
         for reason, line in broken_links(page.read_text(encoding="utf-8"), page):
             yield Problem("", reason, page, line)
