@@ -1,11 +1,11 @@
 """The headings of a Markdown text, and the anchors that GitHub gives them."""
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from tools.site.anchors import Anchors
 
 markdown = MarkdownIt("commonmark").enable("table")
 
@@ -17,10 +17,5 @@ def heading_title(tokens: Sequence[Token], place: int) -> str:
 
 def slugs(titles: Iterable[str]) -> list[str]:
     """The anchors that GitHub gives to headings, in their order."""
-    seen: Counter[str] = Counter()
-    found = []
-    for words in titles:
-        slug = re.sub(r"[^\w\- ]", "", words.strip().lower()).replace(" ", "-")
-        found.append(f"{slug}-{seen[slug]}" if seen[slug] else slug)
-        seen[slug] += 1
-    return found
+    anchors = Anchors()
+    return [anchors.of(title) for title in titles]

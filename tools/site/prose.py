@@ -1,0 +1,178 @@
+"""Markdown and code as HTML, with the outline of the page that they make up."""
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from html import escape
+
+from ipython_pygments_lexers import IPython3Lexer
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+from tools.site.addresses import Links
+from tools.site.anchors import Anchors
+from tools.site.pictures import KINDS
+
+Attachments = Mapping[str, tuple[str, bytes]]
+
+_SUFFIXES = {kind: suffix for suffix, kind in reversed(KINDS.items())}
+_ADDRESS = re.compile(r"""\b(href|src|srcset)=(["'])(.*?)\2""", re.DOTALL)
+_IMAGE = re.compile(r"<(?:img|source)\b[^>]*>", re.DOTALL)
+_formatter = HtmlFormatter(nowrap=True)
+_markdown = MarkdownIt("commonmark").enable("table")
+
+
+@dataclass
+class Section:
+    """A heading, and the words below it up to the next one."""
+
+    anchor: str
+    level: int
+    title: str
+    words: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Body:
+    """What stands in the frame of a page."""
+
+    title: str
+    summary: str
+    html: Markup
+    sections: list[Section]
+
+
+class Prose:
+    """Renders the texts of one page, one after the other.
+
+    Args:
+        links: Where the links of the page's file lead to.
+
+    Attributes:
+        links: The same.
+        sections: The outline so far. What stands above the first heading belongs to a section without a title.
+        summary: The words of the first paragraph.
+    """
+
+    def __init__(self, links: Links) -> None:
+        self.links = links
+        self._anchors = Anchors()
+        self.sections: list[Section] = [Section("", 1, "")]
+        self.summary = ""
+
+    @property
+    def title(self) -> str:
+        """The words of the page's first heading."""
+        return next((section.title for section in self.sections if section.title), "")
+
+    def markdown(self, text: str, attachments: Attachments | None = None) -> Markup:
+        """A Markdown text as HTML."""
+        tokens = _markdown.parse(text)
+        for place, token in enumerate(tokens):
+            if token.type == "heading_open":
+                token.attrs["id"] = self.head(int(token.tag[1]), _words(tokens[place + 1]))
+            elif token.type == "inline":
+                if tokens[place - 1].type != "heading_open":
+                    self.say(_words(token))
+                if tokens[place - 1].type == "paragraph_open" and not self.summary:
+                    self.summary = _words(token)
+                token.children = list(self._inline(token.children or [], attachments))
+            elif token.type in ("fence", "code_block"):
+                self.say(token.content)
+                token.type, token.content = "html_block", str(code(token.content, token.info.strip()))
+            elif token.type == "html_block":
+                token.content = self._html(token.content, attachments)
+            elif token.type == "table_open":
+                token.attrs["class"] = "words"
+        html = str(_markdown.renderer.render(tokens, _markdown.options, {}))
+        return Markup(re.sub(r"(<table.*?</table>)", r'<div class="wide">\1</div>', html, flags=re.DOTALL))
+
+    def head(self, level: int, title: str) -> str:
+        """Begin a section; returns its anchor."""
+        self.sections.append(Section(self._anchors.of(title), level, title))
+        return self.sections[-1].anchor
+
+    def say(self, words: str) -> None:
+        """Add words to the section that has begun, for the search."""
+        self.sections[-1].words.append(words)
+
+    def _inline(self, tokens: Iterable[Token], attachments: Attachments | None) -> Iterable[Token]:
+        for token in tokens:
+            if token.type == "link_open":
+                token.attrs["href"] = self.links.page(str(token.attrs["href"]))
+            elif token.type == "image":
+                found = self.links.picture(str(token.attrs["src"]), attachments)
+                html = found.element(token.content) if found else escape(token.content)
+                token = Token("html_inline", "", 0, content=html)
+            elif token.type == "html_inline":
+                token.content = self._html(token.content, attachments)
+            yield token
+
+    def _html(self, html: str, attachments: Attachments | None) -> str:
+        """HTML within Markdown, its links and pictures as the page needs them."""
+
+        def image(found: re.Match[str]) -> str:
+            given = {name: value for name, _, value in _ADDRESS.findall(found[0])}
+            kept = self.links.picture(given.get("src") or given["srcset"], attachments)
+            if kept is None:
+                alt = re.search(r"""\balt=(["'])(.*?)\1""", found[0], re.DOTALL)
+                return alt[2] if alt else ""
+            return _ADDRESS.sub(lambda one: f'{one[1]}="{escape(kept.address)}"', found[0])
+
+        def link(found: re.Match[str]) -> str:
+            return f'href="{escape(self.links.page(found[3]))}"' if found[1] == "href" else found[0]
+
+        return _ADDRESS.sub(link, _IMAGE.sub(image, html))
+
+
+def _words(inline: Token) -> str:
+    """The words of a paragraph, without its marks and its pictures."""
+    parts = (
+        token.content if token.type in ("text", "code_inline") else " " if token.type.endswith("break") else ""
+        for token in inline.children or []
+    )
+    return "".join(parts)
+
+
+def code(source: str, language: str = "") -> Markup:
+    """A block of code, with its parts marked by Pygments's classes."""
+    lexer = _lexer(language)
+    text = highlight(source, lexer, _formatter) if lexer else escape(source)
+    named = f' class="language-{escape(language)}"' if language else ""
+    return Markup(f"<pre><code{named}>{text.rstrip()}\n</code></pre>\n")
+
+
+@lru_cache
+def _lexer(language: str) -> Lexer | None:
+    if language == "python":
+        return IPython3Lexer(stripnl=False)  # `!pip` and `%pip` among it
+    try:
+        return get_lexer_by_name(language, stripnl=False) if language and language != "text" else None
+    except ClassNotFound:
+        return None
+
+
+def attached(attachments: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, bytes]]:
+    """A cell's attachments by name: a file name, and the content."""
+    found = {}
+    for name, bundle in attachments.items():
+        kind, data = next(iter(bundle.items()))
+        stem = re.sub(r"\.\w+$", "", name)
+        found[name] = stem + _SUFFIXES.get(kind, ""), content_of(kind, data)
+    return found
+
+
+def content_of(kind: str, data: str | list[str]) -> bytes:
+    """The bytes of a picture as notebooks keep it: Base64, but SVG may be text."""
+    text = data if isinstance(data, str) else "".join(data)
+    if kind == "image/svg+xml" and text.lstrip().startswith("<"):
+        return text.encode()
+    return b64decode(text)
