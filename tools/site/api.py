@@ -80,9 +80,7 @@ def bodies() -> Mapping[str, Body]:
     """The public docstrings as what stands in the frames of pages, by the pages' names. They are English everywhere."""
     package = load(root())
     described = {name: public(package, name) for name in MODULES}
-    known = {
-        one.name: f"{page_name(name)}#{one.name.lower()}" for name in reversed(MODULES) for one in described[name]
-    }
+    known = {one.name: f"{page_name(name)}#{one.name.lower()}" for name in reversed(MODULES) for one in described[name]}
     known |= {name: page_name(name) for name in MODULES}
     return {
         page_name(name): _Page(known).body(name, package.modules_collection[name], entries)
@@ -170,16 +168,16 @@ def _name(each: Any) -> str:
 def signature(one: Any) -> str:
     """How a function is called, or what a constant is; a long one has a line for each argument."""
     if one.is_attribute:
-        kind = f": {one.annotation}" if one.annotation else ""
-        return f"{one.name}{kind}" + (f" = {one.value}" if one.value is not None and "property" not in one.labels else "")
-    if one.is_class and not one.parameters:
-        return f"class {one.name}({', '.join(map(str, one.bases))})" if one.bases else f"class {one.name}"
-    text = str(one.signature()).replace("(self, ", "(").replace("(self)", "()").replace("(cls, ", "(")
+        value = "" if one.value is None or "property" in one.labels else f" = {one.value}"
+        return f"{one.name}: {one.annotation}{value}" if one.annotation else f"{one.name}{value}"
     before = "class " if one.is_class else "async " if "async" in one.labels else ""
-    if len(before + text) <= _LINE:
-        return before + text
-    arguments = _arguments(one.parameters)
     result = f" -> {one.returns}" if one.is_function and one.returns else ""
+    arguments = _arguments(one.parameters)
+    if one.is_class and not arguments:
+        bases = ", ".join(map(str, one.bases))
+        return f"class {one.name}({bases})" if bases else f"class {one.name}"
+    if len(line := f"{before}{one.name}({', '.join(arguments)}){result}") <= _LINE:
+        return line
     return f"{before}{one.name}(\n" + "".join(f"    {each},\n" for each in arguments) + f"){result}"
 
 

@@ -60,7 +60,9 @@ def _build_language(site: Path, language: str) -> int:
         read[documents.page_name(document)] = documents.body(path_, Links(path_, pages, pictures)), english
     read |= {name: (body, True) for name, body in api.bodies().items()}
 
-    of_lessons = [Entry(name, read[name][0].title, read[name][0].summary) for name in map("{}.html".format, tutorials())]
+    of_lessons = [
+        Entry(name, read[name][0].title, read[name][0].summary) for name in map("{}.html".format, tutorials())
+    ]
     of_documents = [
         Entry(name, say["overview"] if name == documents.page_name(documents.OVERVIEW) else body.title, "", english)
         for name, (body, english) in list(read.items())[len(of_lessons) :]

@@ -1,15 +1,16 @@
 """Executed notebooks as pages."""
 
 import re
-from html import escape
+from pathlib import Path
 from typing import Any
 
+import nbformat
 from markupsafe import Markup
 from nbformat import NotebookNode
 
 from tools.site.addresses import Links
 from tools.site.pictures import KINDS
-from tools.site.prose import Body, Prose, attached, code, content_of
+from tools.site.prose import Body, Prose, attached, code, content_of, made
 from tools.tutorials import LANGUAGES, tutorials
 
 # The line of links to sister languages and platforms: a page has both in its frame.
@@ -24,6 +25,16 @@ def pages() -> dict[str, str]:
         for language in LANGUAGES
         for tutorial in tutorials()
     }
+
+
+def title(path: Path) -> str:
+    """The title of a committed notebook, or its name where it has none."""
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError):  # no notebook
+        return path.stem
+    heading = next((found for cell in cells[:1] if (found := re.search(r"^# (.+)$", cell.source, re.MULTILINE))), None)
+    return heading[1] if heading else path.stem
 
 
 def body(notebook: NotebookNode, links: Links, output: str) -> Body:
@@ -63,13 +74,13 @@ def _output(output: NotebookNode, prose: Prose) -> Markup:
         return _text("\n".join(output.traceback), prose, "stderr")
     data: dict[str, Any] = output.data
     if "text/html" in data:
-        return Markup('<div class="wide">{}</div>\n').format(Markup(_joined(data["text/html"])))
+        return made(f'<div class="wide">{_joined(data["text/html"])}</div>\n')
     if "text/markdown" in data:
         return prose.markdown(_joined(data["text/markdown"]))
     for suffix, kind in KINDS.items():
         if kind in data:
             kept = prose.links.pictures.keep(f"output{suffix}", content_of(kind, data[kind]))
-            return Markup("<p>{}</p>\n").format(Markup(kept.element(_joined(data.get("text/plain", "")))))
+            return made(f"<p>{kept.element(_joined(data.get('text/plain', '')))}</p>\n")
     return _text(_joined(data.get("text/plain", "")), prose, "result")
 
 
@@ -78,7 +89,7 @@ def _text(text: str, prose: Prose, kind: str) -> Markup:
     if not text:
         return Markup("")
     prose.say(text)
-    return Markup(f'<pre class="{escape(kind)}"><samp>{escape(text)}\n</samp></pre>\n')
+    return Markup('<pre class="{}"><samp>{}\n</samp></pre>\n').format(kind, text)
 
 
 def _joined(text: str | list[str]) -> str:

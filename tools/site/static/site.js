@@ -1,8 +1,8 @@
 // What a page does beyond being read. Without this script it shows everything but the search.
 (() => {
   const root = document.documentElement;
-  /** @type {<T extends Element = HTMLElement>(selector: string, within?: ParentNode) => T[]} */
-  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  /** @param {string} selector @param {ParentNode} within */
+  const all = (selector, within = document) => /** @type {HTMLElement[]} */ ([...within.querySelectorAll(selector)]);
 
   /** Remember something where the browser keeps things; in private windows some keep nothing.
    * @param {string} name @param {string} value */
