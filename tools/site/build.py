@@ -38,7 +38,6 @@ def build(site: Path) -> int:
             old.unlink()
     shutil.copytree(STATIC, site / "assets")
     (site / _HOME).write_text(root_page(), encoding="utf-8")
-    (site / ".nojekyll").touch()  # GitHub Pages would leave out files whose names begin with an underscore
     return 1 + sum(_build_language(site, language) for language in LANGUAGES)
 
 
