@@ -28,7 +28,7 @@ from tests.tools.test_run import MAKE
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = [path.name for path in sorted((ROOT / ".github/workflows").glob("*.yml"))]
-# The jobs that change something on GitHub, and what for: the lock's pull request with the tests of its branch, and Pages.
+# The jobs that change something on GitHub, and what for: the lock's pull request with its tests, and Pages.
 WRITES = {
     ("lock.yml", "propose"): {"actions": "write", "contents": "write", "pull-requests": "write"},
     ("pages.yml", "publish"): {"id-token": "write", "pages": "write"},

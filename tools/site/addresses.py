@@ -53,7 +53,10 @@ class Links:
             return self.pictures.keep(*(attachments or {})[unquote(source.removeprefix("attachment:"))])
         if source.startswith("data:"):
             return Picture(source)
-        if _ELSEWHERE.match(source):
+        ours = f"{repository().replace('github.com', 'raw.githubusercontent.com')}/main/"
+        if source.startswith(ours):
+            source = "/" + source.removeprefix(ours)
+        elif _ELSEWHERE.match(source):
             return None
         path = self._in_repository(unquote(source))
         return self.pictures.keep(posixpath.basename(path), (root() / path).read_bytes())

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from tools.project import repository, root
 from tools.site.addresses import Links
 from tools.site.pictures import Page
-from tools.site.prose import Body, Prose, code
+from tools.site.prose import Body, Prose, code, made
 
 MODULES = ["helpers"] + [
     f"helpers.{name}" for name in "memorystore sessions widgets embedded emulator environment errors".split()
@@ -151,13 +151,13 @@ class _Page:
                 yield Markup("</dl>\n")
 
     def _text(self, text: str) -> Markup:
-        """A docstring's text, where `name` in single quotes leads to what is described here."""
+        """A docstring's text, where a name leads to what is said of it."""
 
         def linked(found: re.Match[str]) -> str:
             address = self._known.get(found[1])
-            return f'<a href="{address}"><code>{found[1]}</code></a>' if address else found[0]
+            return f'<a href="{address}">{found[0]}</a>' if address else found[0]
 
-        return self.prose.markdown(re.sub(r"(?<!`)`([\w.]+)`(?!`)", linked, text))
+        return made(re.sub(r"<code>([\w.]+)</code>", linked, self.prose.markdown(text)))
 
 
 def _name(each: Any) -> str:

@@ -4,7 +4,7 @@ import argparse
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import nbformat
@@ -14,11 +14,11 @@ from tools.project import root
 from tools.site import api, documents, lessons
 from tools.site.addresses import Links
 from tools.site.frame import STATIC, Entry, Place, page, root_page
-from tools.site.opening import LIVE, Way, ways
+from tools.site.opening import LIVE, ways
 from tools.site.phrases import phrases
 from tools.site.pictures import Folder
 from tools.site.prose import Body
-from tools.tutorials import LANGUAGES, notebook_path, tutorials
+from tools.tutorials import ENGLISH, LANGUAGES, notebook_path, tutorials
 
 SITE = root() / "build" / "site"
 _API, _HOME = "api.html", "index.html"
@@ -48,37 +48,36 @@ def _build_language(site: Path, language: str) -> int:
     pictures = Folder(site / "assets" / "pictures", "../assets/pictures")
     pages = _pages(language)
 
-    read: dict[str, tuple[Body, bool]] = {}
+    read: dict[str, tuple[Body, Collection[str]]] = {}
     for tutorial in tutorials():
         path = notebook_path(language, tutorial)
         shutil.copy(path, folder)
         links = Links(path.relative_to(root()).as_posix(), pages, pictures)
-        read[f"{tutorial}.html"] = lessons.body(nbformat.read(path, as_version=4), links, say["output"]), False
+        read[f"{tutorial}.html"] = lessons.body(nbformat.read(path, as_version=4), links, say["output"]), LANGUAGES
     for document in documents.documents():
-        path_, english = documents.source(document, language)
-        read[documents.page_name(document)] = documents.body(path_, Links(path_, pages, pictures)), english
-    read |= {name: (body, True) for name, body in api.bodies().items()}
+        source = documents.source(document, language)
+        body = documents.body(source, Links(source, pages, pictures))
+        read[documents.page_name(document)] = body, documents.written(document)
+    read |= {name: (body, [ENGLISH]) for name, body in api.bodies().items()}
 
-    of_lessons = [
-        Entry(name, read[name][0].title, read[name][0].summary) for name in map("{}.html".format, tutorials())
-    ]
-    of_documents = [
-        Entry(name, say["overview"] if name == documents.page_name(documents.OVERVIEW) else body.title, "", english)
-        for name, (body, english) in list(read.items())[len(of_lessons) :]
-        if name not in api.bodies()
-    ]
-    of_documents.append(Entry(_API, say["api"]))
+    def entry(name: str, title: str = "") -> Entry:
+        body, written = read[name]
+        return Entry(name, title or body.title, body.summary, english=not title and language not in written)
 
-    def write(template: str, name: str, body: Body, to_open: Sequence[Way] = (), *, english: bool = False) -> None:
-        place = Place(language, name, of_lessons, of_documents)
-        (folder / name).write_text(page(template, place, body, to_open, english=english), encoding="utf-8")
+    of_lessons = [entry(f"{tutorial}.html") for tutorial in tutorials()]
+    overview, *others = map(documents.page_name, documents.documents())
+    of_documents = [entry(overview, say["overview"]), *map(entry, others), entry(_API, say["api"])]
 
-    for name, (body, english) in read.items():
+    for name, (body, written) in read.items():
         tutorial = name.removesuffix(".html")
         to_open = ways(language, tutorial, site) if tutorial in tutorials() else []
-        write("page.html", name, body, to_open, english=english)
-    write("home.html", _HOME, Body(say["site"], say["about"], Markup(""), []))
-    index = [entry for name, (body, _) in read.items() for entry in _entries(name, body)]
+        html = page("page.html", Place(language, name, of_lessons, of_documents), body, to_open, written)
+        (folder / name).write_text(html, encoding="utf-8")
+    home = Body(say["site"], say["about"], Markup(""), [])
+    (folder / _HOME).write_text(
+        page("home.html", Place(language, _HOME, of_lessons, of_documents), home), encoding="utf-8"
+    )
+    index = [found for name, (body, _) in read.items() for found in _entries(name, body)]
     (folder / "search.json").write_text(json.dumps(index, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     return len(read) + 1
 
@@ -90,8 +89,7 @@ def _pages(language: str) -> dict[str, str]:
         name = documents.page_name(document)
         found[document] = f"{language}/{name}"
         for code in LANGUAGES:
-            translation, english = documents.source(document, code)
-            if not english:
+            if (translation := documents.source(document, code)) != document:
                 found[translation] = f"{code}/{name}"
     return found
 

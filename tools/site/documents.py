@@ -1,10 +1,12 @@
 """The repository's Markdown documents as pages."""
 
-from pathlib import Path, PurePosixPath
+import re
+from pathlib import PurePosixPath
 
 from tools.project import root
 from tools.site.addresses import Links
 from tools.site.prose import Body, Prose
+from tools.tutorials import ENGLISH, LANGUAGES
 
 OVERVIEW = "README.md"
 _LAST = "SECURITY.md"
@@ -15,14 +17,15 @@ def documents() -> list[str]:
     return [OVERVIEW, *sorted(f"docs/{path.name}" for path in (root() / "docs").glob("*.md")), _LAST]
 
 
-def source(document: str, language: str) -> tuple[str, bool]:
-    """What a document's page is made from.
-
-    Returns:
-        The path of the translation, or of the document itself where there is none, and whether it is English.
-    """
+def source(document: str, language: str) -> str:
+    """What a document's page is made from: the translation, or the document itself where there is none."""
     translation = f"docs/{language}/{PurePosixPath(document).name}"
-    return (translation, False) if (root() / translation).exists() else (document, True)
+    return translation if (root() / translation).exists() else document
+
+
+def written(document: str) -> list[str]:
+    """The languages that a document is written in."""
+    return [code for code in LANGUAGES if code == ENGLISH or source(document, code) != document]
 
 
 def page_name(document: str) -> str:
@@ -31,7 +34,8 @@ def page_name(document: str) -> str:
 
 
 def body(path: str, links: Links) -> Body:
-    """A document as what stands in the frame of a page."""
+    """A document as what stands in the frame of a page. What stands above its title is for GitHub: the frame has it."""
     prose = Prose(links)
-    html = prose.markdown((root() / Path(path)).read_text(encoding="utf-8"))
+    text = (root() / path).read_text(encoding="utf-8")
+    html = prose.markdown(re.sub(r"\A.*?^(?=# )", "", text, flags=re.DOTALL | re.MULTILINE))
     return Body(prose.title, prose.summary, html, prose.sections)

@@ -1,7 +1,7 @@
 """The frame around a page: its languages, its sisters, its outline."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -58,7 +58,9 @@ class Place:
         return before, self.lessons[at + 1] if at + 1 < len(names) else None
 
 
-def page(template: str, place: Place, body: Body, ways: Sequence[Way] = (), *, english: bool = False) -> str:
+def page(
+    template: str, place: Place, body: Body, ways: Sequence[Way] = (), written: Collection[str] = LANGUAGES
+) -> str:
     """A page.
 
     Args:
@@ -66,7 +68,7 @@ def page(template: str, place: Place, body: Body, ways: Sequence[Way] = (), *, e
         place: Where it stands.
         body: What stands in it.
         ways: The entries of its menu *Open in*.
-        english: Whether its body is in English, whatever the language of the frame is.
+        written: The languages that its body is written in. In the frames of others it is English.
     """
     before, after = place.around
     return (
@@ -76,7 +78,8 @@ def page(template: str, place: Place, body: Body, ways: Sequence[Way] = (), *, e
             place=place,
             body=body,
             ways=ways,
-            english=english and place.language != "en",
+            written=written,
+            english=place.language not in written,
             languages=LANGUAGES,
             say=phrases(place.language),
             before=before,

@@ -1,6 +1,7 @@
 """Where the pictures of pages are kept: in a folder beside them, or in the page itself."""
 
 import hashlib
+import re
 import struct
 from base64 import b64encode
 from dataclasses import dataclass
@@ -80,8 +81,14 @@ class Page:
 
 
 def _picture(address: str, content: bytes) -> Picture:
-    size = None
+    return Picture(address, _size(content), b"prefers-color-scheme" in content)
+
+
+def _size(content: bytes) -> tuple[int, int] | None:
+    """What the head of a PNG says, or the root of an SVG where it counts in pixels."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         width, height = struct.unpack(">II", content[16:24])
-        size = width, height
-    return Picture(address, size, b"prefers-color-scheme" in content)
+        return int(width), int(height)
+    root = re.search(rb"<svg\b[^>]*>", content)
+    width, height = (re.search(rb'\s%s="(\d+)"' % name, root[0]) if root else None for name in (b"width", b"height"))
+    return (int(width[1]), int(height[1])) if width and height else None

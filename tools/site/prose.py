@@ -5,7 +5,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from html import escape
+from html import escape, unescape
 
 from ipython_pygments_lexers import IPython3Lexer
 from markdown_it import MarkdownIt
@@ -24,7 +24,8 @@ from tools.site.pictures import KINDS
 Attachments = Mapping[str, tuple[str, bytes]]
 
 _SUFFIXES = {kind: suffix for suffix, kind in reversed(KINDS.items())}
-_ADDRESS = re.compile(r"""\b(href|src|srcset)=(["'])(.*?)\2""", re.DOTALL)
+_ATTRIBUTE = re.compile(r"""\b([\w-]+)=(["'])(.*?)\2""", re.DOTALL)
+_LINK = re.compile(r"""\bhref=(["'])(.*?)\1""", re.DOTALL)
 _IMAGE = re.compile(r"<(?:img|source)\b[^>]*>", re.DOTALL)
 _formatter = HtmlFormatter(nowrap=True)
 _markdown = MarkdownIt("commonmark").enable("table")
@@ -120,17 +121,18 @@ class Prose:
         """HTML within Markdown, its links and pictures as the page needs them."""
 
         def image(found: re.Match[str]) -> str:
-            given = {name: value for name, _, value in _ADDRESS.findall(found[0])}
+            given = {name: unescape(value) for name, _, value in _ATTRIBUTE.findall(found[0])}
             kept = self.links.picture(given.get("src") or given["srcset"], attachments)
-            if kept is None:
-                alt = re.search(r"""\balt=(["'])(.*?)\1""", found[0], re.DOTALL)
-                return alt[2] if alt else ""
-            return _ADDRESS.sub(lambda one: f'{one[1]}="{escape(kept.address)}"', found[0])
+            if found[0].startswith("<source"):
+                return (
+                    f'<source media="{escape(given.get("media", ""))}" srcset="{escape(kept.address)}">' if kept else ""
+                )
+            return kept.element(given.get("alt", "")) if kept else escape(given.get("alt", ""))
 
         def link(found: re.Match[str]) -> str:
-            return f'href="{escape(self.links.page(found[3]))}"' if found[1] == "href" else found[0]
+            return f'href="{escape(self.links.page(unescape(found[2])))}"'
 
-        return _ADDRESS.sub(link, _IMAGE.sub(image, html))
+        return _IMAGE.sub(image, _LINK.sub(link, html))
 
 
 def _words(inline: Token) -> str:

@@ -156,7 +156,7 @@
     if (!answer.ok) throw new Error(answer.statusText);
     /** @type {string[][]} */
     const entries = await answer.json();
-    return entries.map((entry) => ({ entry, title: folded(`${entry[2]} ${entry[3]}`), words: folded(entry[4]) }));
+    return entries.map((entry) => ({ entry, title: folded(entry[3] || entry[2]), words: folded(entry[4]) }));
   };
 
   /** The piece of a text around the first of some terms, which is marked.
