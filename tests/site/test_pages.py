@@ -103,7 +103,7 @@ def test_every_page_says_its_language_and_names_its_sisters(pages: dict[str, Fou
 def written(page: str) -> list[str]:
     """The languages that a page is written in."""
     of_documents = {documents.page_name(one): documents.written(one) for one in documents.documents()}
-    of_the_api = dict.fromkeys(map(api.page_name, api.MODULES), ["en"])
+    of_the_api = {api.page_name(module): ["en"] for module in api.MODULES}
     return (of_documents | of_the_api).get(page, list(LANGUAGES))
 
 

@@ -56,16 +56,15 @@
 
   // --- the place on the page --------------------------------------------------------------------
 
-  /** The last of some elements that begins above the middle of the upper half of the window.
-   * @param {Element[]} elements */
-  const passed = (elements) => elements.filter((one) => one.getBoundingClientRect().top < innerHeight / 4).at(-1);
+  /** The last of some elements that begins above a height of the window.
+   * @template {Element} E @param {E[]} elements @param {number} height */
+  const passed = (elements, height) => elements.filter((one) => one.getBoundingClientRect().top < height).at(-1);
 
   const links = /** @type {HTMLAnchorElement[]} */ (all("nav.outline a"));
-  const headings = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
+  const headings = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))) ?? root);
   const mark = () => {
     const atEnd = innerHeight + scrollY >= root.scrollHeight - 2;
-    const known = /** @type {HTMLElement[]} */ (headings.filter(Boolean));
-    const here = headings.indexOf(/** @type {HTMLElement} */ (atEnd ? known.at(-1) : passed(known)));
+    const here = headings.indexOf((atEnd ? headings.at(-1) : passed(headings, innerHeight / 4)) ?? root);
     links.forEach((link, place) => {
       if (place !== here) return link.removeAttribute("aria-current");
       if (link.ariaCurrent) return;
@@ -88,10 +87,11 @@
   }
 
   // Another language shows the same cell: its ID is the same in all.
+  const BAR = 80;
   const cells = all(".cell[id]");
   for (const link of /** @type {HTMLAnchorElement[]} */ (all(".languages a"))) {
     link.addEventListener("click", () => {
-      const cell = scrollY > 0 ? passed(cells) : undefined;
+      const cell = scrollY > 0 ? passed(cells, BAR) : undefined;
       link.hash = cell ? cell.id : "";
     });
   }
