@@ -63,7 +63,7 @@ def test_nobody_is_kept_out(browser: Browser, address: str, scheme: str, viewpor
             if menu.is_visible():
                 menu.click()
                 assert violations(page.locator("html"), whole=True) == []
-        page.keyboard.press("Escape")
+                page.keyboard.press("Escape")
         page.keyboard.press("/")
         page.keyboard.type("history")
         expect(page.locator("dialog li").first).to_be_visible()
