@@ -59,15 +59,14 @@ def test_nobody_is_kept_out(browser: Browser, address: str, scheme: str, viewpor
             page.goto(f"{address}/{name}")
             assert violations(page.locator("html"), whole=True) == [], name
         page.goto(f"{address}/en/01_redis.html")
-        for menu in page.locator("details.menu > summary").all():
-            if menu.is_visible():
-                menu.click()
-                assert violations(page.locator("html"), whole=True) == []
-                page.keyboard.press("Escape")
+        for menu in page.locator("details.menu:visible").all():
+            menu.locator("summary").click()
+            assert violations(menu) == []
+            page.keyboard.press("Escape")
         page.keyboard.press("/")
         page.keyboard.type("history")
         expect(page.locator("dialog li").first).to_be_visible()
-        assert violations(page.locator("html"), whole=True) == []
+        assert violations(page.get_by_role("dialog")) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -98,7 +97,7 @@ def test_the_root_leads_to_the_readers_language(browser: Browser, address: str, 
 def test_without_javascript_the_pages_can_be_read_and_left(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}/", java_script_enabled=False, locale="ko-KR", viewport=PHONE) as page:
         page.get_by_role("link", name="Español").click()
-        page.get_by_role("link", name="Historial de chat en Redis").click()
+        page.locator(".cards a[href='01_redis.html']").click()
         page.locator("details.languages > summary").click()
         page.get_by_role("link", name="日本語").click()
         page.wait_for_url("**/ja/01_redis.html")
@@ -149,10 +148,9 @@ def test_code_is_copied(browser: Browser, address: str, clipboard: str) -> None:
     ("language", "asked", "found"),
     [
         ("en", "TTL  window", "Limit a history"),
-        ("fr", "PRETRAITEMENT", None),
-        ("fr", "reponse", "réponse"),
-        ("es", "sesion", "sesión"),
-        ("pt-BR", "sessao", "sessão"),
+        ("fr", "MODELE", "modèle"),
+        ("es", "codigo", "código"),
+        ("pt-BR", "historico", "histórico"),
         ("zh-CN", "对话历史", "对话历史"),
         ("ja", "履歴", "履歴"),
         ("ja", "ﾁｬｯﾄ", "チャット"),
@@ -231,9 +229,6 @@ def test_menus_are_left_by_the_keyboard(browser: Browser, address: str) -> None:
         page.keyboard.press("Escape")
         expect(menu.get_by_role("link").first).to_be_hidden()
         expect(menu.locator("summary")).to_be_focused()
-        page.keyboard.press("Shift+Tab")
-        page.keyboard.press("Home")
-        page.locator("body").press("Tab")
 
 
 def test_wide_code_is_scrolled_by_the_keyboard(browser: Browser, address: str) -> None:

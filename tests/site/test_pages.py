@@ -82,6 +82,12 @@ def pages(site: Path) -> dict[str, Found]:
     }
 
 
+@pytest.fixture(scope="module")
+def files(site: Path) -> set[str]:
+    """Every file by its path within the site."""
+    return {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+
+
 def test_every_page_is_there_in_every_language(pages: dict[str, Found]) -> None:
     wanted = {"index.html", *(f"{tutorial}.html" for tutorial in tutorials()), *map(api.page_name, api.MODULES)}
     wanted |= {documents.page_name(document) for document in documents.documents()}
@@ -111,16 +117,16 @@ def test_no_page_is_heavy(site: Path, pages: dict[str, Found]) -> None:
     assert {path: size for path in pages if (size := (site / path).stat().st_size) > PAGE_BYTES} == {}
 
 
-def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[str, Found]) -> None:
+def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[str, Found], files: set[str]) -> None:
     for path, page in pages.items():
         for target in page.loads:
             assert not urlsplit(target).netloc, (path, target)
-            assert target.startswith("data:") or at(path, target) in files(site), (path, target)
+            assert target.startswith("data:") or at(path, target) in files, (path, target)
     for name in ("site.css", "site.js"):
         assert "//" not in (site / "assets" / name).read_text().replace("// ", ""), name
 
 
-def test_links_and_anchors_lead_somewhere(site: Path, pages: dict[str, Found]) -> None:
+def test_links_and_anchors_lead_somewhere(pages: dict[str, Found], files: set[str]) -> None:
     for path, page in pages.items():
         assert len(page.anchors) == len(set(page.anchors)), path
         for target in page.links:
@@ -129,7 +135,7 @@ def test_links_and_anchors_lead_somewhere(site: Path, pages: dict[str, Found]) -
                 assert parts.scheme in ("https", "http", "mailto"), (path, target)
                 continue
             aim = at(path, target)
-            assert aim in files(site), (path, target)
+            assert aim in files, (path, target)
             if parts.fragment:
                 assert unquote(parts.fragment) in pages[aim].anchors, (path, target)
 
@@ -140,11 +146,7 @@ def at(path: str, target: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), aim)) if aim else path
 
 
-def files(site: Path) -> set[str]:
-    return {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
-
-
-def test_links_to_the_repositorys_files_lead_to_pages_where_there_are_any(pages: dict[str, Found]) -> None:
+def test_links_to_files_lead_to_their_pages(pages: dict[str, Found]) -> None:
     home = f"{project.repository()}/blob/main/"
     made = {*documents.documents(), *(f"notebooks/{code}/{name}.ipynb" for code in LANGUAGES for name in tutorials())}
     there = [

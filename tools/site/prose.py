@@ -149,6 +149,7 @@ def made(html: str) -> Markup:
     return Markup(html)  # noqa: S704 - see above
 
 
+@lru_cache(maxsize=1024)  # most cells have the same code in every language
 def code(source: str, language: str = "") -> Markup:
     """A block of code, with its parts marked by Pygments's classes."""
     lexer = _lexer(language)
