@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools import project
-from tools.project import repository
+from tools.project import raw_address, repository
 from tools.site import api, lessons
 from tools.site.addresses import Links
 from tools.site.alone import lesson_page
@@ -70,7 +70,7 @@ def test_links_lead_to_pages_else_to_github(prose: Prose, target: str, leads_to:
 
 
 def test_pictures_come_along_and_those_of_other_sites_do_not(prose: Prose, tmp_path: Path) -> None:
-    raw = repository().replace("github.com", "raw.githubusercontent.com") + "/main/notebooks/turn.svg"
+    raw = raw_address("notebooks/turn.svg")
     html = prose.markdown(
         f'![A "turn"](../turn.svg)\n\n<img alt="a" width="40" src="{raw}" style="background: url(data:x)">\n\n'
         "![shot](/shot.png)\n\n[![Open in Colab](https://colab.example/badge.svg)](https://colab.example)\n\n"

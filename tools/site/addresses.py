@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
-from tools.project import repository, root
+from tools.project import raw_address, repository, root
 from tools.site.pictures import Picture, Store
 
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
@@ -53,7 +53,7 @@ class Links:
             return self.pictures.keep(*(attachments or {})[unquote(source.removeprefix("attachment:"))])
         if source.startswith("data:"):
             return Picture(source)
-        ours = f"{repository().replace('github.com', 'raw.githubusercontent.com')}/main/"
+        ours = raw_address("")
         if source.startswith(ours):
             source = "/" + source.removeprefix(ours)
         elif _ELSEWHERE.match(source):
