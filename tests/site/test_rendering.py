@@ -102,7 +102,7 @@ def test_code_is_marked_and_tables_can_be_scrolled(prose: Prose) -> None:
     html = prose.markdown(
         "```python\n%pip install x\nif a < b: 'é'\n```\n\n```nonsense\n<b>\n```\n\n| a |\n|---|\n| b |\n"
     )
-    assert '<span class="k">if</span>' in html
+    assert '<span class="keyword">if</span>' in html
     assert "&lt;b&gt;" in html
     assert re.search(r'<div class="wide"><table class="words">.*</table></div>', html, re.DOTALL)
     assert "'é'" in " ".join(prose.sections[0].words)

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape, unescape
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from ipython_pygments_lexers import IPython3Lexer
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
+from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from pygments.util import ClassNotFound
 
 from tools.site.addresses import Links
@@ -27,7 +29,20 @@ _SUFFIXES = {kind: suffix for suffix, kind in reversed(KINDS.items())}
 _ATTRIBUTE = re.compile(r"""\b([\w-]+)=(["'])(.*?)\2""", re.DOTALL)
 _LINK = re.compile(r"""\bhref=(["'])(.*?)\1""", re.DOTALL)
 _IMAGE = re.compile(r"<(?:img|source)\b[^>]*>", re.DOTALL)
-_formatter = HtmlFormatter(nowrap=True)
+# The kinds of a code's parts that have a colour, with the class that gives it; the first that fits counts.
+_COLOURED = (
+    (Comment, "comment"),
+    (Keyword, "keyword"),
+    (Operator.Word, "keyword"),
+    (String.Interpol, "number"),
+    (String, "string"),
+    (Number, "number"),
+    (Name.Builtin, "name"),
+    (Name.Class, "name"),
+    (Name.Decorator, "name"),
+    (Name.Function, "name"),
+    (Name.Namespace, "name"),
+)
 _markdown = MarkdownIt("commonmark").enable("table")
 
 
@@ -151,11 +166,22 @@ def made(html: str) -> Markup:
 
 @lru_cache(maxsize=1024)  # most cells have the same code in every language
 def code(source: str, language: str = "") -> Markup:
-    """A block of code, with its parts marked by Pygments's classes."""
+    """A block of code, with the parts marked that have a colour."""
     lexer = _lexer(language)
-    text = highlight(source, lexer, _formatter) if lexer else escape(source)
+    text = _marked(source, lexer) if lexer else escape(source)
     named = f' class="language-{escape(language)}"' if language else ""
     return made(f"<pre><code{named}>{text.rstrip()}\n</code></pre>\n")
+
+
+def _marked(source: str, lexer: Lexer) -> str:
+    parts = ((_colour(kind), text) for kind, text in lexer.get_tokens(source))
+    together = ((colour, escape("".join(text for _, text in run))) for colour, run in groupby(parts, itemgetter(0)))
+    return "".join(f'<span class="{colour}">{text}</span>' if colour else text for colour, text in together)
+
+
+@lru_cache
+def _colour(kind: Any) -> str:
+    return next((name for known, name in _COLOURED if kind in known), "")
 
 
 @lru_cache
