@@ -11,7 +11,6 @@ from operator import itemgetter
 from typing import Any
 
 from ipython_pygments_lexers import IPython3Lexer
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 from pygments.lexer import Lexer
@@ -20,7 +19,7 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from pygments.util import ClassNotFound
 
 from tools.site.addresses import Links
-from tools.site.anchors import Anchors
+from tools.site.headings import Anchors, heading_title, markdown
 from tools.site.pictures import KINDS
 
 Attachments = Mapping[str, tuple[str, bytes]]
@@ -43,7 +42,6 @@ _COLOURED = (
     (Name.Function, "name"),
     (Name.Namespace, "name"),
 )
-_markdown = MarkdownIt("commonmark").enable("table")
 
 
 @dataclass
@@ -91,10 +89,10 @@ class Prose:
 
     def markdown(self, text: str, attachments: Attachments | None = None) -> Markup:
         """A Markdown text as HTML."""
-        tokens = _markdown.parse(text)
+        tokens = markdown.parse(text)
         for place, token in enumerate(tokens):
             if token.type == "heading_open":
-                token.attrs["id"] = self.head(int(token.tag[1]), _words(tokens[place + 1]))
+                token.attrs["id"] = self.head(int(token.tag[1]), heading_title(tokens, place))
             elif token.type == "inline":
                 if tokens[place - 1].type != "heading_open":
                     self.say(_words(token))
@@ -108,7 +106,7 @@ class Prose:
                 token.content = self._html(token.content, attachments)
             elif token.type == "table_open":
                 token.attrs["class"] = "words"
-        html = str(_markdown.renderer.render(tokens, _markdown.options, {}))
+        html = str(markdown.renderer.render(tokens, markdown.options, {}))
         return made(re.sub(r"(<table.*?</table>)", r'<div class="wide">\1</div>', html, flags=re.DOTALL))
 
     def head(self, level: int, title: str) -> str:
