@@ -6,7 +6,6 @@ import secrets
 import shutil
 import statistics
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from unicodedata import east_asian_width
 from packaging.requirements import Requirement
 
 from helpers._localization.messages import say, words
-from helpers.environment import environment
+from helpers.environment import done_in_time, environment
 
 Status = Literal["good", "warning", "bad"]
 
@@ -169,9 +168,8 @@ Finding = tuple[Status, str, str]
 
 
 def _within(seconds: float, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    """What a look finds, in a thread that is left to itself where it takes too long: not every wait has an end."""
+    """What a look finds in time: not every wait has an end."""
     found: list[Finding] = []
-    ended = threading.Event()
 
     def run() -> None:
         try:
@@ -180,10 +178,8 @@ def _within(seconds: float, look: Callable[[], Iterator[Finding]]) -> list[Findi
         except Exception as error:
             first, _, advice = str(error).partition("\n")
             found.append(("bad", first or type(error).__name__, advice))
-        ended.set()
 
-    threading.Thread(target=run, name="helpers-doctor", daemon=True).start()
-    if not ended.wait(seconds):
+    if not done_in_time(run, seconds, "helpers-doctor"):
         late = say("no answer within {seconds} s", seconds=round(seconds))
         return [*found, ("bad", late, say("Check the network and the address, then look again."))]
     return found
