@@ -59,7 +59,7 @@ _THREADS_NEED = (
 )
 # The answers that say that a user may use the command, on other keys than the one tried here, or otherwise: each Redis
 # words the first differently.
-_ALLOWED = re.compile(r"access (one of the|a) keys?\b|No matching script|wrong number of arguments|used memory")
+_ALLOWED = re.compile(r"access (one of the|a) keys?\b|No matching script|[wW]rong number of arg|used memory")
 _OPTIONAL = (
     ("SCAN", "SCAN", 0, "COUNT", 1),
     ("CONFIG", "CONFIG", "GET", "maxmemory-policy"),

@@ -17,7 +17,9 @@ from fakeredis._helpers import SimpleError, SimpleString
 from fakeredis._msgs import FLAG_NO_SCRIPT, NO_MATCHING_SCRIPT_MSG
 from fakeredis._socket import AsyncFakeSocket, FakeSocket
 from fakeredis.aioredis import FakeAsyncRedisConnection
+from fakeredis.model import AccessControlList
 
+from helpers.embedded.process import AUTH_IS_OFF
 from helpers.embedded.lua import LuaError, Table, compiled
 
 SCHEME = "memory://"
@@ -35,6 +37,7 @@ def opened() -> str:
     """
     url = f"{SCHEME}server-{next(_numbers)}"
     _servers[url] = FakeServer()
+    _servers[url].acl = _Access()
     return url
 
 
@@ -63,6 +66,18 @@ def pool(url: str, **options: Any) -> redis.ConnectionPool:
     if (server := _servers.get(url)) is None:
         raise redis.ConnectionError("no server of this process has that address")
     return redis.ConnectionPool(connection_class=MemoryConnection, server=server, **options)
+
+
+class _Access(AccessControlList):
+    """Who may do what. fakeredis takes the number of a script's keys for a key."""
+
+    def validate_command(self, username: bytes, client_info: Any, fields: list[bytes]) -> None:
+        if fields[0].lower() not in (b"eval", b"evalsha"):
+            super().validate_command(username, client_info, fields)
+            return
+        keys = fields[3 : 3 + int(fields[2])] if len(fields) > 2 and fields[2].isdigit() else []
+        for key in keys or [b""]:
+            super().validate_command(username, client_info, [*fields[:2], key][: 2 + bool(key)])
 
 
 class _Scripting:
@@ -103,9 +118,18 @@ class _Scripting:
         parts = [part for one in held for part in (one if isinstance(one, tuple) else (one,))]
         return sum(map(len, parts)) + 64 + 8 * len(parts)
 
+    def _process_command(self, fields: list[bytes]) -> None:
+        if [one.lower() for one in fields[:1]] == [b"auth"] and len(fields) == 2 and b"requirepass" not in self._server.config:
+            self.put_response(self._decode_error(SimpleError(AUTH_IS_OFF)))
+            return
+        super()._process_command(fields)  # type: ignore[misc]
+
     def _call(self, name: bytes, *arguments: Any) -> list[Any]:
         fields = [_argument(one) for one in (name, *arguments)]
-        self._server.acl.validate_command(self._client_info.user, self._client_info, fields)
+        try:
+            self._server.acl.validate_command(self._client_info.user, self._client_info, fields)
+        except SimpleError as error:
+            raise SimpleError(f"ERR ACL failure in script: {error.value.removeprefix('NOPERM ')}") from error
         command, *rest = fields
         called = command.decode().lower()
         if called == "memory" and rest:
