@@ -4,7 +4,7 @@
 done at once; and there are no builds of orjson and ormsgpack for it, so that modules which write the same bytes stand in.
 """
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,5 +36,7 @@ def submit(pool: ThreadPoolExecutor, task: Callable[..., Any], /, *arguments: An
 
 ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
 for name, stand_in in (("orjson", plain_json), ("ormsgpack", plain_msgpack)):
-    if name not in sys.modules and importlib.util.find_spec(name) is None:
+    try:
+        importlib.import_module(name)
+    except ImportError:
         sys.modules[name] = stand_in
