@@ -239,7 +239,7 @@ def _pattern(lua: bytes) -> "re.Pattern[bytes]":
             made += sign.replace(b"-", b"*?")
         else:
             made += sign if sign in b"().^"[:3] else re.escape(sign)
-        after_item = sign is None or (sign not in b"()*+?-" or not after_item and sign not in b"()")
+        after_item = sign is None or (sign not in b"()*+?-" or (not after_item and sign not in b"()"))
     if b"()" in made:
         raise LuaError(f"the pattern {lua!r} captures a place")
     return re.compile(made, re.DOTALL)
@@ -309,7 +309,23 @@ _FUNCTIONS: dict[str, Callable[..., list[Any]]] = {
     "type": _giving_one(lambda value: _type(value).encode()),
     "unpack": _unpack,
 }
-_HELPERS = (_call, _divided, _each, _equal, _first, _greater, _index, _joined, _length, _less, _number, _set, _steps, _truth, _unknown)
+_HELPERS = (
+    _call,
+    _divided,
+    _each,
+    _equal,
+    _first,
+    _greater,
+    _index,
+    _joined,
+    _length,
+    _less,
+    _number,
+    _set,
+    _steps,
+    _truth,
+    _unknown,
+)
 _NAMES = {function.__name__: function for function in _HELPERS} | {"Table": Table}
 _NAMES |= {f"l_{name}": function for name, function in _FUNCTIONS.items()}
 _NAMES |= {f"l_{name}_{one}": function for name, library in _LIBRARIES.items() for one, function in library.items()}
@@ -321,7 +337,21 @@ _TOKEN = re.compile(
     r"(?:\s+|--[^\n]*)*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>\d+(?:\.\d+)?)|(?P<string>'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")"
     r"|(?P<sign>\.\.\.|\.\.|==|~=|<=|>=|[-+*/%#<>=(){}\[\];:,.])|(?P<end>\Z))"
 )
-_BINDING = {"or": 1, "and": 2, "<": 3, ">": 3, "<=": 3, ">=": 3, "~=": 3, "==": 3, "..": 4, "+": 5, "-": 5, "*": 6, "/": 6}
+_BINDING = {
+    "or": 1,
+    "and": 2,
+    "<": 3,
+    ">": 3,
+    "<=": 3,
+    ">=": 3,
+    "~=": 3,
+    "==": 3,
+    "..": 4,
+    "+": 5,
+    "-": 5,
+    "*": 6,
+    "/": 6,
+}
 _UNARY = 7
 _OPERATIONS = {
     "<": "_less({}, {})",

@@ -19,8 +19,8 @@ from fakeredis._socket import AsyncFakeSocket, FakeSocket
 from fakeredis.aioredis import FakeAsyncRedisConnection
 from fakeredis.model import AccessControlList
 
-from helpers.embedded.process import AUTH_IS_OFF
 from helpers.embedded.lua import LuaError, Table, compiled
+from helpers.embedded.process import AUTH_IS_OFF
 
 SCHEME = "memory://"
 """What the address of a server in this process begins with."""
@@ -95,9 +95,7 @@ class _Scripting:
             raise SimpleError("ERR Number of keys can't be negative, or greater than number of args")
         self._server.script_cache[hashlib.sha1(script).hexdigest().encode()] = script  # noqa: S324  # Redis's way
         try:
-            values = compiled(script)(
-                self._call, self._pcall, _error_reply, Table(rest[:number]), Table(rest[number:])
-            )
+            values = compiled(script)(self._call, self._pcall, _error_reply, Table(rest[:number]), Table(rest[number:]))
             return _reply(values[0] if values else None)
         except (LuaError, ArithmeticError, TypeError, ValueError) as error:
             raise SimpleError(f"ERR {error}") from error
@@ -119,7 +117,11 @@ class _Scripting:
         return sum(map(len, parts)) + 64 + 8 * len(parts)
 
     def _process_command(self, fields: list[bytes]) -> None:
-        if [one.lower() for one in fields[:1]] == [b"auth"] and len(fields) == 2 and b"requirepass" not in self._server.config:
+        if (
+            [one.lower() for one in fields[:1]] == [b"auth"]
+            and len(fields) == 2
+            and b"requirepass" not in self._server.config
+        ):
             self.put_response(self._decode_error(SimpleError(AUTH_IS_OFF)))
             return
         super()._process_command(fields)  # type: ignore[misc]

