@@ -201,7 +201,7 @@ def _sort(table: Table, less: Callable[..., list[Any]] | None = None) -> None:
 def _sub(text: Any, first: int, last: int = -1) -> bytes:
     text, first, last = _text(text), int(first), int(last)
     start = max(first + len(text), 0) if first < 0 else max(first - 1, 0)
-    return text[start : max(last + len(text) + 1, 0) if last < 0 else last]
+    return bytes(text[start : max(last + len(text) + 1, 0) if last < 0 else last])
 
 
 def _format(form: bytes, *values: Any) -> bytes:
@@ -328,7 +328,7 @@ _HELPERS = (
     _truth,
     _unknown,
 )
-_NAMES = {function.__name__: function for function in _HELPERS} | {"Table": Table}
+_NAMES: dict[str, Any] = {function.__name__: function for function in _HELPERS} | {"Table": Table}
 _NAMES |= {f"l_{name}": function for name, function in _FUNCTIONS.items()}
 _NAMES |= {f"l_{name}_{one}": function for name, library in _LIBRARIES.items() for one, function in library.items()}
 

@@ -84,6 +84,8 @@ class _Scripting:
     """The commands on scripts, and what scripts ask for beside those that fakeredis has."""
 
     _server: Any
+    _decode_error: Any
+    put_response: Any
     _client_info: Any
     _name_to_func: Any
     _run_command: Any
@@ -205,5 +207,5 @@ class MemoryConnection(FakeRedisConnection):
     asynchronous: ClassVar[type] = AsyncMemoryConnection
 
     def _connect(self) -> FakeSocket:
-        super()._connect()
-        return _Socket(self._server, self.db, client_class=self._client_class, client_info=self._client_info)
+        server: Any = self._server
+        return _Socket(server, self.db, client_class=self._client_class, client_info=self._client_info)

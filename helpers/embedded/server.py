@@ -137,7 +137,7 @@ class EmbeddedServer:
     def running(self) -> bool:
         """Whether the server's process is alive."""
         if self.engine == "memory":
-            return _memory().is_open(self.url)
+            return bool(_memory().is_open(self.url))
         return self._process is not None and self._process.poll() is None
 
     def _first_line(self) -> dict[str, str]:

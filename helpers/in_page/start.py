@@ -62,8 +62,8 @@ def submit(pool: ThreadPoolExecutor, task: Callable[..., Any], /, *arguments: An
     return future
 
 
-threading.Condition.wait = wait  # type: ignore[method-assign]
-ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+threading.Condition.wait = wait  # type: ignore[assignment, method-assign]
+ThreadPoolExecutor.submit = submit  # type: ignore[assignment, method-assign]
 for name, stand_in in (("orjson", plain_json), ("ormsgpack", plain_msgpack)):
     try:
         importlib.import_module(name)
