@@ -45,16 +45,16 @@ class Recording(redis.Connection):
 
     def __init__(self, *args: Any, record: "list[list[Any]]", **options: Any) -> None:
         self._record, self._unread = record, record[:0]
-        super().__init__(*args, **options)
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
 
     def send_command(self, *args: Any, **options: Any) -> None:
         self._unread.append([args])
-        super().send_command(*args, **options)
+        super().send_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pack_commands(self, commands: Any) -> Any:
         commands = list(commands)
         self._unread.extend([command] for command in commands)
-        return super().pack_commands(commands)
+        return super().pack_commands(commands)  # type: ignore[no-untyped-call]
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         asked = self._unread.pop(0)
@@ -82,7 +82,7 @@ def alike(one: Any, other: Any) -> bool:
 
 def stored(client: redis.Redis) -> dict[bytes, Any]:
     """All that a server holds, and what of it will expire."""
-    read: dict[bytes, Callable[[bytes], Any]] = {
+    read: dict[Any, Callable[[bytes], Any]] = {
         b"string": client.get,
         b"hash": client.hgetall,
         b"list": lambda key: client.lrange(key, 0, -1),
@@ -137,7 +137,7 @@ def write_thread(client: redis.Redis, chance: random.Random) -> None:
                 "other": chance.choice([1, "x" * 500]),
             }
             before = found.config if found and chance.random() < 0.9 else config
-            written = saver.put(before, checkpoint, {"run_id": chance.choice("xyz")}, {})  # type: ignore[typeddict-unknown-key]
+            written = saver.put(before, checkpoint, {"run_id": chance.choice("xyz")}, {})
             if chance.random() < 0.5:
                 saver.put_writes(written, [("messages", messages(chance)), ("__interrupt__", "?")], str(uuid.uuid4()))
 
@@ -293,7 +293,7 @@ def test_lua_means_what_it_means_on_a_server(client: redis.Redis, inside: Embedd
 
 
 def test_users_may_do_what_their_rules_say(inside: EmbeddedServer) -> None:
-    admin = connect(inside.url)
+    admin: Any = connect(inside.url)
     admin.execute_command(
         "ACL",
         "SETUSER",
@@ -378,7 +378,14 @@ def test_lessons_run_as_in_a_page() -> None:
 def plain(chance: random.Random, depth: int, *, keys: Callable[[], Any], binary: bool) -> Any:
     text = "".join(chance.choice('aé다🌞\n"\\\x00') for _ in range(chance.choice([0, 3, 40, 300])))
     number = chance.choice([0, -1, 127, 255, -33, 2**16, -(2**31), 2**53, chance.randrange(-(2**63), 2**63)])
-    scalars = [None, True, False, number, chance.choice([0.1, 1e16, 1e-7, -2.5, 1e300, chance.random()]), text]
+    scalars: list[Any] = [
+        None,
+        True,
+        False,
+        number,
+        chance.choice([0.1, 1e16, 1e-7, -2.5, 1e300, chance.random()]),
+        text,
+    ]
     scalars += [text.encode() * chance.choice([1, 250])] * binary
     if depth == 0 or chance.random() < 0.4:
         return chance.choice(scalars)

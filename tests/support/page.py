@@ -47,8 +47,9 @@ def be_a_page() -> None:
     for name in list(sys.modules):
         if any(name == one or name.startswith(f"{one}.") for one in MISSING):
             del sys.modules[name]
-    sys.meta_path.insert(0, Absent)  # type: ignore[arg-type]
-    threading.Thread.start = socket.socket.connect = subprocess.Popen.__init__ = refuse  # type: ignore[assignment, method-assign]
+    sys.meta_path.insert(0, Absent)
+    for kind, name in ((threading.Thread, "start"), (socket.socket, "connect"), (subprocess.Popen, "__init__")):
+        setattr(kind, name, refuse)
     os.environ["HELPERS_EMBEDDED_SERVER"] = "memory"
     importlib.import_module("helpers.in_page.start")
 
