@@ -40,7 +40,7 @@ _ON_INSTANCE = "03_agents"
 _INSTANCE = "projects/practice/locations/us-central1/instances/agents"
 # What its form says, what it says for the other service, and the cells whose outputs are then others.
 _FORM, _AT_VALKEY = 'SERVICE = "redis"', 'SERVICE = "valkey"'
-_OF_THE_SERVICE = {"create", "pick", "fail-over", "rotate"}
+_OF_THE_SERVICE = {"whole", "create", "pick", "fail-over", "rotate"}
 # Whether only what depends on the server is run, on the separate one.
 _ON_SEPARATE = "--on-separate-server"
 

@@ -13,6 +13,7 @@ _COMMANDS = {
     "status": ("tools.localize:status", "say how far each language is translated"),
     "diff": ("tools.localize:diff", "say what changed in English since it was translated"),
     "new": ("tools.localize:new", "start a language"),
+    "review": ("tools.localize:review", "record that a page was read as a whole, and what was found"),
     "run": ("tools.running.run:main", "run the tutorials; leave notebooks and pages in build/"),
     "lab": ("tools.running.lab:main", "open JupyterLab on the tutorials, with a server that outlives kernels"),
     "repository": ("tools.repository:main", "say where this repository is, or check it"),

@@ -1,8 +1,10 @@
 """From sources and catalogs to notebooks."""
 
 import asyncio
+import html
 import re
 import sys
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
@@ -11,6 +13,7 @@ from nbformat import NotebookNode
 
 from tools.project import repository, root
 from tools.running.execution import AT_ONCE, code_cells, execute, lasting_outputs, tags
+from tools.translating import diagrams
 from tools.translating.catalogs import (
     AWAITING,
     LINKS,
@@ -19,10 +22,11 @@ from tools.translating.catalogs import (
     context,
     has_prose,
     is_current,
+    label_context,
     read_catalog,
     read_source,
 )
-from tools.tutorials import ENGLISH, LANGUAGES, neutral_environment, notebook_path, tutorials
+from tools.tutorials import ENGLISH, LANGUAGES, diagram_names, neutral_environment, notebook_path, picture_path
 
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -30,6 +34,7 @@ _METADATA = {
 }
 # Where a notebook installs the kit from on a hosted platform, which has no part in what it prints.
 _INSTALLED_FROM = re.compile(r"git\+https://github\.com/[\w.-]+/[\w.-]+")
+_DIAGRAM = re.compile(r"!\[([^\]]*)\]\(diagrams/([\w-]+)\.svg\)")
 
 
 def localized(language: str, tutorial: str) -> NotebookNode:
@@ -40,11 +45,11 @@ def localized(language: str, tutorial: str) -> NotebookNode:
     """
     notebook: NotebookNode = nbformat.v4.new_notebook(metadata=_METADATA)
     for cell in read_source(tutorial):
-        source, awaiting = _translated(language, tutorial, cell)
+        source, awaiting = translated(language, tutorial, cell)
         if awaiting and cell.cell_type == "markdown":
             source = f"{awaiting_marker(language)}\n\n{source}"
         made = getattr(nbformat.v4, f"new_{cell.cell_type}_cell")(
-            source.replace("{{repository}}", repository()), id=cell.id
+            _with_pictures(source, language).replace("{{repository}}", repository()), id=cell.id
         )
         if cell_tags := [*tags(cell), *[AWAITING] * awaiting]:
             made.metadata.tags = cell_tags
@@ -56,14 +61,50 @@ def localized(language: str, tutorial: str) -> NotebookNode:
     return notebook
 
 
-def _translated(language: str, tutorial: str, cell: NotebookNode) -> tuple[str, bool]:
+def translated(language: str, name: str, cell: NotebookNode) -> tuple[str, bool]:
     """A cell's text in a language, and whether it is English because a translation is awaited."""
     if language == ENGLISH:
         return cell.source, False
-    entry = read_catalog(language).get(context(tutorial, cell))
+    entry = read_catalog(language).get(context(name, cell))
     if is_current(entry, cell.source):
         return entry.msgstr, False
     return cell.source, has_prose(cell)
+
+
+def picture(language: str, diagram: str) -> str:
+    """A diagram as a language's readers see it: an SVG file. A label that awaits translation is English."""
+    catalog = {} if language == ENGLISH else read_catalog(language)
+
+    def said(label: str, english: str) -> str:
+        entry = catalog.get(label_context(diagram, label))
+        return " ".join(entry.msgstr.split()) if is_current(entry, english) else english
+
+    return diagrams.drawn(diagram, said)
+
+
+def _with_pictures(text: str, language: str) -> str:
+    """A cell with each diagram that it shows in its language.
+
+    No single way shows an SVG everywhere, so the picture is an address, and lies behind that once more as a data URI.
+    Colab takes the address only: not an SVG in a data URI (googlecolab/colabtools#2092), no attachment (#3836), and no
+    file beside the notebook. Where the address leads nowhere, JupyterLab and our own pages show what lies behind it.
+    An attached SVG they do not show (jupyterlab/jupyterlab#10464), and JupyterLab drops <picture> and srcset.
+    Tried without internet: JupyterLab, our pages. Read in their threads: Colab, GitHub, VS Code.
+    """
+
+    def shown(found: re.Match[str]) -> str:
+        alt, name = " ".join(found[1].split()), found[2]
+        if name not in diagram_names():
+            return found[0]  # which the check names as a link that leads nowhere
+        width, height = diagrams.size(name)
+        data = b64encode(picture(language, name).encode()).decode()
+        address = raw_address(picture_path(language, name).relative_to(root()).as_posix())
+        return (
+            f'<img alt="{html.escape(alt)}" width="{width}" height="{height}" src="{address}" style="background: '
+            f'url(data:image/svg+xml;base64,{data}) 0 0 / 100% 100% no-repeat; color: transparent">'
+        )
+
+    return _DIAGRAM.sub(shown, text)
 
 
 def awaiting_marker(language: str) -> str:
@@ -72,28 +113,34 @@ def awaiting_marker(language: str) -> str:
     return f"> *{entry.msgstr.strip() if is_current(entry, MARKER) else MARKER}*"
 
 
+def colab(language: str, tutorial: str) -> str:
+    """The address that opens a notebook in Colab."""
+    slug = repository().removeprefix("https://github.com/")
+    return f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{language}/{tutorial}.ipynb"
+
+
+def raw_address(path: str) -> str:
+    """Where a file of the repository is to be had as it is."""
+    return f"https://raw.githubusercontent.com/{repository().removeprefix('https://github.com/')}/main/{path}"
+
+
 def badges(language: str, tutorial: str) -> str:
     """The badges that open a notebook on a hosted platform."""
     path = f"notebooks/{language}/{tutorial}.ipynb"
-    slug = repository().removeprefix("https://github.com/")
-    raw = f"https://raw.githubusercontent.com/{slug}/main/{path}"
+    raw = raw_address(path)
     console = "https://console.cloud.google.com/agent-platform"
     shield = "https://img.shields.io/badge/Open%20in"
     return " ".join(
         f"[![{label}]({image})]({target})"
         for label, image, target in (
+            ("Colab", "https://colab.research.google.com/assets/colab-badge.svg", colab(language, tutorial)),
             (
-                "Open in Colab",
-                "https://colab.research.google.com/assets/colab-badge.svg",
-                f"https://colab.research.google.com/github/{slug}/blob/main/{path}",
-            ),
-            (
-                "Open in Colab Enterprise",
+                "Colab Enterprise",
                 f"{shield}-Colab%20Enterprise-4285F4?logo=googlecolab",
                 f"{console}/colab/import/{quote(raw, safe='')}",
             ),
             (
-                "Open in Workbench",
+                "Workbench",
                 f"{shield}-Workbench-4285F4?logo=googlecloud",
                 f"{console}/workbench/instances?download_url={quote(raw, safe='')}",
             ),
@@ -110,26 +157,11 @@ def links_cell(language: str, tutorial: str) -> str:
     return f"{sisters}\n\n{badges(language, tutorial)}"
 
 
-def title(language: str, tutorial: str) -> str:
-    """A tutorial's title in a language."""
-    text, _ = _translated(language, tutorial, read_source(tutorial)[0])
+def title(language: str, name: str) -> str:
+    """The title of a tutorial or document in a language."""
+    text, _ = translated(language, name, read_source(name)[0])
     heading = re.search(r"^# (.+)$", text, re.MULTILINE)
-    return heading[1] if heading else tutorial
-
-
-def readme() -> str:
-    """README.md with its table of tutorials and languages as it should be."""
-    names = tutorials()
-    rows = ["| | " + " | ".join(title(ENGLISH, name) for name in names) + " |", "|---" * (len(names) + 1) + "|"]
-    for language, called in LANGUAGES.items():
-        cells = (
-            f"[{title(language, name)}](notebooks/{language}/{name}.ipynb)<br>{badges(language, name)}"
-            for name in names
-        )
-        rows.append(f"| {called} | " + " | ".join(cells) + " |")
-    table = "\n".join(rows)
-    text = (root() / "README.md").read_text(encoding="utf-8")
-    return re.sub(r"(<!-- tutorials -->\n).*?(<!-- /tutorials -->)", rf"\1{table}\n\2", text, flags=re.DOTALL)
+    return heading[1] if heading else name
 
 
 def serialized(notebook: NotebookNode) -> str:
@@ -162,6 +194,15 @@ def read_built(language: str, tutorial: str) -> NotebookNode | None:
     except (OSError, ValueError):  # no JSON, or no UTF-8
         return None
     return notebook
+
+
+def write_pictures(languages: Sequence[str]) -> None:
+    """Draw the diagrams in these languages."""
+    for language in languages:
+        for name in diagram_names():
+            path = picture_path(language, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(picture(language, name), encoding="utf-8")
 
 
 async def build(languages: Sequence[str], names: Sequence[str], *, rerun: bool) -> bool:

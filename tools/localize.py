@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from tools import building
+from tools import building, pages, reviews
 from tools.checking import check as checking
 from tools.project import root
 from tools.running.execution import run_interruptibly
-from tools.status import differences, table, write_readmes
-from tools.translating import catalogs, po, spoken
+from tools.status import differences, table
+from tools.translating import catalogs, formats, po, spoken
 from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, tutorials
 
 _Command = Callable[[Sequence[str]], int]
@@ -62,7 +62,8 @@ def extract(arguments: Sequence[str]) -> int:
             spoken.extract(language)
         else:
             print(f"{language}: there is no catalog; python -m tools new {language} starts one.")
-    write_readmes()
+    formats.write()
+    pages.write()
     return 0
 
 
@@ -71,8 +72,9 @@ def build(arguments: Sequence[str]) -> int:
     """Make the notebooks."""
     parser = _parser(
         "build",
-        "Make the notebooks, and the tables of README.md and notebooks/README.md. A notebook is run, to get its "
-        "outputs, only where its code has changed. What is not translated appears in English.",
+        "Make the notebooks, their pictures, the documents of every language, and the tables of README.md and "
+        "notebooks/README.md. A notebook is run, to get its outputs, only if its code has changed. What is not "
+        "translated appears in English.",
     )
     parser.add_argument("--language", choices=LANGUAGES, help="only this language")
     parser.add_argument("--tutorial", choices=tutorials(), help="only this tutorial")
@@ -80,8 +82,9 @@ def build(arguments: Sequence[str]) -> int:
     options = _options(parser, arguments)
     languages = [options.language] if options.language else list(LANGUAGES)
     names = [options.tutorial] if options.tutorial else tutorials()
+    building.write_pictures(languages)
     done = run_interruptibly(building.build(languages, names, rerun=options.execute))
-    write_readmes()
+    pages.write()
     return 0 if done else 1
 
 
@@ -115,8 +118,8 @@ def status(arguments: Sequence[str]) -> int:
     """Say how far each language is."""
     parser = _parser(
         "status",
-        "Print a table of languages and tutorials: how many messages are translated, fuzzy (the English has changed "
-        "since) and missing.",
+        "Print a table of languages, tutorials and documents: how many messages are translated, fuzzy (the English has "
+        "changed since) and missing.",
     )
     _options(parser, arguments)
     print(table())
@@ -131,9 +134,9 @@ def diff(arguments: Sequence[str]) -> int:
         "For each fuzzy message show what has changed in English, [-gone-] and {+new+}, and the present translation.",
     )
     parser.add_argument("language", choices=[code for code in LANGUAGES if code != ENGLISH], metavar="LANGUAGE")
-    parser.add_argument("--tutorial", choices=tutorials(), help="only this tutorial")
+    parser.add_argument("--tutorial", choices=catalogs.sources(), help="only this tutorial or document")
     options = _options(parser, arguments)
-    names = [options.tutorial] if options.tutorial else tutorials()
+    names = [options.tutorial] if options.tutorial else catalogs.sources()
     print("\n".join(differences(options.language, names)) or "Nothing awaits translation.\n", end="")
     return 0
 
@@ -151,6 +154,24 @@ def new(arguments: Sequence[str]) -> int:
     language = parser.parse_args(arguments).language
     catalogs.start(language)
     spoken.extract(language)
+    formats.write()
     for path in (catalog_path(language), spoken.path_of(language), glossary_path(language)):
         print(f"{path.relative_to(root())}: started")
+    return 0
+
+
+@_errors_told
+def review(arguments: Sequence[str]) -> int:
+    """Record that a page was read."""
+    parser = _parser(
+        "review",
+        "Record that a page was read as a whole, in its executed form, and what kinds of things were found and mended. "
+        "The record holds until the page's text changes; notebooks/README.md shows it.",
+    )
+    parser.add_argument("language", choices=LANGUAGES, metavar="LANGUAGE", help="its code, such as ko")
+    parser.add_argument("page", choices=reviews.pages(), metavar="PAGE", help=f"one of {', '.join(reviews.pages())}")
+    parser.add_argument("found", metavar="FOUND", help='such as "two calques, a wrong particle", or "nothing"')
+    options = _options(parser, arguments)
+    reviews.record(options.language, options.page, options.found)
+    pages.write()
     return 0

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from google.cloud import memorystore_v1, redis_v1
 
+from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.memorystore.api.names import TITLES, ResourceName, Service
 
@@ -29,31 +30,39 @@ class RedisChoices:
     """A new instance of Memorystore for Redis. `create_instance` says what each choice means."""
 
     service: ClassVar[Service] = "redis"
-    tier: Tier = "BASIC"
+    tier: Tier | None = None
     memory_gb: int = 1
+    replica_count: int | None = None
     redis_version: str = "REDIS_7_2"
     auth: bool = True
     tls: bool = True
     network: str | None = None
 
     def __post_init__(self) -> None:
+        if self.tier is None:  # set in the way that a frozen dataclass leaves open
+            object.__setattr__(self, "tier", "STANDARD_HA" if self.replica_count else "BASIC")
         _check_one_of("tier", self.tier, get_args(Tier))
+        if self.replica_count is not None:
+            _check_number("replica_count", self.replica_count, 0)
+            replicas = int(self.tier == "STANDARD_HA")
+            if self.replica_count != replicas:
+                raise ValueError(f"replica_count must be {replicas} in tier {self.tier}, not {self.replica_count}.")
         if isinstance(self.memory_gb, bool) or not isinstance(self.memory_gb, int):
             raise ValueError(f"memory_gb must be a whole number of GiB, not {self.memory_gb!r}.")
 
     def announcement(self, resource: ResourceName) -> str:
         """What decides the price."""
         return say(
-            "Creating {id} in {region}: {tier} tier, {memory_gb} GB, {redis_version}.",
+            "Creating {id} in {region}: {tier} tier, {size}, {redis_version}.",
             id=resource.id, region=resource.region,
-            tier=self.tier, memory_gb=self.memory_gb, redis_version=self.redis_version,
+            tier=self.tier, size=formats.gigabytes(self.memory_gb), redis_version=self.redis_version,
         )  # fmt: skip
 
     def described(self, resource: ResourceName) -> redis_v1.Instance:
         """The same for the API."""
         mode = redis_v1.Instance.TransitEncryptionMode
         return redis_v1.Instance(
-            tier=getattr(redis_v1.Instance.Tier, self.tier),
+            tier=getattr(redis_v1.Instance.Tier, str(self.tier)),
             memory_size_gb=self.memory_gb,
             redis_version=self.redis_version,
             auth_enabled=self.auth,
@@ -146,7 +155,7 @@ def chosen(name: str, service: Service | None, given: dict[str, Any]) -> tuple[R
     if service and resource.service and service != resource.service:
         raise ValueError(
             f"{resource.full} is a name of {TITLES[resource.service]}, and service is {service!r}.\n"
-            + say("Leave one of them out: either says the service.")
+            + say("Leave one of them out: either one names the service.")
         )
     resource = resource.of(resource.service or service or "redis")
     kind = _KINDS[resource.service or "redis"]
@@ -155,7 +164,7 @@ def chosen(name: str, service: Service | None, given: dict[str, Any]) -> tuple[R
     if foreign := [choice for choice in made if choice not in own]:
         raise ValueError(
             f"{TITLES[kind.service]} has no {', '.join(foreign)}.\n"
-            + say("Its choices are {choices}.", choices=", ".join(own))
+            + say("Its choices are {choices}.", choices=formats.listing(own))
         )
     return resource, kind(**made)
 

@@ -8,7 +8,7 @@ from google.api_core.operation import Operation
 from helpers._connecting.connection import forget
 from helpers._localization.messages import say
 from helpers.memorystore.api.clients import CALL_SECONDS, client_of, emulator_host
-from helpers.memorystore.api.errors import InstanceExistsError, advised
+from helpers.memorystore.api.errors import InstanceExistsError, InstanceNotFoundError, advised
 from helpers.memorystore.api.names import ResourceName, Service
 from helpers.memorystore.choices import Choices, NodeType, Tier, chosen
 from helpers.memorystore.instances import Instance, get_instance
@@ -30,6 +30,7 @@ def create_instance(
     auth: bool = True,
     tls: bool = True,
     network: str | None = None,
+    exist_ok: bool = False,
     timeout: float = WAIT_SECONDS,
 ) -> Instance:
     """Create an instance and wait until it can be used, which takes minutes.
@@ -55,7 +56,8 @@ def create_instance(
             development and has no SLA (https://docs.cloud.google.com/memorystore/docs/valkey/instance-node-specification).
         shard_count: Of Memorystore for Valkey: into how many shards the data is divided, 1 by default. More than one
             needs cluster mode.
-        replica_count: Of Memorystore for Valkey: how many replicas each shard has beside its primary, 0 by default.
+        replica_count: How many replicas there are beside the primary, of each shard; 0 by default. Of Memorystore for
+            Redis: 0 or 1, another way to choose the `tier`.
         cluster_mode: Of Memorystore for Valkey: whether it is a cluster, which can't be changed later; by default not.
         engine_version: Of Memorystore for Valkey: the engine's version, as the API writes it, such as ``VALKEY_8_0``;
             by default ``VALKEY_9_0``.
@@ -63,6 +65,8 @@ def create_instance(
             for Valkey with an access token of Google Cloud's (IAM).
         tls: Whether to encrypt connections, which can't be changed later.
         network: The full name of the network to be reached from; ``None`` is the project's ``default`` one.
+        exist_ok: Whether to return an existing instance as it is, whatever its state and the choices above. If it is
+            being created, it is waited for.
         timeout: How long to wait, in seconds.
 
     Returns:
@@ -71,7 +75,8 @@ def create_instance(
     Raises:
         ValueError: It is no such name, service, choice or number, or a choice of the other service. Told before
             anything is printed.
-        InstanceExistsError: The name is taken by an instance that is not being created just now.
+        InstanceExistsError: The name is taken by an instance that is not being created just now, and `exist_ok` is
+            false.
         QuotaExceededError: The project's capacity in the region, or its number of requests, is used up.
         NotPossibleNowError: The network has no service connection policy.
         MemorystoreError: The API refuses for another reason, or can't be reached; its kinds tell them apart.
@@ -95,6 +100,8 @@ def create_instance(
             "network": network,
         },
     )
+    if exist_ok and (existing := _existing(resource)) and existing.state != "CREATING":
+        return existing
     print(_announcement(resource, choices))
     is_done = _begin(resource, choices)
     wait_for(say("Creating {id}", id=resource.id), say("{id} is ready.", id=resource.id), is_done, timeout)
@@ -109,6 +116,13 @@ def creation_announcement(name: str, *, service: Service | None = None, **choice
 def begin_creation(name: str, *, service: Service | None = None, **choices: Any) -> Callable[[], bool]:
     """Start what `create_instance` waits for. Returns what tells whether it has ended well."""
     return _begin(*chosen(name, service, choices))
+
+
+def _existing(resource: ResourceName) -> Instance | None:
+    try:
+        return get_instance(resource.full)
+    except InstanceNotFoundError:
+        return None
 
 
 def _announcement(resource: ResourceName, choices: Choices) -> str:

@@ -7,13 +7,8 @@ store the conversation, and [Redis](https://redis.io/docs/latest/get-started/), 
 that many programs can share, does that well. In this lesson you store a chat in Redis, look at what is stored, and give
 a model a memory. You need some Python, no experience with Redis or LangChain, and about 30 minutes.
 
-```text
-question ──▶ program ──▶ model            # is sent the history and the question
-                │
-             history                      # reads before a turn, stores after it
-                │
-              Redis ── message_store:bob  # one key holds one conversation
-```
+![In each turn your program reads the messages so far from Redis, sends them and the question to the model, and stores the
+question and the answer.](diagrams/turn.svg)
 """
 
 # %% [markdown] id="new-code"
@@ -27,11 +22,11 @@ lessons 1 and 2. Stay here for existing code, or to see how simple a chat memory
 ## Setup
 
 Choose **Run all**, or run one cell at a time; you need no server, no API key and no account. On a hosted platform such
-as Colab, the first cell installs *the kit*, the package behind these lessons, and replaces nothing. Elsewhere it does
-nothing. The `assert`s check what the text says: if the last cell runs, it was true on your machine.
+as Colab, the first cell installs *the kit*, the package behind these lessons. Elsewhere it does nothing. The `assert`s
+check what the text says: if the last cell runs, it was true on your machine.
 
-The form names a server and a conversation. You can leave it as it is: a blank endpoint means the environment variable
-`REDIS_URL` or, if that is not set, a server that starts inside this notebook (Valkey, which speaks Redis's protocol).
+You can leave the form as it is. A blank endpoint means the environment variable `REDIS_URL` or, if that is not set, a
+server that starts with this notebook (Valkey, which speaks Redis's protocol).
 """
 
 # %% id="install"
@@ -119,8 +114,7 @@ assert [message.type for message in history.messages] == ["human", "ai"]
 # %% [markdown] id="again"
 """
 The object holds no messages; Redis does. Another object, or tomorrow's program, reads the same conversation by the same
-session ID. To see that with your own Redis or under `make lab`, restart the kernel, and run the cells above again,
-without the lines that clear the history and write to it.
+session ID. (With your own Redis or under `make lab`, you can restart the kernel in between.)
 """
 
 # %% id="same-session"
@@ -134,7 +128,7 @@ assert another.messages == history.messages
 
 No magic: the key is `message_store:` followed by the session ID, and its value is a
 [list](https://redis.io/docs/latest/develop/data-types/lists/) with one record per message. A record is JSON, with the
-message's `type` and its `data`. Here is the latest one as it is:
+message's `type` and its `data`. Here is the latest one:
 """
 
 # %% id="record"
@@ -150,9 +144,9 @@ assert client.type(history.key) == b"list"
 `write` names the call that wrote it, so that a call that has to be repeated is stored only once. It differs with each
 run, hence the `…`.
 
-The newest message is at the head of the list, as in the class that this one replaces. (In lesson 2 it is at the end, for
-the same reason.) The next cell prints the size of each record. Most of it is structure; a letter of English takes one
-byte, é two, and 한, 語 or 你 three.
+The newest message comes first, because it does so in the class that this one replaces. The class of lesson 2 puts it
+last for the same reason. The next cell prints the size of each record. Most of it is structure; a letter of English
+takes one byte, é two, and 한, 語 or 你 three.
 """
 
 # %% id="records"
@@ -167,16 +161,17 @@ assert [json.loads(record)["type"] for record in records] == ["ai", "human"]
 # %% [markdown] id="inside-length"
 """
 The *time to live* (TTL) is the number of seconds until Redis deletes the key: -1 means never, and -2 that there is no
-such key.
+such key. Redis keeps its data in memory. If conversations must survive a restart of the server, switch on
+[persistence](https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
 
-**Conversations are personal data.** They lie in Redis in clear: whoever can read the key, or a backup, can read what
-your users wrote. Use TLS, give each program only the rights that it needs (see *Authentication* below), and delete what
-you no longer need. A `ttl` is the simplest retention rule.
+**Conversations are personal data.** Redis stores them as readable text: anyone who can read the key, or a backup, can
+read what your users wrote. Use TLS, give each program only the rights that it needs (see *Authentication* below), and
+delete what you no longer need. A `ttl` is the simplest retention rule.
 """
 
 # %% id="length" tags=["translate"]
-print("messages:", client.llen(history.key))
-print("time to live:", client.ttl(history.key))
+print(f"messages: {client.llen(history.key)}")
+print(f"time to live: {client.ttl(history.key)}")
 
 assert client.llen(history.key) == len(history) == 2
 assert client.ttl(history.key) == -1
@@ -185,8 +180,8 @@ assert client.ttl(history.key) == -1
 """
 ### All sessions at a glance
 
-`SessionExplorer` lists the sessions whose keys begin with a prefix: sort and filter them, open one to read it, export,
-import or delete it. Without a running kernel, on GitHub for example, you see a picture of it.
+In `SessionExplorer` you can sort, filter, read, export, import and delete sessions. Without a running kernel, on GitHub
+for example, you see a picture of it.
 """
 
 # %% id="explore"
@@ -202,7 +197,7 @@ A *turn* is one question and its answer. It takes five lines: read the history, 
 is deprecated.
 
 `chat_model` returns `ChatOpenAI` if `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set. Otherwise you get an offline model,
-which marks its answers. It knows only the messages that it is given: if it knows your name, the history has told it.
+which labels its answers. It knows only the messages that it is given: if it knows your name, it read it in the history.
 """
 
 # %% id="conversation" tags=["translate"]
@@ -239,8 +234,8 @@ session's messages into the prompt, and after it stores the question and the ans
 
 **Before you build on it:** LangChain has deprecated this class (since langchain-core 1.3.3) and the base class of all
 such histories (since 1.6.4), and will remove both in version 2.0. `langchain-community` is being shut down, and the
-class in `langchain-redis` is deprecated too (since 0.2.6). Much existing code looks like this. For new code, take the
-five lines above, or [lesson 3](03_agents.ipynb).
+class in `langchain-redis` is deprecated too (since 0.2.6). In new code, use the five lines above, or
+[lesson 3](03_agents.ipynb).
 """
 
 # %% id="chain-built"
@@ -290,7 +285,7 @@ assert len(history) == 6
 
 # %% [markdown] id="stranger"
 """
-A second session is a second list. It does not know you.
+A second session is a second list, without your name.
 """
 
 # %% id="name-unknown"
@@ -360,8 +355,8 @@ bounded.clear()
 for turn in range(1, 11):
     bounded.add_messages([HumanMessage(f"question {turn}"), AIMessage(f"answer {turn}")])
 
-print("stored:  ", client.llen(bounded.key))
-print("returned:", [message.content for message in bounded.messages])
+print(f"stored:   {client.llen(bounded.key)}")
+print(f"returned: {[message.content for message in bounded.messages]}")
 
 assert len(bounded) == 6
 assert [message.content for message in bounded.messages] == ["question 10", "answer 10"]
@@ -398,9 +393,8 @@ assert 0 < len(latest) < len(history)
 """
 ### See it live
 
-Here is a chat next to the Redis list that stores it. Type a line and press Enter: the list grows, the clock restarts,
-and beyond six messages the oldest drop off. The model is given the window only, which is marked. Nothing below depends
-on what you type.
+Here is a chat next to its Redis list. Type a line and press Enter: the clock restarts, and each turn pushes out the two
+oldest of six messages. The model gets only the window, which is marked. Nothing below depends on what you type.
 """
 
 # %% id="panel"
@@ -430,9 +424,9 @@ from there it reaches `connect` without being displayed:
 | Colab | the *Secrets* panel (key icon, left sidebar) | `connect(ENDPOINT, password=secret("REDIS_PASSWORD"))` after `from helpers import secret` |
 | Colab Enterprise, Workbench | Secret Manager | `connect(ENDPOINT, password=…)` with what Secret Manager's client returns |
 | local Jupyter | your shell | `export REDIS_URL=redis://:PASSWORD@HOST:PORT` before `make lab` |
-| GitHub Actions | *Secrets* of the repository | `env:` of the workflow's step |
 
-If `REDIS_URL` contains the password, leave the endpoint blank; the code stays the same.
+If `REDIS_URL` contains the password, leave the endpoint blank. A password signs your program in, not its users: your
+program must check that a session belongs to the person who asks for it.
 """
 
 # %% [markdown] id="acl"
@@ -444,7 +438,7 @@ A password alone gives access to the whole server. Redis 6 and later can do bett
 some keys. The next cells practise on a second embedded server and leave yours alone.
 
 In the rule, `on` enables the user, `>` sets a password, `~` names the keys, `-@all` takes all commands away, and `+`
-gives one back: `eval` and `set` too, by which a write is stored exactly once.
+gives one back. A write is a script (`eval`), and `set` helps it to be stored exactly once.
 """
 
 # %% id="acl-user"
@@ -462,8 +456,10 @@ rule = ["on", f">{password}", "~message_store:*", "-@all", *(f"+{command}" for c
 admin.execute_command("ACL", "SETUSER", "chat", *rule)
 
 chat_user = connect(practice.url, username="chat", password=password)
+theirs = RedisChatMessageHistory("anyone", client=chat_user)
+theirs.add_user_message("👋")
 
-assert RedisChatMessageHistory("anyone", client=chat_user).messages == []
+assert len(theirs) == 1
 
 # %% id="acl-denied"
 import redis
@@ -515,7 +511,6 @@ for suffix in ["", "-by-hand", "-stranger", "-bounded", "-panel"]:
 
 - [Agents that remember, in Redis and Memorystore](03_agents.ipynb): what to use in new code.
 - [Chat history in Google Cloud Memorystore](02_memorystore.ipynb): the same in Google Cloud's managed Redis and Valkey.
-- Your own Redis: set `REDIS_URL`, or fill in the form, and choose **Run all** again.
 - A real model: set `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for your own server such as Ollama, and `OPENAI_MODEL`.
 - [The kit on GitHub]({{repository}}), with these lessons in other languages.
 """

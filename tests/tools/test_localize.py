@@ -22,12 +22,50 @@ from tools.checking.check import check
 from tools.checking.wording import glossary_differences, left_in_english
 from tools.translating import spoken
 from tools.translating.catalogs import AWAITING, MARKER, MARKER_KEY, SourceError, Term, read_source
-from tools.translating.structure import code_difference, markdown_differences, slugs
+from tools.translating.headings import slugs
+from tools.translating.structure import code_difference, markdown_differences
 from tools.tutorials import LANGUAGES, notebook_path, tutorials
 
 Spoil = Callable[[Path], object]
 Run = Callable[..., tuple[int, str]]
+LABEL = '<text data-label="mine" data-width="99" x="9" y="9" font-size="9">Two words</text>'
 MARKED = "이 부분은 아직 번역되지 않았습니다."
+
+README = f"""\
+<!-- languages -->
+<!-- /languages -->
+
+# Memory
+
+Read [lesson 1](notebooks/en/01_redis.ipynb#clean-up), [this page](docs/memorystore.md) or [this one](README.md).
+
+![A picture](docs/chat_panel-en.png)
+
+## Choose your language
+
+Each of these opens one.
+
+<!-- tutorials -->
+<!-- /tutorials -->
+
+## Run the lessons on your computer
+
+`[no link](notebooks/en/01_redis.ipynb)` is code.
+
+```shell
+git clone {project.repository()}
+cd {project.repository().rpartition("/")[2]}
+make lab  # opens [all](notebooks/en/01_redis.ipynb)
+```
+"""
+RUN = "run-the-lessons-on-your-computer"
+README_IN_KOREAN = {
+    "memory": "# 메모리\n\n[이 페이지](docs/memorystore.md), [첫째](notebooks/en/01_redis.ipynb#정리), "
+    "[이것](README.md).\n\n![그림](docs/chat_panel-en.png)",
+    "choose-your-language": "## 고르기\n\n하나를 여세요.\n\n{{tutorials}}",
+    RUN: "## 실행\n\n`[no link](notebooks/en/01_redis.ipynb)`는 코드입니다.\n\n```shell\n"
+    "git clone {{repository}}\ncd {{folder}}\nmake lab  # [모두](notebooks/en/01_redis.ipynb)\n```",
+}
 
 
 @contextmanager
@@ -64,11 +102,19 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table = tree / "helpers/_localization/languages.py"
         text = table.read_text(encoding="utf-8")
         table.write_text(re.sub(r'\n    "(?!en|ko)[\w-]+": "[^"]+",', "", text), encoding="utf-8")
+        (tree / "README.md").write_text(README, encoding="utf-8")
         main(["extract"])
         edit_catalog("ko", MARKER_KEY, set_text(MARKED))(tree)
+        for section, text in README_IN_KOREAN.items():
+            edit_catalog("ko", f"README/{section}", set_text(text))(tree)
         faults = {problem.where for problem in check(["ko"]) if problem.file.suffix == ".po"}
         for where in faults:
-            if found := re.fullmatch(r"ko/(\w+), cell '(.+)'", where):
+            if found := re.fullmatch(r"ko/diagrams, label '(.+)#(.+)'", where):
+                source = kit.diagram_path(found[1])
+                without = rf'^ *<\w+ [^\n]*data-label="{found[2]}"[^\n]*\n'
+                text = source.read_text(encoding="utf-8")
+                source.write_text(re.sub(without, "", text, flags=re.MULTILINE), encoding="utf-8")
+            elif found := re.fullmatch(r"ko/(\w+), cell '(.+)'", where):
                 source = kit.source_path(found[1])
                 without = rf'^# %%[^\n]*id="{found[2]}".*?(?=^# %%|\Z)'
                 text = source.read_text(encoding="utf-8")
@@ -206,7 +252,7 @@ def added(english: str, translation: str, message: str) -> tuple[Spoil, str]:
     """A line more in a cell whose words are translated, and what check has to say of its translation."""
 
     def spoil(tree: Path) -> None:
-        edit_source('print("messages:"', f'{english}\nprint("messages:"')(tree)
+        edit_source('print(f"messages:', f'{english}\nprint(f"messages:')(tree)
 
         def change(catalog: polib.POFile, entry: polib.POEntry) -> None:
             entry.msgid, entry.msgstr = f"{english}\n{entry.msgid}", f"{translation}\n{entry.msgstr}"
@@ -271,10 +317,10 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         f"{R}/form", '# @param {type:"string"}', '# @param {type:"number"}', r"the form fields \(# @param"
     ),
     # What is code in a cell whose words are translated
-    "a keyword argument's text": translated(
-        f"{M}/create", '"STANDARD_HA" if', '"BASIC" if', "the code differs .*'BASIC', and not 'STANDARD_HA'"
+    "a text that is compared": translated(
+        f"{M}/fail-over", '"STANDARD_HA":', '"BASIC":', "the code differs .*'BASIC', and not 'STANDARD_HA'"
     ),
-    "a form's value": translated(f"{M}/instance-form", '"us-central1"', '"asia-northeast3"', "the code differs"),
+    "a form's value": translated(f"{M}/form", '"us-central1"', '"asia-northeast3"', "the code differs"),
     "a form's blank value": translated(
         f"{R}/form", 'ENDPOINT = ""', 'ENDPOINT = "redis://x"', "the code differs .*'redis://x'"
     ),
@@ -324,7 +370,7 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         "the HTML tags differ: .* has besides </script>, <script",
     ),
     "a heading's level": translated(
-        f"{M}/history", "### Mem", "#### Mem", "the headings differ: h2, h4; in English h2, h3"
+        f"{M}/failover", "\n### ", "\n#### ", "the headings differ: h2, h4; in English h2, h3"
     ),
     "a heading lost": translated(f"{R}/cleanup", "## ", "", "the headings differ: none; in English h2"),
     "a link's address": translated(
@@ -361,13 +407,13 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         "| |\n|---|---|---|",
         "the tables differ: 4 rows × 3 columns; in English 4 rows × 2",
     ),
-    "a list's item": translated(f"{M}/project", "\n- `", " `", "the lists differ"),
+    "a list's item": translated(f"{M}/instances", "\n- ", "\n", "the lists differ"),
     "a list's kind": translated(f"{M}/history", "\n1. ", "\n- ", "the lists differ"),
     "a code block": translated(f"{M}/endpoint", "--zone=ZONE", "--zone=A", "a code block differs .*--zone=A"),
-    "a code block lost": translated(f"{M}/endpoint", "```", "", "the code blocks differ: 0 in the translation, 1 in"),
+    "a code block lost": translated(f"{M}/endpoint", "```", "", "the code blocks differ: 0 in the translation, 3 in"),
     # Words
     "another word than the glossary's": translated(
-        f"{M}/practice", "에뮬레이터", "모의 서버", "the glossary has “에뮬레이터” for “emulator”"
+        f"{M}/setup", "에뮬레이터", "모의 서버", "the glossary has “에뮬레이터” for “emulator”"
     ),
     "a paragraph that is English": (
         edit_catalog("ko", f"{M}/same", english),
@@ -450,12 +496,79 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         r"ko/02_memorystore \(.*\): there is no notebook",
     ),
     "README's table": (
-        edit_file("README.md", "| 한국어 |", "| Korean |"),
-        r"^README.md: the table of tutorials is out of date",
+        edit_file("README.md", "| [한국어]", "| [Korean]"),
+        r"^README.md: the page is not what the source and the catalog make; run python -m tools build",
     ),
     "the overview": (
         edit_file("notebooks/README.md", "", "Mine\n"),
-        r"^notebooks/README.md: the overview is out of date",
+        r"^notebooks/README.md: the page is not what",
+    ),
+    # Documents
+    "a document edited in a language": (
+        edit_file("docs/ko/README.md", "메모리", "기억"),
+        r"^docs/ko/README.md: the page is not what",
+    ),
+    "a document missing in a language": (
+        lambda tree: (tree / "docs/ko/README.md").unlink(),
+        r"^docs/ko/README.md: the page is not what",
+    ),
+    "a section missing from the catalog": (
+        edit_catalog("ko", f"README/{RUN}", lambda catalog, entry: catalog.remove(entry)),
+        rf"^ko/README, section '{RUN}' \(README.md:22\): missing from the catalog",
+    ),
+    "a section changed in English": (
+        edit_file("README.md", "is code", "is some code"),
+        rf"^ko/README, section '{RUN}' {PO}: the English source has changed; run python -m tools extract",
+    ),
+    "a section's code": (
+        edit_catalog("ko", f"README/{RUN}", replace("make lab", "make labs")),
+        rf"^ko/README, section '{RUN}' {PO}: a code block differs from English beyond its comments: make labs",
+    ),
+    "a section's link": (
+        edit_catalog("ko", "README/memory", replace("docs/memorystore.md", "docs/threads.md")),
+        rf"^ko/README, section 'memory' {PO}: the links differ: .* lacks docs/memorystore.md",
+    ),
+    "a section's table lost": (
+        edit_catalog("ko", "README/choose-your-language", replace("{{tutorials}}", "")),
+        rf"^ko/README, section 'choose-your-language' {PO}: the placeholders differ: .* lacks {{{{tutorials}}}}",
+    ),
+    "a section that is English": (
+        edit_catalog("ko", f"README/{RUN}", english),
+        rf"^ko/README, section '{RUN}' {PO}: the translation is the English text",
+    ),
+    "an anchor of no heading in a document": (
+        edit_catalog("ko", "README/memory", replace("#정리", "#gone")),
+        r"^docs/ko/README.md: the page is not what",
+    ),
+    "a picture edited by hand": (
+        edit_file("notebooks/ko/diagrams/turn.svg", "</svg>", "<g/></svg>"),
+        r"ko/diagrams/turn \(.*\): the picture is not what",
+    ),
+    "a picture missing": (
+        lambda tree: (tree / "notebooks/en/diagrams/trust.svg").unlink(),
+        r"en/diagrams/trust \(.*\): the picture is not what",
+    ),
+    "a picture of no diagram": (
+        lambda tree: (tree / "notebooks/ko/diagrams/gone.svg").write_text("<svg/>"),
+        r"ko/diagrams \(notebooks/ko/diagrams/gone.svg\): a picture that no diagram makes",
+    ),
+    "a label that the catalog has not": (
+        edit_file("notebooks/source/diagrams/turn.svg", "</svg>", f"{LABEL}</svg>"),
+        r"ko/diagrams, label 'turn#mine' \(notebooks/source/diagrams/turn.svg:\d+\): missing from the catalog",
+    ),
+    "a label that awaits translation": (
+        lambda tree: (
+            edit_file("notebooks/source/diagrams/turn.svg", "</svg>", f"{LABEL}</svg>")(tree),
+            main(["extract"]),
+        ),
+        r"ko/diagrams, label 'turn#mine' \(notebooks/locales/ko.po:\d+\): awaiting translation: not translated",
+    ),
+    "a diagram that is not there": (
+        lambda tree: (
+            edit_source("The clock restarts", "![gone](diagrams/gone.svg) The clock")(tree),
+            main(["build"]),
+        ),
+        r"en/01_redis, cell 'ttl' \(.*\): the link diagrams/gone.svg leads to no file",
     ),
     # What a machine leaves
     "a kernel of somebody's own": (
@@ -683,11 +796,12 @@ def test_changed_english_shows_at_once_and_awaits_translation(tree: Path, locali
     assert status == 1
     assert "2 problem(s)" in printed
     assert re.search(
-        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +\d+ translated +1 translated +\d+ translated$",
+        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +\d+ translated +3 translated +\d+ translated "
+        r"+1 translated +\d+ translated$",
         localize("status")[1],
         re.MULTILINE,
     )
-    assert ", 2 fuzzy |" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
+    assert ", 2 fuzzy<br>" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
 
 
 def test_diff_shows_what_changed_in_english(tree: Path, localize: Run) -> None:
@@ -786,10 +900,80 @@ def test_an_entry_without_translation_and_a_catalog_without_marker(tree: Path, l
     assert localize("build")[0] == 0
     assert cell(page(tree, "ko"), "ttl").source.startswith(f"> *{MARKER}*\n\nThe clock restarts")
     assert re.search(
-        r"^ko +\d+ translated, 1 missing +\d+ translated +\d+ translated +0 translated, 1 missing +\d+ translated$",
+        r"^ko +\d+ translated, 1 missing +\d+ translated +\d+ translated +3 translated +\d+ translated "
+        r"+0 translated, 1 missing +\d+ translated$",
         localize("status")[1],
         re.M,
     )
+    assert localize("check", "--awaiting-translation-ok")[0] == 0
+
+
+# --- documents ----------------------------------------------------------------------------------
+
+
+def test_a_document_leads_to_the_files_of_its_language(tree: Path) -> None:
+    lines = (tree / "docs/ko/README.md").read_text(encoding="utf-8").splitlines()
+    table = [line.split(" | ")[0] for line in lines if line.startswith("|")]
+    assert lines[0].startswith("<!-- Generated by python -m tools from README.md and notebooks/locales/ko.po")
+    assert lines[2:9] == [
+        "[English](../../README.md) · **한국어**",
+        "",
+        "# 메모리",
+        "",
+        "[이 페이지](../memorystore.md), [첫째](../../notebooks/ko/01_redis.ipynb#정리), [이것](README.md).",
+        "",
+        "![그림](../chat_panel-en.png)",
+    ]
+    assert table == ["|", "|---|---|---|---|", "| English", "| [한국어](README.md)"]
+    assert "`[no link](notebooks/en/01_redis.ipynb)`는 코드입니다." in lines
+    address = project.repository()
+    assert lines[lines.index("```shell") + 1 :] == [
+        f"git clone {address}",
+        f"cd {address.rpartition('/')[2]}",
+        "make lab  # [모두](notebooks/en/01_redis.ipynb)",
+        "```",
+    ]
+    assert (
+        (tree / "README.md")
+        .read_text(encoding="utf-8")
+        .startswith("<!-- languages -->\n**English** · [한국어](docs/ko/README.md)\n<!-- /languages -->\n\n# Memory\n")
+    )
+
+
+def test_a_document_shows_the_picture_of_its_language(tree: Path, localize: Run) -> None:
+    shutil.copy(tree / "docs/chat_panel-en.png", tree / "docs/chat_panel-ko.png")
+    assert localize("build")[0] == 0
+    assert "![그림](../chat_panel-ko.png)" in (tree / "docs/ko/README.md").read_text(encoding="utf-8")
+    assert "docs/chat_panel-en.png" in (tree / "README.md").read_text(encoding="utf-8")
+    assert localize("check")[0] == 0
+
+
+def test_a_section_that_has_changed_is_english_and_awaits_translation(tree: Path, localize: Run) -> None:
+    edit_file("README.md", "Each of these opens one.", "Each of these opens another one.")(tree)
+    for command in ("extract", "build"):
+        assert localize(command)[0] == 0
+    page = (tree / "docs/ko/README.md").read_text(encoding="utf-8")
+    assert f"\n\n> *{MARKED}*\n\n## Choose your language\n\nEach of these opens another one.\n\n| |" in page
+    assert page.count(MARKED) == 1
+    assert localize("check", "--awaiting-translation-ok")[0] == 0
+    assert re.search(
+        rf"ko/README, section 'choose-your-language' {PO}: awaiting translation: fuzzy", localize("check")[1]
+    )
+    assert "these opens {+another +}one." in localize("diff", "ko", "--tutorial", "README")[1]
+    assert re.search(
+        r"^ko .* 2 translated, 1 fuzzy +\d+ translated +1 translated +\d+ translated$",
+        localize("status")[1],
+        re.MULTILINE,
+    )
+    assert "2 translated, 1 fuzzy<br>" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
+
+
+def test_what_benchmarks_write_into_a_document_stays_in_every_language(tree: Path, localize: Run) -> None:
+    edit_file("README.md", "is code.", "is code.\n\n<!-- figures -->\n1 [µs](docs/threads.md)\n<!-- /figures -->")(tree)
+    localize("extract")
+    assert "{{figures}}" in polib.pofile(str(kit.catalog_path("ko"))).find(f"README/{RUN}", by="msgctxt").msgid
+    localize("build")
+    assert "is code.\n\n1 [µs](../threads.md)\n" in (tree / "docs/ko/README.md").read_text(encoding="utf-8")
     assert localize("check", "--awaiting-translation-ok")[0] == 0
 
 
@@ -824,6 +1008,35 @@ def test_build_gives_the_same_bytes_with_and_without_the_old_notebook(
         assert main(["build", "--language", "en", "--tutorial", R]) == 0
         assert capsys.readouterr().out == "en/01_redis: built\n"
         assert made == [path.read_bytes()] * 2
+
+
+def test_a_review_counts_until_the_page_says_something_else(tree: Path, localize: Run) -> None:
+    def korean() -> str:
+        overview = (tree / "notebooks/README.md").read_text(encoding="utf-8")
+        (row,) = re.findall(r"^\| \S+ \(ko\).*$", overview, re.MULTILINE)
+        return str(row.split(" | ")[1])
+
+    assert korean().endswith("not reviewed")
+
+    assert localize("review", "ko", R, 'a calque,\t"quoted"') == (0, "")
+    assert re.search(r"reviewed \d{4}-\d\d-\d\d$", korean())
+    assert localize("check")[0] == 0
+
+    edit_catalog("ko", f"{R}/cleanup", replace("\n", "\n\n"))(tree)
+    localize("build")
+    assert re.search(r"changed since \d{4}-\d\d-\d\d$", korean())
+
+    assert localize("review", "ko", R, "nothing")[0] == 0
+    recorded = (tree / "notebooks/locales/reviews.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[0] for line in recorded if "\t01_redis\t" in line].count("ko") == 1
+    assert re.search(r"reviewed \d{4}-\d\d-\d\d$", korean())
+
+
+def test_a_review_needs_a_page_that_there_is(localize: Run) -> None:
+    status, printed = localize("review", "ko", "09_nothing", "nothing")
+
+    assert status == 2
+    assert "01_redis" in printed
 
 
 def test_build_leaves_a_notebook_that_fails_as_it_was(
@@ -1075,7 +1288,7 @@ def test_left_in_english(source: str, translation: str, fine: bool) -> None:
 
 def test_anchors_are_those_of_github() -> None:
     titles = ["What's `next`?", "Clean up", "Clean up", "정리: 대화", "a_b - c"]
-    assert slugs(titles) == {"whats-next", "clean-up", "clean-up-1", "정리-대화", "a_b---c"}
+    assert slugs(titles) == ["whats-next", "clean-up", "clean-up-1", "정리-대화", "a_b---c"]
 
 
 # --- what the committed notebooks carry ---------------------------------------------------------

@@ -94,7 +94,9 @@ def test_a_run_takes_away_its_own_results_and_nothing_else(tree: Path, language:
 
 
 def test_a_failing_cell_is_shown(tree: Path) -> None:
-    edit_notebook("fr", "02_memorystore", lambda nb: cell(nb, "open").update(source="assert 1 == 2, 'spoiled'"))(tree)
+    edit_notebook("fr", "02_memorystore", lambda nb: cell(nb, "retrieve").update(source="assert 1 == 2, 'spoiled'"))(
+        tree
+    )
     done = run(tree, "--language", "fr", "--tutorial", "02_memorystore")
     assert done.returncode == 1
     assert re.search(r"^fr +02_memorystore +cell +\d+ of \d+ +\d+\.\d s +failed$", done.stdout, re.MULTILINE)
@@ -121,7 +123,7 @@ def test_an_unknown_value_names_the_known_ones(tree: Path, option: str, known: l
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("seconds", [0, 0.2, 0.5, 1])
 def test_an_interrupted_run_leaves_nothing_behind(tree: Path, number: signal.Signals, seconds: float) -> None:
-    edit_notebook("en", "02_memorystore", lambda nb: cell(nb, "open").update(source="import time; time.sleep(60)"))(
+    edit_notebook("en", "02_memorystore", lambda nb: cell(nb, "retrieve").update(source="import time; time.sleep(60)"))(
         tree
     )
     process = subprocess.Popen(

@@ -9,27 +9,37 @@ from typing import Any
 import polib
 from nbformat import NotebookNode
 
-from tools.building import localized, read_built, readme, serialized, with_outputs_of
-from tools.checking.linking import broken_links, pages
+from tools import pages
+from tools.building import localized, picture, read_built, serialized, with_outputs_of
+from tools.checking import linking
+from tools.checking.linking import broken_links
 from tools.checking.wording import glossary_differences, left_in_english
 from tools.project import root
 from tools.running.execution import code_cells, tags
-from tools.status import overview, overview_path
-from tools.translating import po, spoken
+from tools.translating import formats, po, spoken
 from tools.translating.catalogs import (
+    DIAGRAMS,
     MARKER_KEY,
     TRANSLATE,
-    context,
-    has_prose,
     messages,
     read_catalog,
     read_glossary,
-    read_source,
-    source_line,
+    source_place,
+    translatable,
     translation_line,
+    where,
 )
 from tools.translating.structure import Difference, code_difference, markdown_differences
-from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, notebook_path, tutorials
+from tools.tutorials import (
+    ENGLISH,
+    LANGUAGES,
+    catalog_path,
+    diagram_names,
+    glossary_path,
+    notebook_path,
+    picture_path,
+    tutorials,
+)
 
 _MACHINE = re.compile(r"/(?:home|Users)/\w|/root/|(?<![A-Za-z])[A-Z]:\\|site-packages|(?:127\.0\.0\.1|localhost):\d")
 _WIDGETS = "application/vnd.jupyter.widget"
@@ -61,10 +71,13 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
             found.extend(_spoken_problems(language))
         for tutorial in tutorials():
             found.extend(_notebook_problems(language, tutorial))
+        found.extend(_picture_problems(language))
     for path, line in spoken.composed():
         found.append(
             Problem("", "a text that is put together at run time can't be translated; use fields.", path, line)
         )
+    if not formats.path().exists() or formats.path().read_text(encoding="utf-8") != formats.made():
+        found.append(Problem("", "it is not as python -m tools extract leaves it.", formats.path()))
     found.extend(_page_problems())
     return found
 
@@ -101,19 +114,18 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
             yield _missing(language, message.key)
         elif problem := _state_problem(language, entry, message.english):
             yield problem
-    for tutorial in tutorials():
-        for cell in filter(has_prose, read_source(tutorial)):
-            entry = catalog.get(context(tutorial, cell))
-            if entry is not None and entry.msgid == cell.source and entry.msgstr.strip() and not entry.fuzzy:
-                for difference in _differences(language, cell, entry.msgstr):
-                    yield _entry_problem(language, entry, difference.text, difference.line)
+    for key, cell in translatable():
+        entry = catalog.get(key)
+        if entry is not None and entry.msgid == cell.source and entry.msgstr.strip() and not entry.fuzzy:
+            for difference in _differences(language, cell, entry.msgstr):
+                yield _entry_problem(language, entry, difference.text, difference.line)
     known = {message.key for message in messages()}
     for entry in po.read(path):
         if entry.obsolete or entry.msgctxt not in known:
             yield _entry_problem(
                 language,
                 entry,
-                "obsolete: the English source has no such cell. Remove the entry, or give it to another.",
+                "obsolete: the English has no such cell, section or label. Remove the entry, or give it to another.",
             )
     yield from _glossary_problems(language)
 
@@ -128,22 +140,15 @@ def _spoken_problems(language: str) -> Iterator[Problem]:
         yield Problem(f"{language}/helpers, {text!r}", trouble, path, awaiting=awaiting)
 
 
-def _where(language: str, key: str) -> str:
-    tutorial, _, cell = (key or "?").partition("/")
-    return f"{language}/{tutorial}, cell {cell!r}"
-
-
 def _entry_problem(language: str, entry: polib.POEntry, text: str, line: int = 0, *, awaiting: bool = False) -> Problem:
     at = entry.linenum if entry.obsolete else translation_line(language, entry, max(line, 1))
-    return Problem(_where(language, entry.msgctxt), text, catalog_path(language), at, awaiting)
+    return Problem(where(language, entry.msgctxt), text, catalog_path(language), at, awaiting)
 
 
 def _missing(language: str, key: str) -> Problem:
-    where, text = _where(language, key), "missing from the catalog; run python -m tools extract."
-    if key == MARKER_KEY:
-        return Problem(where, text, catalog_path(language))
-    tutorial, _, cell = key.partition("/")
-    return Problem(where, text, root() / "notebooks" / "source" / f"{tutorial}.py", source_line(tutorial, cell))
+    text = "missing from the catalog; run python -m tools extract."
+    path, line = (catalog_path(language), 0) if key == MARKER_KEY else source_place(key)
+    return Problem(where(language, key), text, path, line)
 
 
 def _state_problem(language: str, entry: polib.POEntry, english: str) -> Problem | None:
@@ -256,16 +261,25 @@ def _machine(value: Any) -> str | None:
     return next(filter(None, map(_machine, children)), None)
 
 
+# --- pictures ---------------------------------------------------------------------------------
+
+
+def _picture_problems(language: str) -> Iterator[Problem]:
+    wanted = {picture_path(language, name): name for name in diagram_names()}
+    for path, name in wanted.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != picture(language, name):
+            yield Problem(f"{language}/{DIAGRAMS}/{name}", f"the picture {_STALE}", path)
+    for path in sorted(set(picture_path(language, "").parent.glob("*")) - wanted.keys()):
+        yield Problem(f"{language}/{DIAGRAMS}", "a picture that no diagram makes; remove it.", path)
+
+
 # --- pages ------------------------------------------------------------------------------------
 
 
 def _page_problems() -> Iterator[Problem]:
-    path = root() / "README.md"
-    if path.read_text(encoding="utf-8") != readme():
-        yield Problem("", "the table of tutorials is out of date; run python -m tools build.", path)
-    path = overview_path()
-    if not path.exists() or path.read_text(encoding="utf-8") != overview():
-        yield Problem("", "the overview is out of date; run python -m tools build.", path)
-    for page in pages():
+    for path, text in pages.made():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            yield Problem("", f"the page {_STALE}", path)
+    for page in linking.pages():
         for reason, line in broken_links(page.read_text(encoding="utf-8"), page):
             yield Problem("", reason, page, line)

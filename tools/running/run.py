@@ -134,6 +134,8 @@ def _html(notebook: nbformat.NotebookNode, run: Run) -> str:
     exporter = HTMLExporter(language_code=run.language, exclude_input_prompt=False)
     title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     page: str = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})[0]
+    # A page holds its pictures: what lies behind an address comes to its front.
+    page = re.sub(r'src="[^"]*" style="background: url\((data:[^)]*)\)[^"]*"', r'src="\1"', page)
     # The pages lie beside each other as the notebooks do, so their links can lead to pages; Colab opens notebooks.
     return re.sub(r'(href="(?:\.\./)?[\w/-]+)\.ipynb"', r'\1.html"', page)
 

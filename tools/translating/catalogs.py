@@ -10,19 +10,34 @@ from pathlib import Path
 from typing import TypeGuard
 
 import jupytext
+import nbformat
 import polib
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from tools.running.execution import VARIES, tags
-from tools.translating import po
-from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, source_path, tutorials
+from tools.translating import diagrams, documents, po
+from tools.tutorials import (
+    ENGLISH,
+    LANGUAGES,
+    catalog_path,
+    diagram_names,
+    diagram_path,
+    glossary_path,
+    notebooks,
+    source_path,
+    tutorials,
+)
+from tools.tutorials import documents as document_names
 
 TRANSLATE = "translate"
 AWAITING = "awaiting-translation"
 LINKS = "links"
 
-# The one message that belongs to no cell: what stands above a section that is still in English.
+# What stands in the place of a tutorial's name in the keys of the diagrams' labels.
+DIAGRAMS = "diagrams"
+
+# The one message that belongs to neither: what stands above a section that is still in English.
 KIT = "localize"
 MARKER_KEY = f"{KIT}/awaiting"
 MARKER = "This section is awaiting translation."
@@ -44,9 +59,16 @@ class UsageError(Exception):
 # --- the English source -----------------------------------------------------------------------
 
 
-def read_source(tutorial: str) -> list[NotebookNode]:
-    """The cells of a tutorial's English source, with the ids that their headers give them."""
-    path = source_path(tutorial)
+def sources() -> list[str]:
+    """The names of all that is translated cell by cell: the tutorials, then the documents."""
+    return [*tutorials(), *document_names()]
+
+
+def read_source(name: str) -> list[NotebookNode]:
+    """The cells of a tutorial's English source, with the ids that their headers give them; a document's sections."""
+    if name in document_names():
+        return documents.sections(name)
+    path = source_path(name)
     return _cells(path.name, po.read_text(path))
 
 
@@ -68,11 +90,18 @@ def _cells(file: str, text: str) -> list[NotebookNode]:
     return cells
 
 
-def source_line(tutorial: str, cell_id: str) -> int:
-    """The line of the source at which a cell begins."""
-    lines = source_path(tutorial).read_text(encoding="utf-8").splitlines()
-    header = re.compile(rf'# %%.*\bid="{re.escape(cell_id)}"')
-    return next((number for number, line in enumerate(lines, start=1) if header.match(line)), 1)
+def source_place(key: str) -> tuple[Path, int]:
+    """The English file that a message comes from, and the line of its cell, section or label."""
+    part, _, name = key.partition("/")
+    if part == DIAGRAMS:
+        diagram, _, label = name.partition("#")
+        return diagram_path(diagram), diagrams.label_line(diagram, label)
+    if part in document_names():
+        return source_path(part), documents.section_line(part, name)
+    path = source_path(part)
+    header = re.compile(rf'# %%.*\bid="{re.escape(name)}"')
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return path, next((number for number, line in enumerate(lines, start=1) if header.match(line)), 1)
 
 
 def has_prose(cell: NotebookNode) -> bool:
@@ -96,9 +125,21 @@ def plain_python(source: str) -> str:
     return TransformerManager().transform_cell(source)
 
 
-def context(tutorial: str, cell: NotebookNode) -> str:
-    """The key of a cell in the catalogs."""
-    return f"{tutorial}/{cell.id}"
+def context(name: str, cell: NotebookNode) -> str:
+    """The key of a cell or section in the catalogs."""
+    return f"{name}/{cell.id}"
+
+
+def label_context(diagram: str, label: str) -> str:
+    """The key of a diagram's label in the catalogs."""
+    return f"{DIAGRAMS}/{diagram}#{label}"
+
+
+def where(language: str, key: str) -> str:
+    """A message of a language as reports name it."""
+    part, _, name = (key or "?").partition("/")
+    kind = "label" if part == DIAGRAMS else "section" if part in document_names() else "cell"
+    return f"{language}/{part}, {kind} {name!r}"
 
 
 # --- catalogs ---------------------------------------------------------------------------------
@@ -113,11 +154,27 @@ class Message:
     comment: str
 
 
+def translatable() -> Iterator[tuple[str, NotebookNode]]:
+    """What a translator works on, by its key: cells that hold words, sections, and each diagram's labels as cells."""
+    for name in sources():
+        for cell in filter(has_prose, read_source(name)):
+            yield context(name, cell), cell
+    for diagram in diagram_names():
+        for label, text in diagrams.labels(diagram).items():
+            yield label_context(diagram, label), nbformat.v4.new_markdown_cell(text)
+
+
 def messages() -> Iterator[Message]:
     """All that a catalog has to translate, in its order."""
-    for tutorial in tutorials():
-        for cell in filter(has_prose, read_source(tutorial)):
-            yield Message(context(tutorial, cell), cell.source, f"{cell.cell_type} cell of source/{tutorial}.py")
+    for key, cell in translatable():
+        path, _ = source_place(key)
+        name = key.partition("/")[0]
+        if name in document_names():
+            comment = f"section of {path.name}"
+        else:
+            kind = "label" if name == DIAGRAMS else f"{cell.cell_type} cell"
+            comment = f"{kind} of {path.relative_to(notebooks()).as_posix()}"
+        yield Message(key, cell.source, comment)
     yield Message(MARKER_KEY, MARKER, "stands above a section that is not translated yet")
 
 
