@@ -113,6 +113,12 @@ def written(page: str) -> list[str]:
     return (of_documents | of_the_api).get(page, list(LANGUAGES))
 
 
+def test_the_frame_says_words_alone(site: Path, pages: dict[str, Found]) -> None:
+    texts = {path: (site / path).read_text(encoding="utf-8") for path in pages}
+
+    assert [path for path, text in texts.items() if "built-in method" in text or " object at 0x" in text] == []
+
+
 def test_no_page_is_heavy(site: Path, pages: dict[str, Found]) -> None:
     assert {path: size for path in pages if (size := (site / path).stat().st_size) > PAGE_BYTES} == {}
 

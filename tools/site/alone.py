@@ -20,7 +20,7 @@ def lesson_page(notebook: NotebookNode, language: str, tutorial: str) -> str:
         tutorial: Its name.
     """
     links = Links(f"notebooks/{language}/{tutorial}.ipynb", lessons.pages(), Page())
-    body = lessons.body(notebook, links, phrases(language)["output"])
+    body = lessons.body(notebook, links, phrases(language).output)
     entries = [Entry(f"{name}.html", lessons.title(notebook_path(language, name))) for name in tutorials()]
     place = Place(language, f"{tutorial}.html", entries, alone=True)
     return page("page.html", place, body, ways(language, tutorial, None))

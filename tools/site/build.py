@@ -53,10 +53,10 @@ def _build_language(site: Path, language: str) -> int:
         path = notebook_path(language, tutorial)
         shutil.copy(path, folder)
         links = Links(path.relative_to(root()).as_posix(), pages, pictures)
-        read[f"{tutorial}.html"] = lessons.body(nbformat.read(path, as_version=4), links, say["output"]), LANGUAGES
+        read[f"{tutorial}.html"] = lessons.body(nbformat.read(path, as_version=4), links, say.output), LANGUAGES
     for document in documents.documents():
         source = documents.source(document, language)
-        body = documents.body(source, Links(source, pages, pictures))
+        body = documents.body(document, language, Links(source, pages, pictures))
         read[documents.page_name(document)] = body, documents.written(document)
     read |= {name: (body, [ENGLISH]) for name, body in api.bodies().items()}
 
@@ -66,14 +66,14 @@ def _build_language(site: Path, language: str) -> int:
 
     of_lessons = [entry(f"{tutorial}.html") for tutorial in tutorials()]
     overview, *others = map(documents.page_name, documents.documents())
-    of_documents = [entry(overview, say["overview"]), *map(entry, others), entry(_API, say["api"])]
+    of_documents = [entry(overview, say.overview), *map(entry, others), entry(_API, say.api)]
 
     for name, (body, written) in read.items():
         tutorial = name.removesuffix(".html")
         to_open = ways(language, tutorial, site) if tutorial in tutorials() else []
         html = page("page.html", Place(language, name, of_lessons, of_documents), body, to_open, written)
         (folder / name).write_text(html, encoding="utf-8")
-    home = Body(say["site"], say["about"], Markup(""), [])
+    home = Body(say.site, say.about, Markup(""), [])
     (folder / _HOME).write_text(
         page("home.html", Place(language, _HOME, of_lessons, of_documents), home), encoding="utf-8"
     )

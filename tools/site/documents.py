@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from tools.project import root
 from tools.site.addresses import Links
+from tools.site.headings import heading_title, markdown, slugs
 from tools.site.prose import Body, Prose
 from tools.tutorials import ENGLISH, LANGUAGES
 
@@ -33,9 +34,23 @@ def page_name(document: str) -> str:
     return f"{PurePosixPath(document).stem.lower()}.html"
 
 
-def body(path: str, links: Links) -> Body:
-    """A document as what stands in the frame of a page. What stands above its title is for GitHub: the frame has it."""
-    prose = Prose(links)
-    text = (root() / path).read_text(encoding="utf-8")
-    html = prose.markdown(re.sub(r"\A.*?^(?=# )", "", text, flags=re.DOTALL | re.MULTILINE))
+def body(document: str, language: str, links: Links) -> Body:
+    """A document as what stands in the frame of a page.
+
+    Links to a section of the English document lead to the same section of a translation, whatever its heading says.
+    """
+    path = source(document, language)
+    prose = Prose(links, aliases=[] if path == document else _anchors(_text(document)))
+    html = prose.markdown(_text(path))
     return Body(prose.title, prose.summary, html, prose.sections)
+
+
+def _text(path: str) -> str:
+    """A document from its title on. What stands above it is for GitHub: the frame has it."""
+    text = (root() / path).read_text(encoding="utf-8")
+    return re.sub(r"\A.*?^(?=# )", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def _anchors(text: str) -> list[str]:
+    tokens = markdown.parse(text)
+    return slugs(heading_title(tokens, at) for at, token in enumerate(tokens) if token.type == "heading_open")

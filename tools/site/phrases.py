@@ -1,5 +1,7 @@
 """What the frame of a page says, in the language of the page."""
 
+from types import SimpleNamespace
+
 from helpers._localization.messages import catalog, words
 
 PHRASES = {
@@ -33,7 +35,7 @@ PHRASES = {
 """Each phrase in English, by the name that the templates use."""
 
 
-def phrases(language: str) -> dict[str, str]:
-    """The phrases in a language; what has no translation is English."""
+def phrases(language: str) -> SimpleNamespace:
+    """The phrases in a language, as attributes; what has no translation is English."""
     translated = catalog(language)
-    return {name: translated.get(("", text), text) for name, text in PHRASES.items()}
+    return SimpleNamespace(**{name: translated.get(("", text), text) for name, text in PHRASES.items()})

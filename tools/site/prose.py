@@ -69,6 +69,7 @@ class Prose:
 
     Args:
         links: Where the links of the page's file lead to.
+        aliases: Other anchors of the page's headings, in their order.
 
     Attributes:
         links: The same.
@@ -76,8 +77,9 @@ class Prose:
         summary: The words of the first paragraph.
     """
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: Links, aliases: Iterable[str] = ()) -> None:
         self.links = links
+        self._aliases = iter(aliases)
         self._anchors = Anchors()
         self.sections: list[Section] = [Section("", 1, "")]
         self.summary = ""
@@ -92,7 +94,10 @@ class Prose:
         tokens = markdown.parse(text)
         for place, token in enumerate(tokens):
             if token.type == "heading_open":
-                token.attrs["id"] = self.head(int(token.tag[1]), heading_title(tokens, place))
+                anchor = token.attrs["id"] = self.head(int(token.tag[1]), heading_title(tokens, place))
+                if (alias := next(self._aliases, anchor)) != anchor:
+                    named = Token("html_inline", "", 0, content=f'<span id="{escape(alias)}"></span>')
+                    tokens[place + 1].children = [named, *(tokens[place + 1].children or [])]
             elif token.type == "inline":
                 if tokens[place - 1].type != "heading_open":
                     self.say(_words(token))
