@@ -2,6 +2,8 @@
 #
 #   make run                 run every tutorial; LANGUAGE=ko TUTORIAL=01_redis narrow it
 #   make lab                 open JupyterLab on the tutorials
+#   make site                make the site of all lessons and documents, in build/site
+#   make serve-site          the same, and serve it to this machine's browsers; PORT=8000
 #   make test                run everything that CI runs
 #   make test-server REDIS_URL=redis://HOST:PORT    run what depends on the server on that one, WHICH IS EMPTIED
 #   make release-check       refuse what is not translated yet, which make test does not
@@ -26,6 +28,7 @@ COOLDOWN ?=
 MODULE ?=
 SAMPLE ?=
 MINUTES ?= 300
+PORT ?= 8000
 WRITE ?=
 
 BIN := .venv/bin
@@ -39,7 +42,7 @@ OFFLINE := $(if $(WHEELHOUSE),--no-index --find-links wheelhouse)
 UV_RELEASE = $$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-dev.txt)
 UV_PIP := $(BIN)/uv pip
 
-.PHONY: run lab test test-server release-check notebooks links screenshots mutation benchmark benchmark-checkpoints lock wheelhouse colab-freeze repository clean
+.PHONY: run lab site serve-site test test-server release-check notebooks links screenshots mutation benchmark benchmark-checkpoints lock wheelhouse colab-freeze repository clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -48,13 +51,19 @@ run: $(READY)
 lab: $(READY)
 	@$(BIN)/python -m tools lab
 
+site: $(READY_TO_TEST)
+	@$(BIN)/python -m tools site
+
+serve-site: site
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site "$(PORT)"
+
 test: $(READY_TO_TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/oxlint --quiet --deny-warnings helpers/widgets/static tests/widgets/modules
+	$(BIN)/oxlint --quiet --deny-warnings helpers/widgets/static tests/widgets/modules tools/site/static
 	$(BIN)/python -m tools check --awaiting-translation-ok
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4
 

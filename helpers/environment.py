@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -25,6 +27,7 @@ class Platform(StrEnum):
     COLAB_ENTERPRISE = "Colab Enterprise"
     WORKBENCH = "Agent Platform Workbench"
     CI = "continuous integration"
+    WEB_PAGE = "web page"
     LOCAL = "local"
 
 
@@ -44,6 +47,11 @@ class Environment:
     def hosted(self) -> bool:
         """Whether the runtime is somebody else's, with packages of its own."""
         return self.platform in (Platform.COLAB, Platform.COLAB_ENTERPRISE, Platform.WORKBENCH)
+
+    @property
+    def in_page(self) -> bool:
+        """Whether this is Python in a web page, which has neither sockets nor processes nor threads."""
+        return self.platform is Platform.WEB_PAGE
 
     @property
     def asks_to_sign_in(self) -> bool:
@@ -68,13 +76,16 @@ def environment() -> Environment:
     """Find out where this runs.
 
     Colab is told by its module; Colab Enterprise, which has the same, and Workbench by ``VERTEX_PRODUCT``, older
-    Workbench images by ``DL_ANACONDA_HOME``; continuous integration by ``CI``.
+    Workbench images by ``DL_ANACONDA_HOME``; continuous integration by ``CI``; a web page by Python's own name for what
+    it was compiled to.
 
     Returns:
         The environment as it was at the first call.
     """
     product = os.environ.get("VERTEX_PRODUCT", "")
-    if product == "COLAB_ENTERPRISE":
+    if sys.platform == "emscripten":
+        platform = Platform.WEB_PAGE
+    elif product == "COLAB_ENTERPRISE":
         platform = Platform.COLAB_ENTERPRISE
     elif product.startswith("WORKBENCH") or os.environ.get("DL_ANACONDA_HOME"):
         platform = Platform.WORKBENCH
@@ -97,6 +108,28 @@ def in_notebook() -> bool:
         return False
     shell: Any = sys.modules["IPython"].get_ipython()
     return getattr(shell, "kernel", None) is not None
+
+
+def done_in_time(do: Callable[[], object], seconds: float, thread: str) -> bool:
+    """Have something done that knows no time limit of its own.
+
+    Args:
+        do: What is to be done. It deals with its own errors.
+        seconds: How long it is waited for.
+        thread: The name of the thread that does it, which is left to itself if it takes longer. If threads can't be
+            started here, as in a web page, it is done at once and takes as long as it takes.
+
+    Returns:
+        Whether it is done.
+    """
+    one = threading.Thread(target=do, name=thread, daemon=True)
+    try:
+        one.start()
+    except RuntimeError:
+        do()
+        return True
+    one.join(seconds)
+    return not one.is_alive()
 
 
 def added_packages(before: str | Path) -> str:

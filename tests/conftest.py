@@ -26,10 +26,19 @@ def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     running.stop()
 
 
+def client_of(server: EmbeddedServer) -> redis.Redis:
+    """A client with redis-py's own defaults, by the port of a server or, of one in this process, by no port at all."""
+    if server.engine == "memory":
+        from helpers.embedded import memory
+
+        return redis.Redis.from_pool(memory.pool(server.url, protocol=2))
+    return redis.Redis.from_url(server.url, protocol=2)
+
+
 @pytest.fixture
 def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
     """A client of an empty server."""
-    with redis.Redis.from_url(server.url, protocol=2) as made:
+    with client_of(server) as made:
         made.flushall()
         yield made
 

@@ -6,12 +6,11 @@ import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from urllib.parse import quote
 
 import nbformat
 from nbformat import NotebookNode
 
-from tools.project import repository, root
+from tools.project import raw_address, repository, root
 from tools.running.execution import AT_ONCE, code_cells, execute, lasting_outputs, tags
 from tools.translating import diagrams
 from tools.translating.catalogs import (
@@ -26,7 +25,7 @@ from tools.translating.catalogs import (
     read_catalog,
     read_source,
 )
-from tools.tutorials import ENGLISH, LANGUAGES, diagram_names, neutral_environment, notebook_path, picture_path
+from tools.tutorials import ENGLISH, LANGUAGES, diagram_names, hosted, neutral_environment, notebook_path, picture_path
 
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -113,39 +112,17 @@ def awaiting_marker(language: str) -> str:
     return f"> *{entry.msgstr.strip() if is_current(entry, MARKER) else MARKER}*"
 
 
-def colab(language: str, tutorial: str) -> str:
-    """The address that opens a notebook in Colab."""
-    slug = repository().removeprefix("https://github.com/")
-    return f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{language}/{tutorial}.ipynb"
-
-
-def raw_address(path: str) -> str:
-    """Where a file of the repository is to be had as it is."""
-    return f"https://raw.githubusercontent.com/{repository().removeprefix('https://github.com/')}/main/{path}"
+_SHIELD = "https://img.shields.io/badge/Open%20in"
+_BADGES = {
+    "Colab": "https://colab.research.google.com/assets/colab-badge.svg",
+    "Colab Enterprise": f"{_SHIELD}-Colab%20Enterprise-4285F4?logo=googlecolab",
+    "Workbench": f"{_SHIELD}-Workbench-4285F4?logo=googlecloud",
+}
 
 
 def badges(language: str, tutorial: str) -> str:
     """The badges that open a notebook on a hosted platform."""
-    path = f"notebooks/{language}/{tutorial}.ipynb"
-    raw = raw_address(path)
-    console = "https://console.cloud.google.com/agent-platform"
-    shield = "https://img.shields.io/badge/Open%20in"
-    return " ".join(
-        f"[![{label}]({image})]({target})"
-        for label, image, target in (
-            ("Colab", "https://colab.research.google.com/assets/colab-badge.svg", colab(language, tutorial)),
-            (
-                "Colab Enterprise",
-                f"{shield}-Colab%20Enterprise-4285F4?logo=googlecolab",
-                f"{console}/colab/import/{quote(raw, safe='')}",
-            ),
-            (
-                "Workbench",
-                f"{shield}-Workbench-4285F4?logo=googlecloud",
-                f"{console}/workbench/instances?download_url={quote(raw, safe='')}",
-            ),
-        )
-    )
+    return " ".join(f"[![{name}]({_BADGES[name]})]({address})" for name, address in hosted(language, tutorial).items())
 
 
 def links_cell(language: str, tutorial: str) -> str:

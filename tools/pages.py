@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools import reviews
-from tools.building import awaiting_marker, badges, colab, title, translated
+from tools.building import awaiting_marker, badges, title, translated
 from tools.project import root
 from tools.status import TRANSLATED, counts, in_words
 from tools.translating.catalogs import KIT, read_source
 from tools.translating.documents import link, localized, with_regions
-from tools.tutorials import ENGLISH, LANGUAGES, document_path, documents, notebooks, source_path, tutorials
+from tools.tutorials import ENGLISH, LANGUAGES, document_path, documents, hosted, notebooks, source_path, tutorials
 
 
 def made() -> Iterator[tuple[Path, str]]:
@@ -65,7 +65,7 @@ def _lessons(name: str) -> str:
     rows = ["| | " + " | ".join(_short(lesson) for lesson in tutorials()) + " |", "|---" * (len(tutorials()) + 1) + "|"]
     for language, called in LANGUAGES.items():
         page = called if language == ENGLISH else f"[{called}]({link(here, document_path(language, name))})"
-        cells = (f"[Colab]({colab(language, lesson)})" for lesson in tutorials())
+        cells = (f"[Colab]({hosted(language, lesson)['Colab']})" for lesson in tutorials())
         rows.append(f"| {page} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
 

@@ -21,3 +21,8 @@ def repository() -> str:
 def _repository(pyproject: str) -> str:
     address: str = tomllib.loads(pyproject)["project"]["urls"]["Repository"]
     return address.rstrip("/")
+
+
+def raw_address(path: str) -> str:
+    """Where a file of the repository is to be had as it is."""
+    return f"https://raw.githubusercontent.com/{repository().removeprefix('https://github.com/')}/main/{path}"

@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from helpers._localization.languages import LANGUAGES as LANGUAGES
 from helpers._localization.languages import SOURCE_LANGUAGE
-from tools.project import root
+from tools.project import raw_address, repository, root
 
 ENGLISH = SOURCE_LANGUAGE
 PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
@@ -77,6 +78,19 @@ def glossary_path(language: str) -> Path:
 def notebook_path(language: str, tutorial: str) -> Path:
     """Where the committed notebook lies."""
     return notebooks() / language / f"{tutorial}.ipynb"
+
+
+def hosted(language: str, tutorial: str) -> dict[str, str]:
+    """The addresses that open a tutorial on hosted platforms, by the platforms' names."""
+    path = f"notebooks/{language}/{tutorial}.ipynb"
+    slug = repository().removeprefix("https://github.com/")
+    raw = quote(raw_address(path), safe="")
+    console = "https://console.cloud.google.com/agent-platform"
+    return {
+        "Colab": f"https://colab.research.google.com/github/{slug}/blob/main/{path}",
+        "Colab Enterprise": f"{console}/colab/import/{raw}",
+        "Workbench": f"{console}/workbench/instances?download_url={raw}",
+    }
 
 
 def neutral_environment(**extra: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Connectors of addresses: one server, a cluster, or what a Sentinel names, by its URL."""
 
 import re
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 import redis
@@ -13,6 +13,7 @@ from redis.sentinel import SentinelManagedConnection
 from helpers._connecting.clients import DEFAULTS, Connector, TlsConnection, TlsSentinelConnection
 from helpers._connecting.failover import FailoverRetry
 from helpers._localization.messages import say, words
+from helpers.errors import ConnectionFailedError
 
 _ENDPOINTS = words(
     "An endpoint is redis://HOST:PORT, rediss://HOST:PORT (TLS), unix:///PATH, redis+cluster://HOST:PORT, "
@@ -24,6 +25,11 @@ _ENCODE = words(
     "In a user name or password, the characters # / ? [ ] @ must be percent-encoded (@ as %40, "
     "for example); urllib.parse.quote(PASSWORD, safe='') does that. Or leave the password out "
     "and pass password=…."
+)
+
+_IN_PAGE = words(
+    "Leave the endpoint blank and unset REDIS_URL: then the server inside this page keeps the chats until you close "
+    "the page. To use your own server, run the notebook on your machine or in Colab."
 )
 
 # The parts of a URL. No sign that ends one of them stands unencoded in another, or a password is taken for a host.
@@ -45,6 +51,24 @@ def server(url: str, options: dict[str, Any]) -> Connector:
     retry = Retry(ConstantBackoff(0.05), 1, supported_errors=(redis.ConnectionError,))
     settings = DEFAULTS | {"retry": retry} | _tls(url, TlsConnection) | options
     return Connector(lambda: redis.Redis.from_url(_plain(url), **settings), where)
+
+
+def memory(url: str, options: dict[str, Any]) -> Connector:
+    """The way to a server in this process, by the address that the embedded server has there."""
+    where, parts, _ = _checked(url, options)
+    settings = DEFAULTS | options | parse_url(f"redis://{parts['user'] or ''}@{parts['path']}{parts['query']}")
+
+    def make() -> redis.Redis:
+        from helpers.embedded import memory
+
+        return redis.Redis.from_pool(memory.pool(f"{parts['scheme']}{parts['hosts']}", **settings))
+
+    return Connector(make, where)
+
+
+def out_of_page(url: str, options: dict[str, Any]) -> NoReturn:
+    """No way: a web page can open no connection that Redis would understand."""
+    raise ConnectionFailedError(f"{_shown(url)} can't be reached: a web page can't connect to Redis.\n{say(_IN_PAGE)}")
 
 
 def cluster(url: str, options: dict[str, Any]) -> Connector:

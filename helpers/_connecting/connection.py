@@ -15,7 +15,7 @@ from helpers._connecting.clients import Client, Connector
 from helpers._connecting.failover import without_retries
 from helpers._localization.messages import say, words
 from helpers.embedded import embedded_server
-from helpers.environment import EMULATOR_VARIABLE
+from helpers.environment import EMULATOR_VARIABLE, done_in_time, environment
 from helpers.errors import ConnectionFailedError, HelpersError, connection_error
 
 URL_VARIABLE = "REDIS_URL"
@@ -23,6 +23,7 @@ CONNECT_SECONDS = 3.5
 """How long `connect` waits for an endpoint in all, name resolution and TLS included."""
 
 FORMS = (
+    (r"memory://", "helpers._connecting.addresses:memory"),
     (r"(redis|rediss|unix)://", "helpers._connecting.addresses:server"),
     (r"(redis|rediss)\+cluster://", "helpers._connecting.addresses:cluster"),
     (r"(redis|rediss)\+sentinel://", "helpers._connecting.addresses:sentinel"),
@@ -36,6 +37,7 @@ FORMS = (
 )
 """What an endpoint begins with, and its connector, which is loaded when the first such endpoint is asked for: it
 takes the endpoint and the options, and returns a `Connector`. The first row that matches counts."""
+_FORMS_IN_PAGE = (FORMS[0], (r"", "helpers._connecting.addresses:out_of_page"))
 
 _NAME = re.compile(r"(?P<service>(//[^/\s]+/)?)(?P<name>projects/.*)", re.IGNORECASE)
 """The name of a resource of Google Cloud, which may say whose it is: one instance has a name with and one without."""
@@ -68,7 +70,8 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
     Args:
         endpoint: ``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://``, ``redis+sentinel://`` (or
             ``rediss+…``) and the rest of the address. ``None`` or blank means the
-            environment variable ``REDIS_URL`` and, where that is not set, the embedded server.
+            environment variable ``REDIS_URL`` and, where that is not set, the embedded server, which in a web page is
+            the only one that can be reached.
             Also the full name of a Memorystore instance, be it for Redis or for Valkey,
             ``projects/PROJECT/locations/REGION/instances/INSTANCE`` (or ``…/clusters/CLUSTER``): address,
             certificate authorities and what to sign in with are then fetched, and the server is verified. Where both
@@ -104,7 +107,8 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
     slot = _slots.get(key) or _slots.setdefault(key, _Slot(given))
     with slot.lock:
         if slot.client is None or _is_over(slot.client):
-            home = next(home for form, home in FORMS if re.match(form, url, re.IGNORECASE))
+            forms = _FORMS_IN_PAGE if environment().in_page else FORMS
+            home = next(home for form, home in forms if re.match(form, url, re.IGNORECASE))
             connector = pkgutil.resolve_name(home)(url, given)
             slot.client, peculiar = _within_time_limit(connector)
             if peculiar and not (connector.reader and peculiar is _READONLY):
@@ -174,9 +178,7 @@ def _within_time_limit(connector: Connector) -> tuple[Client, tuple[str, str] | 
         except Exception as error:
             outcome.append(error)
 
-    thread = threading.Thread(target=attempt, name="helpers-connect", daemon=True)
-    thread.start()
-    thread.join(CONNECT_SECONDS)
+    done_in_time(attempt, CONNECT_SECONDS, "helpers-connect")
     result = outcome[0] if outcome else TimeoutError(f"it did not answer within {CONNECT_SECONDS} seconds")
     if isinstance(result, RedisClusterException) and isinstance(result.__cause__, (redis.RedisError, OSError)):
         result = result.__cause__  # what happened at the last node that was tried

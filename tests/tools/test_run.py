@@ -66,6 +66,7 @@ def test_a_run_leaves_notebooks_and_pages(tree: Path) -> None:
         len(re.findall('<section[^>]* lang="ko"', page)) == 2
     )  # the pictures of two widgets, which need a kernel themselves
     assert "widget-view+json" not in page
+    assert not re.search(r'<(?:script|img|link|source|iframe)\b[^>]*(?:src|srcset|href)="(?:https?:)?//', page)
     assert 'href="../fr/02_memorystore.html"' in page
     assert re.search(r'href="https://colab\.[^"]+/ko/02_memorystore\.ipynb"', page)
     assert "build/ko/02_memorystore.html" in done.stdout

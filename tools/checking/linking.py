@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import nbformat
 
 from tools.project import repository, root
-from tools.translating.headings import slugs
+from tools.site.headings import slugs
 from tools.translating.structure import Structure, structure
 from tools.tutorials import LANGUAGES, document_path, documents
 

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import nbformat
-from nbconvert import HTMLExporter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -23,6 +21,7 @@ from rich.text import Text
 from helpers.embedded import EmbeddedServer
 from tools.project import root
 from tools.running.execution import AT_ONCE, WIDGET_VIEW, Failure, code_cells, execute, run_interruptibly
+from tools.site.alone import lesson_page
 from tools.tutorials import LANGUAGES, PROJECT_VARIABLES, notebook_path, tutorials
 
 BUILD = root() / "build"
@@ -130,14 +129,7 @@ def _html(notebook: nbformat.NotebookNode, run: Run) -> str:
     for index in code_cells(notebook):
         for output in notebook.cells[index].outputs:
             output.get("data", {}).pop(WIDGET_VIEW, None)
-    notebook.metadata.pop("widgets", None)
-    exporter = HTMLExporter(language_code=run.language, exclude_input_prompt=False)
-    title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
-    page: str = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})[0]
-    # A page holds its pictures: what lies behind an address comes to its front.
-    page = re.sub(r'src="[^"]*" style="background: url\((data:[^)]*)\)[^"]*"', r'src="\1"', page)
-    # The pages lie beside each other as the notebooks do, so their links can lead to pages; Colab opens notebooks.
-    return re.sub(r'(href="(?:\.\./)?[\w/-]+)\.ipynb"', r'\1.html"', page)
+    return lesson_page(notebook, run.language, run.tutorial)
 
 
 def report(runs: Sequence[Run], console: Console) -> None:

@@ -10,8 +10,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools.project import repository, root
+from tools.site.headings import heading_title, markdown, slugs
 from tools.translating import po
-from tools.translating.headings import heading_title, markdown, slugs
 from tools.tutorials import ENGLISH, document_path, documents, source_path
 
 # What tools write into a document. A section has the name in double braces in its place.

@@ -1,4 +1,6 @@
-"""The catalogs of what `helpers` says: texts marked with `say` and `words`, and the offline model's languages."""
+"""The catalogs of what `helpers` and the site's pages say: texts marked with `say` and `words`, and the offline model's
+languages.
+"""
 
 import ast
 import difflib
@@ -48,8 +50,8 @@ def composed() -> Iterator[tuple[Path, int]]:
 
 
 def _calls() -> Iterator[tuple[Path, ast.Call]]:
-    """Every call of `say` and `words` in the package."""
-    for path in sorted((root() / "helpers").rglob("*.py")):
+    """Every call of `say` and `words` in the package, and in what makes the site."""
+    for path in sorted([*(root() / "helpers").rglob("*.py"), *(root() / "tools" / "site").rglob("*.py")]):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args and re.fullmatch(r"(.*\.)?(say|words)", ast.unparse(node.func)):
                 yield path, node

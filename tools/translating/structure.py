@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from markdown_it.token import Token
 
+from tools.site.headings import heading_title, markdown
 from tools.translating.catalogs import plain_python
-from tools.translating.headings import heading_title, markdown
 from tools.tutorials import ENGLISH, LANGUAGES
 
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}")

@@ -1,0 +1,1 @@
+"""The site: every lesson, document and docstring as a page that loads nothing from elsewhere."""
