@@ -1,5 +1,6 @@
 """The site as its readers have it, in a real browser."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests.support.chromium import chromium
 from tests.support.node import missing
 from tools.site.alone import lesson_page
 from tools.site.frame import STATIC
+from tools.site.phrases import phrases
 from tools.tutorials import LANGUAGES, notebook_path
 
 if chromium() is None:
@@ -80,7 +82,7 @@ def test_the_root_and_a_page_that_stands_alone_keep_nobody_out(
     alone.write_text(lesson_page(notebook, "zh-CN", "01_redis"), encoding="utf-8")
     with opened(browser, alone.as_uri(), color_scheme=scheme, offline=True) as page:
         assert violations(page.locator("html"), whole=True) == []
-        page.get_by_role("button", name="Copy").first.wait_for()
+        page.locator("button.copy").first.wait_for(state="attached")
 
 
 @pytest.mark.parametrize(
@@ -136,8 +138,8 @@ def test_code_is_copied(browser: Browser, address: str, clipboard: str) -> None:
             page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
         cell = page.locator("#cell-same-session")
         cell.hover()
-        cell.get_by_role("button", name="Copy").click()
-        expect(cell.get_by_role("button", name="Copied")).to_be_visible()
+        cell.get_by_role("button", name="Copy", exact=True).click()
+        expect(cell.get_by_role("button", name="Copied", exact=True)).to_be_visible()
         page.keyboard.press("/")
         field = page.get_by_role("searchbox")
         field.press("Control+v")
@@ -160,14 +162,17 @@ def test_code_is_copied(browser: Browser, address: str, clipboard: str) -> None:
     ],
 )
 def test_the_search_finds(browser: Browser, address: str, language: str, asked: str, found: str | None) -> None:
+    say = phrases(language)
     with opened(browser, f"{address}/{language}/index.html") as page:
         page.keyboard.press("Control+k")
         page.keyboard.type(asked)
         dialog = page.get_by_role("dialog")
         if found is None:
-            expect(dialog.get_by_role("status")).to_have_text("Nothing found.")
+            expect(dialog.get_by_role("status")).to_have_text(say.nothing)
             return
-        expect(dialog.get_by_role("status")).to_contain_text("Results: ")
+        expect(dialog.get_by_role("status")).to_have_text(
+            re.compile(re.escape(say.found).replace(r"\{count\}", r"\d+"))
+        )
         expect(dialog.get_by_role("listitem").filter(has_text=found).first).to_be_visible()
         link = dialog.get_by_role("link").first
         target = link.evaluate("link => link.href")

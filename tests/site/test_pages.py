@@ -1,19 +1,25 @@
 """The built site: every page in every language, and links that lead somewhere."""
 
+import itertools
 import json
 import posixpath
+import re
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from markupsafe import escape
 
+from tests.conftest import ROOT
+from tests.tools.test_run import MAKE
 from tools import project
 from tools.site import api, build, documents
 from tools.site.opening import LIVE
-from tools.site.phrases import PHRASES
+from tools.site.phrases import phrases
 from tools.tutorials import LANGUAGES, tutorials
 
 PAGE_BYTES = 100_000
@@ -190,9 +196,11 @@ def test_what_only_english_has_is_marked_and_a_translation_takes_its_place(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tree / "docs/ko").mkdir(exist_ok=True)
-    (tree / "docs/ko/platforms.md").write_text(
-        "[한국어](x)\n\n# 플랫폼\n\n[수업](../teaching.md#before)\n", encoding="utf-8"
-    )
+    numbers = itertools.count(1)
+    english_text = (tree / "docs/platforms.md").read_text(encoding="utf-8")
+    korean = re.sub("^## .*", lambda _: f"## 절 {next(numbers)}", english_text, flags=re.MULTILINE)
+    korean = re.sub(r"\A# .*", "[한국어](x)\n\n# 플랫폼\n\n[수업](../teaching.md#before)", korean)
+    (tree / "docs/ko/platforms.md").write_text(korean, encoding="utf-8")
     monkeypatch.setattr(project, "ROOT", tree)
     monkeypatch.setattr(build, "LANGUAGES", {"ko": "한국어"})
     build.build(tmp_path / "site")
@@ -201,8 +209,10 @@ def test_what_only_english_has_is_marked_and_a_translation_takes_its_place(
     assert translated.title.startswith("플랫폼")
     assert "../ko/teaching.html#before" in translated.links
     assert translated.alternates.keys() == {"en", "ko"}
+    assert "../ko/platforms.html#in-your-own-environment" in found(tmp_path / "site/ko/widgets.html").links
+    assert {"in-your-own-environment", "절-4"} <= set(translated.anchors)
     text = (tmp_path / "site/ko/teaching.html").read_text(encoding="utf-8")
-    assert PHRASES["english"] in text
+    assert escape(phrases("ko").english) in text
     assert 'rel="canonical" href="../en/teaching.html"' in text
 
 
@@ -221,8 +231,17 @@ def test_a_rebuild_takes_away_what_is_no_more_and_leaves_the_browsers_edition(
     assert (site / LIVE / "files/fr/01_redis.ipynb").read_text() == "from before"
     other = (site / "fr/02_memorystore.html").read_text(encoding="utf-8")
     assert f"../{LIVE}/" not in other
-    assert PHRASES["not_here"].replace("'", "&#39;") in other
+    assert escape(phrases("fr").not_here) in other
     shutil.rmtree(site / LIVE)
     build.build(site)
     for name in tutorials():
         assert LIVE + "/" not in (site / "fr" / f"{name}.html").read_text(encoding="utf-8")
+
+
+def test_the_site_is_served_to_this_machine_alone() -> None:
+    ready = ("--old-file=.venv/ready", "--old-file=.venv/ready-to-test")
+    dry = subprocess.run([MAKE, "--dry-run", *ready, "serve-site", "PORT=80"], cwd=ROOT, capture_output=True, text=True)
+    made, served = dry.stdout.splitlines()
+    assert made.endswith("-m tools site")
+    assert "http.server --bind 127.0.0.1 --directory build/site" in served
+    assert '"80"' in served
