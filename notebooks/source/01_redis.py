@@ -145,8 +145,8 @@ assert client.type(history.key) == b"list"
 run, hence the `…`.
 
 The newest message comes first, because it does so in the class that this one replaces. The class of lesson 2 puts it
-last for the same reason. The next cell prints the size of each record. Most of it is structure; a letter of English
-takes one byte, é two, and 한, 語 or 你 three.
+last for the same reason. The next cell prints the size of each record in bytes. Most of it is structure; a letter of
+English takes one byte, é two, and 한, 語 or 你 three.
 """
 
 # %% id="records"
@@ -154,7 +154,7 @@ import json
 
 for index, record in enumerate(records):
     message = json.loads(record)
-    print(index, message["type"], message["data"]["content"], f"{len(record)} B", sep="  ")
+    print(index, message["type"], message["data"]["content"], len(record), sep="  ")
 
 assert [json.loads(record)["type"] for record in records] == ["ai", "human"]
 

@@ -57,9 +57,9 @@ import helpers
 PROJECT_ID = ""  # @param {type:"string", placeholder:"my-project-id"}
 # @markdown `redis` is Memorystore for Redis, `valkey` Memorystore for Valkey.
 SERVICE = "redis"  # @param ["redis", "valkey"]
-# @markdown Where the instance runs, near the program that uses it.
+# @markdown The region of the instance. Choose one near the program that uses it.
 REGION = "us-central1"  # @param {type:"string"}
-# @markdown An instance that exists, or the one to create.
+# @markdown The ID of an existing instance, or of the one to create.
 INSTANCE_ID = "chat-tutorial-en"  # @param {type:"string"}
 # @markdown Create the instance if there is none? **It costs money until it is deleted.** Not needed to practise.
 CREATE_INSTANCE = False  # @param {type:"boolean"}
@@ -127,9 +127,9 @@ interrupt the cell, the creation continues; run the cell again to keep waiting.
 The instance's full name is all that `connect` needs:
 
 1. It asks Memorystore's API for the service and the address.
-2. It opens a connection. If the instance has TLS, this is encrypted, and `connect` accepts only a server that proves to be
-   this instance: its certificate must name the instance's address, and be signed by a *certificate authority* (a signer
-   of certificates) that the API names as the instance's own.
+2. It opens a connection. If the instance has TLS, the connection is encrypted, and `connect` accepts only a server that
+   proves to be this instance: its certificate must name the instance's address, and be signed by a *certificate
+   authority* (a signer of certificates) that the API names as the instance's own.
 3. It signs in. Redis asks for a password, the AUTH string, which `connect` fetches; Valkey asks for an *access token*, a
    password that Google issues to your account for an hour. You never type, see or save either.
 
@@ -178,7 +178,7 @@ assert client.llen(SESSION_ID) == len(history) == 2
 #: at rest, by default: https://docs.cloud.google.com/memorystore/docs/redis/about-cmek, …/valkey/about-cmek
 """
 **Conversations are personal data**; [lesson 1](01_redis.ipynb) says what follows from that. Memorystore encrypts what it
-saves to disk, and TLS what crosses the network. Anyone who can read the key can still read the messages.
+saves to disk, and TLS encrypts what crosses the network. Anyone who can read the key can still read the messages.
 """
 
 # %% [markdown] id="chain"
@@ -360,7 +360,7 @@ From 5 GB on, a replica about doubles the price of Redis too.
 |---|---|
 | Colab | a window asks you to sign in |
 | Colab Enterprise | nothing to do: the runtime is signed in |
-| Agent Platform Workbench | nothing to do: you are the instance's service account, or yourself if it was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
+| Agent Platform Workbench | nothing to do: you are the Workbench instance's service account, or yourself if it was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
 | laptop, local Jupyter | run `gcloud auth application-default login` once in a terminal |
 
 If gcloud, Google Cloud's command, is installed, the next cell makes the project its default.

@@ -10,7 +10,7 @@ experience with Redis or LangChain, and about 30 minutes.
 ![A thread is one key in Redis. It holds the messages, each once, and checkpoints, which name messages by their numbers.
 The agent reads the newest checkpoint before a turn, and adds what is new after each step.](diagrams/checkpoint.svg)
 
-It needs core commands only, so it runs on Memorystore, on Valkey and on any Redis. The official
+`RedisSaver` needs core commands only, so it runs on Memorystore, on Valkey and on any Redis. The official
 `langgraph-checkpoint-redis` needs the modules RedisJSON and RediSearch.
 """
 
@@ -19,15 +19,15 @@ It needs core commands only, so it runs on Memorystore, on Valkey and on any Red
 ## Setup
 
 Choose **Run all**, or run one cell at a time; you need no server, no API key and no account. On a hosted platform such
-as Colab, the first cell installs the kit. Elsewhere it does nothing. Run each cell once, since many asserts count
-messages. To start over, go back to *In short*.
+as Colab, the first cell installs *the kit*, the package behind these lessons. Elsewhere it does nothing. Run each cell
+once, since many asserts count messages. To start over, go back to *In short*.
 
 You can leave the form as it is. A blank endpoint means the environment variable `REDIS_URL` or, if that is not set, a
 server that starts with this notebook and ends with its kernel. You can also enter the address of a server, such as
 `redis://localhost:6379`, or, inside its network, a Memorystore instance's name (see
 [lesson 2](02_memorystore.ipynb)).
 
-The notebook writes only under IDs that begin with the thread ID, and cleans up at the end. On a shared server, choose
+The notebook writes only under IDs that begin with the thread ID of the form, and cleans up at the end. On a shared server, choose
 an ID that nobody else uses.
 """
 
@@ -64,8 +64,8 @@ QUESTION = "What's my name?"
 """
 ## In short
 
-Here is the whole thing. `create_agent` makes an agent from a chat model, and the saver, a *checkpointer*, gives it a
-memory. A *thread* is one conversation; the `config` of each call says which.
+Here is the whole thing. `create_agent` makes an agent from a chat model, and `RedisSaver`, a *checkpointer*,
+gives it a memory. A *thread* is one conversation; the `config` of each call says which.
 
 If `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set, `chat_model` returns `ChatOpenAI`. Otherwise you get an offline model,
 which labels its answers. It knows only the messages that it is given: if it knows your name, it read it in the thread.

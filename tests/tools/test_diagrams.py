@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from tests.support.chromium import chromium
-from tools import building
+from tools import building, project
 from tools.running.run import Run, _html
 from tools.translating import catalogs, diagrams
 from tools.tutorials import ENGLISH, LANGUAGES, diagram_names, diagram_path
@@ -145,7 +145,7 @@ def test_one_label_has_one_text() -> None:
 
 
 def test_a_cell_shows_the_picture_of_its_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "repository", lambda: "https://github.com/them/theirs")
+    monkeypatch.setattr(project, "repository", lambda: "https://github.com/them/theirs")
     shown = building._with_pictures("Look:\n\n![A “turn” &\nits end](diagrams/turn.svg)\n\nSo.", "ja")
     before, image, after = re.split(r"(<img [^>]*>)", shown)
     assert (before, after) == ("Look:\n\n", "\n\nSo.")
@@ -160,7 +160,7 @@ def test_a_page_of_our_own_holds_its_pictures() -> None:
     page = _html(
         nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title"), cell]), Run("en", "01_redis")
     )
-    (image,) = re.findall(r'<img alt="A turn"[^>]*>', page)
+    (image,) = re.findall(r'<img [^>]*alt="A turn"[^>]*>', page)
     (data,) = re.findall(r' src="data:image/svg\+xml;base64,([\w+/=]+)"', image)
     assert b64decode(data).decode() == building.picture(ENGLISH, "turn")
     assert "https:" not in image
@@ -175,6 +175,7 @@ def test_a_page_of_our_own_holds_its_pictures() -> None:
         ("プロンプト：これまでのメッセージ（履歴）", 10, ["プロンプト：", "これまでのメッセージ", "（履歴）"]),
         ("模型什么都不记得，也不保存。", 8, ["模型什么都不记", "得，也不保存。"]),
         ("이전 메시지를 읽습니다", 9, ["이전 메시지를", "읽습니다"]),
+        ("Un deux\u00a0: trois", 4, ["Un", "deux\u00a0:", "trois"]),
     ],
 )
 def test_lines_are_few_and_end_where_the_language_lets_them(text: str, width: float, broken: list[str]) -> None:

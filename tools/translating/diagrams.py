@@ -17,8 +17,8 @@ _BOLD = 1.09  # as wide as a letter of the usual weight
 # Where a line may end: at a space, and in Chinese and Japanese before a sign. A word in katakana is not torn, what
 # stands in hiragana stays with the word before it, and a mark with what it closes or opens.
 _CLOSE, _OPEN = "、。，．：；！？）」』】》”％", "（「『【《“"
-_WORD = rf"[゠-ヿ]+|[一-鿿]{{1,4}}(?=[぀-ゟ])|[一-鿿]|[^\s{_OPEN}{_CLOSE}぀-ヿ一-鿿]+"
-_PIECE = re.compile(rf"\s+|(?=.)[{_OPEN}]*(?:{_WORD})?[぀-ゟ]{{0,6}}[{_CLOSE}]*")
+_WORD = rf"[゠-ヿ]+|[一-鿿]{{1,4}}(?=[぀-ゟ])|[一-鿿]|[^ \n\t{_OPEN}{_CLOSE}぀-ヿ一-鿿]+"
+_PIECE = re.compile(rf"[ \n\t]+|(?=.)[{_OPEN}]*(?:{_WORD})?[぀-ゟ]{{0,6}}[{_CLOSE}]*")
 
 ElementTree.register_namespace("", _SVG)
 
@@ -126,7 +126,7 @@ def _labelled(svg: ElementTree.Element) -> Iterator[ElementTree.Element]:
 
 
 def _words(element: ElementTree.Element) -> str:
-    return " ".join((element.text or "").split())
+    return re.sub(r"[ \n\t]+", " ", element.text or "").strip(" ")  # others, such as that before a French colon, join
 
 
 def _parsed(name: str) -> ElementTree.Element:

@@ -66,12 +66,12 @@ def with_regions(text: str, regions: Mapping[str, str]) -> str:
     return _REGION.sub(renewed, text)
 
 
-def localized(name: str, texts: list[str], language: str) -> str:
+def localized(name: str, texts: list[str], language: str, regions: Mapping[str, str]) -> str:
     """A document's sections in a language, put together: what tools write filled in, and links led to their files."""
     source = po.read_text(source_path(name))
     text = "\n\n".join(texts)
     for region in _REGION.finditer(source):
-        text = text.replace(f"{{{{{region[1]}}}}}", region[2].rstrip())
+        text = text.replace(f"{{{{{region[1]}}}}}", regions.get(region[1], region[2]).strip())
     text = text.replace("{{repository}}", repository()).replace("{{folder}}", _folder(repository()))
     return _TARGET.sub(lambda found: _led(found, name, language), text)
 
