@@ -7,7 +7,7 @@
 #   make release-check       refuse what is not translated yet, which make test does not
 #   make notebooks           bring the catalogs and the notebooks up to date with their source
 #   make links               ask every address in the English texts whether it is still there; needs the internet
-#   make screenshots         take the README's pictures of the widgets, in a real browser
+#   make screenshots         take the pictures of the widgets in docs/, in a real browser
 #   make mutation            make small faults in the core, one by one, and count how many the tests notice; takes hours.
 #                            MODULE=records SAMPLE=05 narrow it; WRITE=1 commits to the scores, which otherwise may not fall
 #   make benchmark           measure the histories beside their peers

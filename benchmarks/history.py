@@ -4,7 +4,7 @@
 
 Every implementation runs in a process and an environment of its own, against one server. In each round each of them
 does each piece of work once, in turn, so whatever the machine does meanwhile hits all alike. Medians are printed with
-their ratios; a plot goes to docs/benchmark.svg and the table into the README.
+their ratios; a plot goes to docs/benchmark.svg and the table into docs/histories.md.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from helpers.embedded import EmbeddedServer
 from tests.support.official import COMMUNITY, MEMORYSTORE, official_python
 
 PLOT = HERE.parent / "docs" / "benchmark.svg"
-README = HERE.parent / "README.md"
+PAGE = HERE.parent / "docs" / "histories.md"
 
 EVERYONE = ("ours", "community", "memorystore", "floor")
 WORK = {
@@ -174,7 +174,7 @@ def main() -> int:
     for line in missed:
         console.print(f"[red]missed[/] {line}")
     plot(seconds, conditions)
-    put_between(README, "benchmark", f"Medians; {conditions}.\n\n{markdown(COLUMNS, rows(seconds))}")
+    put_between(PAGE, "benchmark", f"Medians; {conditions}.\n\n{markdown(COLUMNS, rows(seconds))}")
     return 1 if missed else 0
 
 

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from helpers._localization import formats
 from helpers._localization.messages import say
 
 EMULATOR_VARIABLE = "MEMORYSTORE_EMULATOR_HOST"
@@ -99,17 +100,17 @@ def in_notebook() -> bool:
 
 
 def added_packages(before: str | Path) -> str:
-    """What an installation has added to a runtime, and whether it changed anything that was there.
+    """What an installation has added to a runtime, and whether it changed a package that was installed.
 
     Args:
-        before: A file with the packages as they were, from ``pip list --format=freeze``.
+        before: A file that lists the packages as they were, from ``pip list --format=freeze``.
 
     Returns:
         A line to be printed.
 
     Raises:
         OSError: The file can't be read.
-        RuntimeError: A package that was there has another version now: the runtime has to be restarted.
+        RuntimeError: A package that was installed has another version now: restart the runtime.
     """
     then = {}
     for line in Path(before).read_text(encoding="utf-8").splitlines():
@@ -121,11 +122,11 @@ def added_packages(before: str | Path) -> str:
     ]
     if changed:
         raise RuntimeError(
-            f"The installation changed packages that were there: {', '.join(changed)}.\n"
+            f"The installation changed installed packages: {', '.join(changed)}.\n"
             + say("Restart the runtime, then run the notebook from its beginning.")
         )
     added = [f"{name} {now[name]}" for name in sorted(now.keys() - then.keys())]
-    return say("Added: {packages}. Nothing that was there has changed.", packages=", ".join(added) or "–")
+    return say("Added: {packages}. No installed package has changed.", packages=formats.listing(added) or "–")
 
 
 def _normal(name: str) -> str:

@@ -114,18 +114,18 @@ class InstanceNotReadyError(ConnectionFailedError):
         self.name = name
         self.state = state
         if state == "DELETING":
-            advice = say("Create it anew, or choose another one.")
+            advice = say("Create it again, or choose another one.")
         elif "/clusters/" in name:
-            advice = say("Wait until it is ACTIVE: the console shows how far it is.")
+            advice = say("Wait until it is ACTIVE: the console shows its state.")
         elif name.startswith("//memorystore."):
-            advice = say("Wait until it is ACTIVE: create_instance waits for it, list_instances shows how far it is.")
+            advice = say("Wait until it is ACTIVE: create_instance waits for that, and list_instances shows its state.")
         else:
-            advice = say("Wait until it is READY: create_instance waits for it, list_instances shows how far it is.")
+            advice = say("Wait until it is READY: create_instance waits for that, and list_instances shows its state.")
         super().__init__(f"{name} can't be connected to: its state is {state}.\n{advice}")
 
 
 class InstanceGoneError(ConnectionFailedError):
-    """A Memorystore instance was deleted, or made anew as something else, since its client was made.
+    """A Memorystore instance was deleted, or recreated as something else, since its client was made.
 
     `connect` makes another client, if there is one of its name.
     """
@@ -138,7 +138,7 @@ class ReaderRefusedError(HelpersError, redis_errors.ReadOnlyError):
     """A write was sent to a reader endpoint, whose servers are replicas: it would be refused again."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason}\n" + say("This client only reads (reader=True): connect without it to write."))
+        super().__init__(f"{reason}\n" + say("This client only reads (reader=True): to write, connect without it."))
 
 
 class BlockedCommandError(HelpersError, redis_errors.ResponseError):
@@ -156,7 +156,7 @@ class NoAsyncClientError(HelpersError, ValueError):
     def __init__(self, reason: str) -> None:
         super().__init__(
             f"There is no asyncio client that is sure to go where this client goes: {reason}.\n"
-            + say("Give one of your own, async_client=redis.asyncio.Redis(…), or call the methods that are not async.")
+            + say("Pass your own, async_client=redis.asyncio.Redis(…), or call the methods that are not async.")
         )
 
 
@@ -184,7 +184,7 @@ class WriteOutcomeUnknownError(WriteError, ConnectionTimeoutError):
 
     _said = "Whether the write to {key!r} was carried out is unknown: {reason}."
     _advice = words(
-        "Call it again with the same messages once the server answers: what was stored is not stored twice."
+        "Call it again with the same messages once the server answers: those that were stored are not stored twice."
     )
 
 
@@ -196,7 +196,7 @@ class NotWrittenError(WriteError):
     """Nothing was written: the write could not be sent whole, or the server refused it each time."""
 
     _said = "Nothing was written to {key!r}: {reason}."
-    _advice = words("Check that the server is running and can be reached, then call again.")
+    _advice = words("Check that the server is running and reachable, then call again.")
 
 
 class WriteRefusedError(NotWrittenError, redis_errors.ResponseError):
@@ -206,14 +206,15 @@ class WriteRefusedError(NotWrittenError, redis_errors.ResponseError):
 class ReadReplicaError(WriteRefusedError, redis_errors.ReadOnlyError):
     """The server is a replica, and stayed one while the write was tried."""
 
-    _advice = words("This is a read replica: use the primary endpoint, which takes writes.")
+    _advice = words("This is a read replica: use the primary endpoint, which accepts writes.")
 
 
 class ServerFullError(WriteRefusedError, redis_errors.OutOfMemoryError):
     """The server's memory is full, and it may delete nothing by itself."""
 
     _advice = words(
-        "The server's memory is full: delete sessions, have histories use ttl or max_messages, or give it more memory."
+        "The server's memory is full: delete sessions, limit your histories with ttl or "
+        "max_messages, or give the server more memory."
     )
 
 
@@ -320,7 +321,9 @@ class DamagedThreadError(HelpersError, ValueError):
         self.key, self.field = key, field
         super().__init__(
             f"The field {field!r} of the thread {key!r} is damaged: {reason}.\n"
-            + say("Open the saver with the serde that wrote it, go on from an older checkpoint, or delete the thread.")
+            + say(
+                "Open the saver with the serde that wrote it, continue from an older checkpoint, or delete the thread."
+            )
         )
 
 
@@ -336,7 +339,10 @@ class CheckpointNotFoundError(HelpersError, LookupError):
         self.key, self.checkpoint_id = key, checkpoint_id
         super().__init__(
             f"The thread {key!r} has no checkpoint {checkpoint_id!r} to go on from.\n"
-            + say("Choose one that agent.get_state_history(config) shows; the saver's keep says how many stay.")
+            + say(
+                "Choose one that agent.get_state_history(config) shows; the saver's keep argument says how "
+                "many are kept."
+            )
         )
 
 
@@ -371,45 +377,56 @@ class UnstorableStateError(HelpersError, TypeError, ValueError):
 
 _BLOCKED = words(
     "Memorystore blocks administrative commands (CONFIG, ACL, DEBUG and others): do without it. "
-    "Settings are changed in the console or with gcloud."
+    "To change settings, use the console or gcloud."
 )
 
 # The server's or the socket's own words, and what helps. The first row that matches counts.
 _ADVICE = {
-    r"MISCONF": words("The server can't save to its disk, so it takes no writes: make room there, or mend the folder."),
-    r"loading the dataset": words("The server is loading its data: call again in a minute."),
-    r"NOREPLICAS": words("The server takes writes only while enough replicas follow it: call again once they do."),
-    r"writing to socket": words(
-        "Give a slow line more time: pass socket_timeout=60, in seconds, to connect or to your client."
+    r"MISCONF": words(
+        "The server can't save to its disk, so it refuses writes: free some space there, or fix its folder."
     ),
-    r"No master found": words("Check the service's name at the address's end, and that its Sentinels see a primary."),
+    r"loading the dataset": words("The server is loading its data: call again in a minute."),
+    r"NOREPLICAS": words("The server accepts writes only while enough replicas follow it: call again once they do."),
+    r"writing to socket": words(
+        "If the connection is slow, give it more time: pass socket_timeout=60, in seconds, to "
+        "connect or to your client."
+    ),
+    r"No master found": words(
+        "Check the service name at the end of the address, and check that its Sentinels see a primary."
+    ),
     r"without any password configured": words("The server has no password (AUTH is off): leave the password out."),
     r"invalid username-password pair|WRONGPASS|invalid password": words(
-        "Check user name and password. A rotated password or AUTH string has to be fetched again."
+        "Check the user name and password. If the password or AUTH string was rotated, fetch it again."
     ),
     r"Authentication required|NOAUTH|HELLO must be called with the client already authenticated": words(
-        "This server wants a password: put it into the REDIS_URL environment variable, "
-        "redis://:PASSWORD@HOST:PORT, or pass password=… from your platform's secret store. "
-        "On Memorystore connect by the instance's name, which fetches the AUTH string, or an access token."
+        "This server requires a password: put it in the REDIS_URL environment variable, "
+        "redis://:PASSWORD@HOST:PORT, or pass password=… from your platform's secret store. On "
+        "Memorystore, connect by the instance's name, which fetches the AUTH string or an access "
+        "token."
     ),
     r"unknown command [`']HELLO": words(
         "The server is older than Redis 6 and speaks RESP2 only: use protocol=2, which is the default here."
     ),
     r"unknown command": _BLOCKED,
-    r"refused": words("Nothing listens there: check the port, and that the server or the tunnel to it is running."),
+    r"refused": words(
+        "Nothing is listening there: check the port, and check that the server or the tunnel to it is running."
+    ),
     r"reset by peer|Connection closed by server|EOF occurred": words(
         "If the server expects TLS, use rediss:// and its TLS port (6378 on Memorystore for Redis)."
     ),
     r"WRONG_VERSION_NUMBER|record layer failure": words(
-        "The server does not speak TLS on this port: use redis://, or its TLS port (6378 on Memorystore for Redis)."
+        "The server does not use TLS on this port: use redis://, or the server's TLS port (6378 on "
+        "Memorystore for Redis)."
     ),
     r"IP address mismatch|Hostname mismatch": words(
-        "Another server's certificate, or the end of a tunnel: verify against the instance's own address, as "
-        'connect("projects/P/locations/R/instances/I", tunnel="127.0.0.1:6378") does.'
+        "This is another server's certificate, or you are at the end of a tunnel: verify against the "
+        'instance\'s own address, as connect("projects/P/locations/R/instances/I", '
+        'tunnel="127.0.0.1:6378") does.'
     ),
     r"CERTIFICATE_VERIFY_FAILED": words(
-        "The server's certificate was not accepted: load every certificate of the instance's server_ca_certs, as "
-        "connect does with an instance's name, or pass ssl_ca_certs=FILE with the CA that signed it."
+        "The server's certificate was not accepted: load every certificate in the instance's "
+        "server_ca_certs, as connect does if you give it an instance's name, or pass "
+        "ssl_ca_certs=FILE with the CA that signed it."
     ),
     r"Name or service not known|nodename nor servname|getaddrinfo|No address associated|name resolution": words(
         "No such host: check the spelling of the host name and your network."
@@ -421,8 +438,8 @@ _ADVICE = {
         "This is a single server: use redis:// or rediss:// without +cluster, or redis.Redis."
     ),
     r"[Tt]imed? ?out|did not answer": words(
-        "If the address is private, run inside its network or open a tunnel to it; "
-        "if the server has no TLS, use redis:// in place of rediss://."
+        "If the address is private, run this inside its network or open a tunnel to it; if the "
+        "server has no TLS, use redis:// instead of rediss://."
     ),
 }
 _FALLBACK_ADVICE = words("Check the endpoint, or leave it blank to practise on the embedded server.")

@@ -201,7 +201,7 @@ _LINE_BYTES, _READ_BYTES = 2_000, 20_000
 _PUSHED = re.compile(rb'"write": ?"([LR])[0-9a-f]+"}$')
 # Whose words come first in a conversation.
 _BEGINS = {"system": 0, "human": 1, "ai": 2, "AIMessageChunk": 2, "tool": 3}
-_GIVE_KEYS = words("Give a list of Redis keys, such as [history.key], of sessions that are there.")
+_GIVE_KEYS = words("Pass a list of Redis keys of existing sessions, such as [history.key].")
 _HALF_PAIR = re.compile(r"(?i)\\ud[89ab]..(?!\\ud[c-f])|(?<!\\ud[89ab]..)\\ud[c-f]..")
 # By client, the keys whose import got no reply.
 _unsettled: "weakref.WeakKeyDictionary[Client, set[str]]" = weakref.WeakKeyDictionary()
@@ -222,7 +222,7 @@ class DamagedExportError(HelpersError, ValueError):
         self.line = line
         super().__init__(
             f"Line {line} of the export is damaged: {reason}.\n"
-            + say("Export the sessions again, or mend the line; nothing was imported.")
+            + say("Export the sessions again, or fix the line; nothing was imported.")
         )
 
 

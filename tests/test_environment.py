@@ -154,15 +154,15 @@ def test_what_was_added_is_named(tmp_path: Path) -> None:
     lines = [f"{one.name}=={one.version}" for one in importlib.metadata.distributions()]
     before = tmp_path / "before.txt"
     before.write_text("\n".join(lines))
-    assert added_packages(before) == "Added: –. Nothing that was there has changed."
+    assert added_packages(before) == "Added: –. No installed package has changed."
     before.write_text("\n".join(line for line in lines if not line.lower().startswith(("redis==", "polib=="))))
     version = importlib.metadata.version
-    said = f"Added: polib {version('polib')}, redis {version('redis')}. Nothing that was there has changed."
+    said = f"Added: polib {version('polib')}, redis {version('redis')}. No installed package has changed."
     assert added_packages(before) == said
 
 
 def test_what_was_changed_is_an_error(tmp_path: Path) -> None:
     before = tmp_path / "before.txt"
     before.write_text("polib==0.1\nGone_Since==3\n")
-    with pytest.raises(RuntimeError, match=r"changed packages that were there: polib 0\.1 → .*\nRestart the runtime"):
+    with pytest.raises(RuntimeError, match=r"changed installed packages: polib 0\.1 → .*\nRestart the runtime"):
         added_packages(before)

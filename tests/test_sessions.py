@@ -490,7 +490,10 @@ def test_a_round_trip_loses_nothing(chats: redis.Redis) -> None:
 
 def test_an_export_of_nothing_is_an_error(chats: redis.Redis) -> None:
     for one_key in ("message_store:anna", b"message_store:anna"):
-        with pytest.raises(TypeError, match=r"not a list of keys.\nGive a list of Redis keys, such as \[history.key\]"):
+        with pytest.raises(
+            TypeError,
+            match=r"not a list of keys.\nPass a list of Redis keys of existing sessions, such as \[history.key\]",
+        ):
             export_sessions(chats, one_key)  # type: ignore[arg-type]
     keys = ["message_store:bob", "anna"]  # a session's ID in place of its key
     with pytest.raises(SessionNotFoundError, match="no session under the key 'anna'"):

@@ -26,15 +26,7 @@ from tools.translating.catalogs import (
     read_catalog,
     read_source,
 )
-from tools.tutorials import (
-    ENGLISH,
-    LANGUAGES,
-    diagram_names,
-    neutral_environment,
-    notebook_path,
-    picture_path,
-    tutorials,
-)
+from tools.tutorials import ENGLISH, LANGUAGES, diagram_names, neutral_environment, notebook_path, picture_path
 
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -53,7 +45,7 @@ def localized(language: str, tutorial: str) -> NotebookNode:
     """
     notebook: NotebookNode = nbformat.v4.new_notebook(metadata=_METADATA)
     for cell in read_source(tutorial):
-        source, awaiting = _translated(language, tutorial, cell)
+        source, awaiting = translated(language, tutorial, cell)
         if awaiting and cell.cell_type == "markdown":
             source = f"{awaiting_marker(language)}\n\n{source}"
         made = getattr(nbformat.v4, f"new_{cell.cell_type}_cell")(
@@ -69,11 +61,11 @@ def localized(language: str, tutorial: str) -> NotebookNode:
     return notebook
 
 
-def _translated(language: str, tutorial: str, cell: NotebookNode) -> tuple[str, bool]:
+def translated(language: str, name: str, cell: NotebookNode) -> tuple[str, bool]:
     """A cell's text in a language, and whether it is English because a translation is awaited."""
     if language == ENGLISH:
         return cell.source, False
-    entry = read_catalog(language).get(context(tutorial, cell))
+    entry = read_catalog(language).get(context(name, cell))
     if is_current(entry, cell.source):
         return entry.msgstr, False
     return cell.source, has_prose(cell)
@@ -121,6 +113,12 @@ def awaiting_marker(language: str) -> str:
     return f"> *{entry.msgstr.strip() if is_current(entry, MARKER) else MARKER}*"
 
 
+def colab(language: str, tutorial: str) -> str:
+    """The address that opens a notebook in Colab."""
+    slug = repository().removeprefix("https://github.com/")
+    return f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{language}/{tutorial}.ipynb"
+
+
 def raw_address(path: str) -> str:
     """Where a file of the repository is to be had as it is."""
     return f"https://raw.githubusercontent.com/{repository().removeprefix('https://github.com/')}/main/{path}"
@@ -129,25 +127,20 @@ def raw_address(path: str) -> str:
 def badges(language: str, tutorial: str) -> str:
     """The badges that open a notebook on a hosted platform."""
     path = f"notebooks/{language}/{tutorial}.ipynb"
-    slug = repository().removeprefix("https://github.com/")
     raw = raw_address(path)
     console = "https://console.cloud.google.com/agent-platform"
     shield = "https://img.shields.io/badge/Open%20in"
     return " ".join(
         f"[![{label}]({image})]({target})"
         for label, image, target in (
+            ("Colab", "https://colab.research.google.com/assets/colab-badge.svg", colab(language, tutorial)),
             (
-                "Open in Colab",
-                "https://colab.research.google.com/assets/colab-badge.svg",
-                f"https://colab.research.google.com/github/{slug}/blob/main/{path}",
-            ),
-            (
-                "Open in Colab Enterprise",
+                "Colab Enterprise",
                 f"{shield}-Colab%20Enterprise-4285F4?logo=googlecolab",
                 f"{console}/colab/import/{quote(raw, safe='')}",
             ),
             (
-                "Open in Workbench",
+                "Workbench",
                 f"{shield}-Workbench-4285F4?logo=googlecloud",
                 f"{console}/workbench/instances?download_url={quote(raw, safe='')}",
             ),
@@ -164,26 +157,11 @@ def links_cell(language: str, tutorial: str) -> str:
     return f"{sisters}\n\n{badges(language, tutorial)}"
 
 
-def title(language: str, tutorial: str) -> str:
-    """A tutorial's title in a language."""
-    text, _ = _translated(language, tutorial, read_source(tutorial)[0])
+def title(language: str, name: str) -> str:
+    """The title of a tutorial or document in a language."""
+    text, _ = translated(language, name, read_source(name)[0])
     heading = re.search(r"^# (.+)$", text, re.MULTILINE)
-    return heading[1] if heading else tutorial
-
-
-def readme() -> str:
-    """README.md with its table of tutorials and languages as it should be."""
-    names = tutorials()
-    rows = ["| | " + " | ".join(title(ENGLISH, name) for name in names) + " |", "|---" * (len(names) + 1) + "|"]
-    for language, called in LANGUAGES.items():
-        cells = (
-            f"[{title(language, name)}](notebooks/{language}/{name}.ipynb)<br>{badges(language, name)}"
-            for name in names
-        )
-        rows.append(f"| {called} | " + " | ".join(cells) + " |")
-    table = "\n".join(rows)
-    text = (root() / "README.md").read_text(encoding="utf-8")
-    return re.sub(r"(<!-- tutorials -->\n).*?(<!-- /tutorials -->)", rf"\1{table}\n\2", text, flags=re.DOTALL)
+    return heading[1] if heading else name
 
 
 def serialized(notebook: NotebookNode) -> str:

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from tools import building, reviews
+from tools import building, pages, reviews
 from tools.checking import check as checking
 from tools.project import root
 from tools.running.execution import run_interruptibly
-from tools.status import differences, table, write_readmes
-from tools.translating import catalogs, po, spoken
+from tools.status import differences, table
+from tools.translating import catalogs, formats, po, spoken
 from tools.tutorials import ENGLISH, LANGUAGES, catalog_path, glossary_path, tutorials
 
 _Command = Callable[[Sequence[str]], int]
@@ -62,7 +62,8 @@ def extract(arguments: Sequence[str]) -> int:
             spoken.extract(language)
         else:
             print(f"{language}: there is no catalog; python -m tools new {language} starts one.")
-    write_readmes()
+    formats.write()
+    pages.write()
     return 0
 
 
@@ -71,8 +72,9 @@ def build(arguments: Sequence[str]) -> int:
     """Make the notebooks."""
     parser = _parser(
         "build",
-        "Make the notebooks, their pictures, and the tables of README.md and notebooks/README.md. A notebook is run, "
-        "to get its outputs, only where its code has changed. What is not translated appears in English.",
+        "Make the notebooks, their pictures, the documents of every language, and the tables of README.md and "
+        "notebooks/README.md. A notebook is run, to get its outputs, only if its code has changed. What is not "
+        "translated appears in English.",
     )
     parser.add_argument("--language", choices=LANGUAGES, help="only this language")
     parser.add_argument("--tutorial", choices=tutorials(), help="only this tutorial")
@@ -82,7 +84,7 @@ def build(arguments: Sequence[str]) -> int:
     names = [options.tutorial] if options.tutorial else tutorials()
     building.write_pictures(languages)
     done = run_interruptibly(building.build(languages, names, rerun=options.execute))
-    write_readmes()
+    pages.write()
     return 0 if done else 1
 
 
@@ -116,8 +118,8 @@ def status(arguments: Sequence[str]) -> int:
     """Say how far each language is."""
     parser = _parser(
         "status",
-        "Print a table of languages and tutorials: how many messages are translated, fuzzy (the English has changed "
-        "since) and missing.",
+        "Print a table of languages, tutorials and documents: how many messages are translated, fuzzy (the English has "
+        "changed since) and missing.",
     )
     _options(parser, arguments)
     print(table())
@@ -132,9 +134,9 @@ def diff(arguments: Sequence[str]) -> int:
         "For each fuzzy message show what has changed in English, [-gone-] and {+new+}, and the present translation.",
     )
     parser.add_argument("language", choices=[code for code in LANGUAGES if code != ENGLISH], metavar="LANGUAGE")
-    parser.add_argument("--tutorial", choices=tutorials(), help="only this tutorial")
+    parser.add_argument("--tutorial", choices=catalogs.sources(), help="only this tutorial or document")
     options = _options(parser, arguments)
-    names = [options.tutorial] if options.tutorial else tutorials()
+    names = [options.tutorial] if options.tutorial else catalogs.sources()
     print("\n".join(differences(options.language, names)) or "Nothing awaits translation.\n", end="")
     return 0
 
@@ -152,6 +154,7 @@ def new(arguments: Sequence[str]) -> int:
     language = parser.parse_args(arguments).language
     catalogs.start(language)
     spoken.extract(language)
+    formats.write()
     for path in (catalog_path(language), spoken.path_of(language), glossary_path(language)):
         print(f"{path.relative_to(root())}: started")
     return 0
@@ -170,5 +173,5 @@ def review(arguments: Sequence[str]) -> int:
     parser.add_argument("found", metavar="FOUND", help='such as "two calques, a wrong particle", or "nothing"')
     options = _options(parser, arguments)
     reviews.record(options.language, options.page, options.found)
-    write_readmes()
+    pages.write()
     return 0

@@ -48,9 +48,9 @@ def set_slug(new: str) -> None:
             "before it: make repository SLUG=owner/name"
         )
     # Imported here, so that `check` needs none of the packages that making notebooks does.
+    from tools import pages
     from tools.building import localized, read_built, serialized, with_outputs_of
-    from tools.checking.linking import pages
-    from tools.status import write_readmes
+    from tools.checking import linking
     from tools.tutorials import LANGUAGES, notebook_path, tutorials
 
     made = [(language, tutorial) for language in LANGUAGES for tutorial in tutorials()]
@@ -68,9 +68,9 @@ def set_slug(new: str) -> None:
         notebook = localized(*one)
         with_outputs_of(notebook, built[one])
         notebook_path(*one).write_text(serialized(notebook), encoding="utf-8")
-    for page in [*pages(), root() / "CITATION.cff", *(root() / ".github").rglob("*.yml")]:
+    for page in [*linking.pages(), root() / "CITATION.cff", *(root() / ".github").rglob("*.yml")]:
         page.write_text(_with_links(page.read_text(encoding="utf-8"), old, new), encoding="utf-8")
-    write_readmes()
+    pages.write()
 
 
 def _with_links(text: str, old: str, new: str) -> str:

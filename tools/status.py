@@ -4,13 +4,9 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import polib
 
-from tools import reviews
-from tools.building import badges, readme, title
-from tools.project import root
 from tools.translating import spoken
 from tools.translating.catalogs import (
     DIAGRAMS,
@@ -19,10 +15,11 @@ from tools.translating.catalogs import (
     messages,
     read_catalog,
     read_source,
+    sources,
     translation_line,
     where,
 )
-from tools.tutorials import ENGLISH, LANGUAGES, tutorials
+from tools.tutorials import ENGLISH, LANGUAGES
 
 TRANSLATED, FUZZY, MISSING = "translated", "fuzzy", "missing"
 PACKAGE = "helpers"
@@ -36,8 +33,8 @@ def state(entry: polib.POEntry | None, english: str) -> str:
 
 
 def counts(language: str) -> dict[str, Counter[str]]:
-    """How many messages of each tutorial, the diagrams, the kit, and what the package says, are in which state."""
-    found: dict[str, Counter[str]] = {name: Counter() for name in [*tutorials(), DIAGRAMS, KIT, PACKAGE]}
+    """How many messages of each tutorial and document, the diagrams, the kit, and the package, are in which state."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in [*sources(), DIAGRAMS, KIT, PACKAGE]}
     catalog = read_catalog(language)
     for message in messages():
         part = message.key.partition("/")[0]
@@ -47,63 +44,22 @@ def counts(language: str) -> dict[str, Counter[str]]:
     return found
 
 
-def _words(count: Counter[str]) -> str:
+def in_words(count: Counter[str]) -> str:
     awaited = [f"{count[word]} {word}" for word in (FUZZY, MISSING) if count[word]]
+    """How many messages are in which state, as words."""
     return ", ".join([f"{count[TRANSLATED]} {TRANSLATED}", *awaited])
 
 
 def table() -> str:
-    """Languages × tutorials as text: translated, fuzzy, missing."""
-    parts = [*tutorials(), DIAGRAMS, KIT, PACKAGE]
+    """Languages × tutorials and documents as text: translated, fuzzy, missing."""
+    parts = [*sources(), DIAGRAMS, KIT, PACKAGE]
     rows = [["language", *parts]]
     for language in LANGUAGES:
         found = counts(language)
-        rows.append([language, *("source" if language == ENGLISH else _words(found[part]) for part in parts)])
+        rows.append([language, *("source" if language == ENGLISH else in_words(found[part]) for part in parts)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("   ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
-
-
-def overview() -> str:
-    """notebooks/README.md: the notebooks of every language, their badges, and how far they are translated."""
-    names = tutorials()
-    rows = ["| language | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    reviewed = reviews.read()
-    for language, called in LANGUAGES.items():
-        found = counts(language)
-        cells = [
-            f"[{title(language, name)}]({language}/{name}.ipynb)<br>{badges(language, name)}<br>"
-            + ("the source of the others" if language == ENGLISH else _words(found[name]))
-            + f"<br>{reviews.state(language, name, reviewed)}"
-            for name in names
-        ]
-        marker = "" if found[KIT][TRANSLATED] else f"<br>the line above awaiting sections: {_words(found[KIT])}"
-        rows.append(f"| {called} ({language}){marker} | " + " | ".join(cells) + " |")
-    return _OVERVIEW + "\n".join(rows) + "\n"
-
-
-_OVERVIEW = """\
-<!-- Made by python -m tools from source/ and locales/: not to be edited. -->
-
-# The notebooks
-
-The figures count messages: a paragraph cell, or a code cell with comments or texts. Fuzzy: the English has changed
-since. Missing: not translated yet. Such a cell appears in English, and its code is the newest. Reviewed: read as a
-whole, in its executed form, by somebody who did not write it; `locales/reviews.tsv` says what was found. How to
-translate: [CONTRIBUTING.md](../CONTRIBUTING.md).
-
-"""
-
-
-def overview_path() -> Path:
-    """Where the overview lies."""
-    return root() / "notebooks" / "README.md"
-
-
-def write_readmes() -> None:
-    """Bring both generated tables up to date."""
-    (root() / "README.md").write_text(readme(), encoding="utf-8")
-    overview_path().write_text(overview(), encoding="utf-8")
 
 
 # --- what changed -----------------------------------------------------------------------------
@@ -112,7 +68,7 @@ def write_readmes() -> None:
 def differences(language: str, names: list[str]) -> Iterator[str]:
     """For each fuzzy message, what changed in English since its translation, and that translation."""
     catalog = read_catalog(language)
-    code = {f"{name}/{cell.id}" for name in tutorials() for cell in read_source(name) if cell.cell_type == "code"}
+    code = {f"{name}/{cell.id}" for name in sources() for cell in read_source(name) if cell.cell_type == "code"}
     missing = 0
     for message in messages():
         if message.key.partition("/")[0] not in [*names, DIAGRAMS]:

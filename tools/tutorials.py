@@ -1,4 +1,4 @@
-"""Which tutorials there are, in which languages, and where each thing lies."""
+"""Which lessons and documents there are, in which languages, and where each thing lies."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,9 @@ from tools.project import root
 
 ENGLISH = SOURCE_LANGUAGE
 PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
+
+# Pages for readers that are translated like the lessons, by the names of their messages.
+_DOCUMENTS = {"README": "README.md"}
 
 # Whatever lets a notebook reach the reader's own Redis, model or cloud.
 READERS_OWN = (
@@ -30,9 +33,20 @@ def notebooks() -> Path:
     return root() / "notebooks"
 
 
-def source_path(tutorial: str) -> Path:
-    """Where a tutorial's English source lies."""
-    return notebooks() / "source" / f"{tutorial}.py"
+def documents() -> list[str]:
+    """The names of the documents that are translated."""
+    return list(_DOCUMENTS)
+
+
+def source_path(name: str) -> Path:
+    """Where the English source of a tutorial or document lies."""
+    return root() / _DOCUMENTS[name] if name in _DOCUMENTS else notebooks() / "source" / f"{name}.py"
+
+
+def document_path(language: str, name: str) -> Path:
+    """Where a document lies in a language."""
+    source = source_path(name)
+    return source if language == ENGLISH else root() / "docs" / language / source.name
 
 
 def diagram_names() -> list[str]:

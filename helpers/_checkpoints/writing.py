@@ -17,7 +17,8 @@ from helpers.errors import (
 
 _RIGHTS_ADVICE = words("Agents' threads need them: give this user {rights}.")
 _UNKNOWN_ADVICE = words(
-    "Once the server answers, agent.get_state(config) shows what is stored; agent.invoke(None, config) goes on from it."
+    "Once the server answers, agent.get_state(config) shows what is stored, and "
+    "agent.invoke(None, config) continues from there."
 )
 
 

@@ -21,8 +21,9 @@ _ENDPOINTS = words(
     "embedded server."
 )
 _ENCODE = words(
-    "In a user name or password the signs # / ? [ ] @ must be percent-encoded, @ as %40 for example, which "
-    "urllib.parse.quote(PASSWORD, safe='') does. Or leave the password out and pass password=…."
+    "In a user name or password, the characters # / ? [ ] @ must be percent-encoded (@ as %40, "
+    "for example); urllib.parse.quote(PASSWORD, safe='') does that. Or leave the password out "
+    "and pass password=…."
 )
 
 # The parts of a URL. No sign that ends one of them stands unencoded in another, or a password is taken for a host.

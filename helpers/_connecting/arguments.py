@@ -19,7 +19,7 @@ def given_client(client: Client) -> Client:
         raise ValueError(
             "client must be a client of redis-py, redis.Redis or redis.RedisCluster, "
             f"not {type(client).__module__}.{type(client).__qualname__}.\n"
-            + say("Make it with helpers.connect(ADDRESS), for Valkey too; the async methods use it as well.")
+            + say("Create it with helpers.connect(ADDRESS), for Valkey too; the async methods use it as well.")
         )
     return client
 
@@ -27,7 +27,7 @@ def given_client(client: Client) -> Client:
 @cache
 def warn_that_it_forgets() -> None:
     """Say, once, what a program without an address does not see."""
-    text = "No address was given, so that chats are kept by an embedded server, which ends with this program."
+    text = "No address was given, so an embedded server keeps the chats, and it ends with this program."
     warnings.warn(f"{text}\n{say('Set REDIS_URL, or pass url=redis://HOST:PORT, to keep it.')}", stacklevel=3)
 
 

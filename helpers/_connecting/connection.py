@@ -42,10 +42,10 @@ _NAME = re.compile(r"(?P<service>(//[^/\s]+/)?)(?P<name>projects/.*)", re.IGNORE
 
 # What a server that answers a PING may answer to other commands, and why.
 _MOVED = "MOVED", words("This is a node of a cluster: use redis+cluster://, or rediss+cluster:// with TLS.")
-_READONLY = "READONLY", words("This is a read replica: use the primary endpoint, which takes writes.")
+_READONLY = "READONLY", words("This is a read replica: use the primary endpoint, which accepts writes.")
 _MISCONF = (
     "MISCONF",
-    words("The server can't save to its disk, so it takes no writes: make room there, or mend the folder."),
+    words("The server can't save to its disk, so it refuses writes: free some space there, or fix its folder."),
 )
 
 

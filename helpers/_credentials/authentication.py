@@ -40,12 +40,12 @@ def authenticate(project_id: str | None = None) -> str:
     if not project and project_id is None and not emulated:
         project = _project_of_credentials()
     if not project:
-        print(say("Signed in to nothing: no Google Cloud project is set, so none is needed."))
+        print(say("Not signed in: no Google Cloud project is set, so no sign-in is needed."))
         return ""
     if emulated:
         print(
             say(
-                "Signed in to nothing: {variable} names an emulator, which needs no sign-in.",
+                "Not signed in: {variable} names an emulator, which needs no sign-in.",
                 variable=EMULATOR_VARIABLE,
             )
         )
@@ -109,14 +109,14 @@ def application_default_credentials(project: str) -> Any:
         raise SignInError(
             f"No Google Cloud credentials were found for project {project}.\n"
             + say(
-                "On a laptop run: gcloud auth application-default login. In Workbench and Colab Enterprise, "
-                "start the runtime with a service account or with your own account."
+                "On your own computer, run: gcloud auth application-default login. In Workbench and Colab "
+                "Enterprise, start the runtime with a service account or with your own account."
             )
         ) from error
     if any("quota project" in str(one.message) for one in warned):
         print(
             say(
-                "These credentials name no project to count requests for; Google Cloud may refuse them. Run: {command}",
+                "These credentials have no quota project, so Google Cloud may refuse them. Run: {command}",
                 command=f"gcloud auth application-default set-quota-project {project}",
             )
         )

@@ -16,12 +16,12 @@ from importlib import metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Literal
-from unicodedata import east_asian_width
 
 from packaging.requirements import Requirement
 
+from helpers._localization import formats
 from helpers._localization.messages import say, words
-from helpers.environment import environment
+from helpers.environment import Platform, environment
 
 Status = Literal["good", "warning", "bad"]
 
@@ -77,7 +77,7 @@ class Check:
         name: What was looked at.
         status: ``good``, ``warning`` or ``bad``.
         found: What was found.
-        advice: What to do; empty where there is nothing to do.
+        advice: What to do; empty if there is nothing to do.
     """
 
     name: str
@@ -102,10 +102,10 @@ class Report:
         return all(check.status != "bad" for check in self.checks)
 
     def __str__(self) -> str:
-        width = max(_columns(check.name) for check in self.checks)
+        width = max(formats.width(check.name) for check in self.checks)
         lines = []
         for check in self.checks:
-            padding = " " * (width - _columns(check.name))
+            padding = " " * (width - formats.width(check.name))
             lines.append(f"{_MARKS[check.status]} {check.name}{padding}  {check.found}")
             lines += [f"  {'':<{width}}  → {line}" for line in check.advice.splitlines()]
         return "\n".join([*lines, "", self._verdict()])
@@ -117,31 +117,34 @@ class Report:
             from helpers.widgets import pages
         except ImportError:  # without the extra for widgets, Jupyter shows the text
             return None
+        meanings = {"good": say("good"), "warning": say("warning"), "bad": say("problem")}
         return str(
-            pages.render("report.html", checks=self.checks, marks=_MARKS, title=say("Checkup"), verdict=self._verdict())
+            pages.render(
+                "report.html",
+                checks=self.checks,
+                marks=_MARKS,
+                meanings=meanings,
+                title=say("Checkup"),
+                verdict=self._verdict(),
+            )
         )
 
     def _verdict(self) -> str:
         bad = sum(check.status == "bad" for check in self.checks)
         warned = sum(check.status == "warning" for check in self.checks)
         if bad:
-            return say("Not ready. To be mended: {bad}; to be looked at: {warned}.", bad=bad, warned=warned)
-        return say("Ready. To be looked at: {warned}.", warned=warned) if warned else say("Ready: all is well.")
-
-
-def _columns(text: str) -> int:
-    """How wide a terminal shows a text: a Chinese, Japanese or Korean character takes two columns."""
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+            return say("Not ready. To fix: {bad}; to check: {warned}.", bad=bad, warned=warned)
+        return say("Ready. To check: {warned}.", warned=warned) if warned else say("Ready: all is well.")
 
 
 def doctor(endpoint: str | None = None) -> Report:
     """Look at this environment as a teacher would before a lesson, within some seconds.
 
-    Whatever does not answer is said to and left: Redis after 15 seconds (an instance's name is looked up first), the
-    model, Google Cloud and everything else after 10 each. A Redis host that stays silent takes 4, a model 4.
+    Whatever does not answer in time is reported as such: Redis after 15 seconds (an instance's name is looked up
+    first), the model, Google Cloud and everything else after 10 each. A silent Redis host takes 4, a model 4.
 
-    Nothing is changed, created or paid for. Google Cloud is asked only where a project is set, a model only where one
-    of yours is configured. No secret is in the report.
+    Nothing is changed, created or paid for. Google Cloud is asked only if a project is set, a model only if you have
+    configured your own. No secret is in the report.
 
     Args:
         endpoint: The Redis to look at, all that `connect` takes; ``None`` as there.
@@ -184,8 +187,8 @@ def _within(seconds: float, look: Callable[[], Iterator[Finding]]) -> list[Findi
 
     threading.Thread(target=run, name="helpers-doctor", daemon=True).start()
     if not ended.wait(seconds):
-        late = say("no answer within {seconds} s", seconds=round(seconds))
-        return [*found, ("bad", late, say("Check the network and the address, then look again."))]
+        late = say("no answer within {time}", time=formats.seconds(seconds))
+        return [*found, ("bad", late, say("Check the network and the address, then try again."))]
     return found
 
 
@@ -221,11 +224,11 @@ def _packages() -> Iterator[Finding]:
         said = words("{package} {version} is outside of {range}.") if version else words("{package} is missing.")
         said = say(said, package=one.name, version=version, range=one.specifier)
         yield "bad", said, f'pip install "{str(one).partition(";")[0]}"'
-    shown = ", ".join(f"{name} {version}" for name in _SHOWN if (version := _installed(name)))
-    yield "good", say("{count} within their ranges, among them {packages}", count=inside, packages=shown), ""
+    shown = formats.listing(f"{name} {version}" for name in _SHOWN if (version := _installed(name)))
+    yield "good", say("{count} in the supported version ranges, including {packages}", count=inside, packages=shown), ""
     if absent:
         command = f'pip install "{DISTRIBUTION}[{",".join(absent)}]"'
-        yield "good", say("not installed, and not always needed: {extras}", extras=", ".join(absent)), command
+        yield "good", say("not installed, and not always needed: {extras}", extras=formats.listing(absent)), command
 
 
 def _installed(package: str) -> str | None:
@@ -238,7 +241,8 @@ def _installed(package: str) -> str | None:
 def _platform() -> Iterator[Finding]:
     here = environment()
     where = say("in a notebook") if here.notebook else say("in a terminal")
-    yield "good", f"{here.platform}, {where}", ""
+    platforms = {Platform.CI: say("continuous integration"), Platform.LOCAL: say("this computer")}
+    yield "good", formats.facts(platforms.get(here.platform, str(here.platform)), where), ""
 
 
 def _shadows() -> Iterator[Finding]:
@@ -251,9 +255,9 @@ def _shadows() -> Iterator[Finding]:
         # A clone of the kit is the kit, whatever else is installed.
         if origin and PathFinder.find_spec(name, elsewhere) and not origin.with_name("_doctor").exists():
             file = origin.relative_to(here).parts[0]
-            yield "bad", say("{file} here hides the library.", file=file), say("Rename {file}.", file=file)
+            yield "bad", say("{file} here shadows the library.", file=file), say("Rename {file}.", file=file)
             return
-    yield "good", say("No file here hides a library."), ""
+    yield "good", say("No file here shadows a library."), ""
 
 
 def _redis(endpoint: str | None) -> Iterator[Finding]:
@@ -272,10 +276,10 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
         client.ping()
         times.append((time.perf_counter() - started) * 1000)
     latency = statistics.median(times)
-    found = say("reachable") if address(endpoint) else say("embedded server")
-    found += f", {_version(client)}, {latency:.1f} ms"
+    server = say("reachable") if address(endpoint) else say("embedded server")
+    found = formats.facts(server, _version(client), formats.milliseconds(latency))
     slow = latency > _SLOW_MILLISECONDS
-    advice = say("Each turn of a chat takes two round trips: run nearer to the server.") if slow else ""
+    advice = say("Each turn of a chat takes two round trips: run this closer to the server.") if slow else ""
     yield "warning" if slow else "good", found, advice
     yield from _commands(client)
 
@@ -314,7 +318,7 @@ def _commands(client: Any) -> Iterator[Finding]:
     if needed := refused(_NEEDED):
         yield (
             "bad",
-            say("Refused: {commands}", commands=", ".join(needed)),
+            say("Refused: {commands}", commands=formats.listing(needed)),
             say("Histories need them: give this user {rights}.", rights=RIGHTS),
         )
     if optional := refused(_OPTIONAL):
@@ -322,7 +326,10 @@ def _commands(client: Any) -> Iterator[Finding]:
         advice = say("SessionExplorer needs SCAN.") if scan else ""
         yield (
             "warning" if scan else "good",
-            say("Blocked, and not needed: {commands}", commands=", ".join(one for one in optional if one != "SCAN"))
+            say(
+                "Blocked, and not needed: {commands}",
+                commands=formats.listing(one for one in optional if one != "SCAN"),
+            )
             if optional != ["SCAN"]
             else say("Refused: {commands}", commands="SCAN"),
             advice,
@@ -330,7 +337,7 @@ def _commands(client: Any) -> Iterator[Finding]:
     if missing := refused(_THREADS_NEED):
         yield (
             "warning",
-            say("Missing for agents: {commands}", commands=", ".join(missing)),
+            say("Missing for agents: {commands}", commands=formats.listing(missing)),
             say("Agents' threads need them: give this user {rights}.", rights=THREAD_RIGHTS),
         )
     if "CONFIG" not in optional:
@@ -340,7 +347,7 @@ def _commands(client: Any) -> Iterator[Finding]:
             yield (
                 "warning",
                 f"maxmemory-policy {policy}",
-                say("When memory runs out, this server deletes chats that nobody asked it to forget."),
+                say("When memory runs out, this server deletes chats, even those that are set never to expire."),
             )
 
 
@@ -349,7 +356,7 @@ def _model() -> Iterator[Finding]:
 
     model: Any = chat_model()
     if model._llm_type == "offline":
-        yield "good", say("the offline model; set OPENAI_API_KEY or OPENAI_BASE_URL for one of yours"), ""
+        yield "good", say("the offline model; set OPENAI_API_KEY or OPENAI_BASE_URL to use your own"), ""
         return
     name, where = model.model_name, re.sub(r"//[^/@]*@", "//", str(model.root_client.base_url))
     try:
@@ -357,7 +364,7 @@ def _model() -> Iterator[Finding]:
     except Exception as error:
         status = getattr(error, "status_code", None)
         if status in (404, 405):  # a server that has no list of models still answers
-            yield "good", f"{name}, {where}", ""
+            yield "good", formats.facts(name, where), ""
         elif status in (401, 403):
             yield (
                 "bad",
@@ -371,7 +378,7 @@ def _model() -> Iterator[Finding]:
                 say("Check the network and OPENAI_BASE_URL, or unset both variables to use the offline model."),
             )
         return
-    yield "good", f"{name}, {where}", ""
+    yield "good", formats.facts(name, where), ""
 
 
 def _google_cloud() -> Iterator[Finding]:
@@ -403,17 +410,17 @@ def _google_cloud() -> Iterator[Finding]:
         return
     left = ""
     if credentials.expiry is not None:
-        minutes = (credentials.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds() / 60
-        left = ", " + say("token good for {minutes} min, renewed by itself", minutes=round(minutes))
-    yield "good", say("project {project}, credentials: {kind}", project=project, kind=kind) + left, ""
+        seconds = (credentials.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+        left = say("token valid for {time}, renewed automatically", time=formats.minutes(seconds))
+    yield "good", formats.facts(say("project {project}, credentials: {kind}", project=project, kind=kind), left), ""
 
 
 def _disk() -> Iterator[Finding]:
     free = shutil.disk_usage(Path.cwd()).free
-    found = say("{gigabytes} GB free", gigabytes=f"{free / (1 << 30):.1f}")
+    found = say("{size} free", size=formats.size(free))
     if free < _TOO_FEW_BYTES:
-        yield "bad", found, say("Make room: notebooks can't be saved.")
+        yield "bad", found, say("Free some space: notebooks can't be saved.")
     elif free < _SCARCE_BYTES:
-        yield "warning", found, say("Room is scarce.")
+        yield "warning", found, say("Disk space is low.")
     else:
         yield "good", found, ""

@@ -20,6 +20,7 @@ from helpers._connecting.connection import address, connect
 from helpers._histories.base import BaseChatMessageHistory
 from helpers._histories.records import DamagedRecordError, decode, encode_all
 from helpers._histories.writing import APPEND, CLEAR, Write, carry_out, carry_out_async
+from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.environment import in_notebook
 from helpers.errors import CorruptMessageError, NotAHistoryError
@@ -48,7 +49,7 @@ class _ListHistory(BaseChatMessageHistory):
         if (names := _arguments(cls)) and not options.keys() <= names.keys():
             raise TypeError(
                 f"{cls.__name__} has no argument {', '.join(sorted(options.keys() - names))}.\n"
-                + say("Its arguments are {names}.", names=", ".join(names))
+                + say("Its arguments are {names}.", names=formats.listing(names))
             )
         return super().__new__(cls)
 
@@ -393,6 +394,6 @@ def _listed(messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
     if isinstance(messages, (BaseMessage, str)):
         raise ValueError(
             f"add_messages takes a list of messages, not one {type(messages).__name__}.\n"
-            + say("Put it into a list, add_messages([message]), or call add_message(message).")
+            + say("Put it in a list, add_messages([message]), or call add_message(message).")
         )
     return messages

@@ -128,8 +128,8 @@ def _refuse(message: object, number: int, why: str) -> NoReturn:
     raise UnstorableMessageError(
         f"Nothing was stored: messages[{number}] ({kind}) {why}.\n"
         + say(
-            "Give a list of LangChain's messages (human, AI, system, tool, function or chat), "
-            "with values that JSON can hold."
+            "Pass a list of LangChain messages (human, AI, system, tool, function or chat) with values "
+            "that JSON can hold."
         )
     ) from None
 

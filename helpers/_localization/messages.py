@@ -21,19 +21,19 @@ _chosen: str | None = None
 def speak(language: str) -> None:
     """Have messages, advice and labels appear in a language from now on, as each notebook does.
 
-    Where it is not called, ``$HELPERS_LANGUAGE`` decides, then the system's locale, then it is English.
+    If you don't call it, ``$HELPERS_LANGUAGE`` decides, then the system's locale, then it is English.
     The first line of an error stays English, so that it can be searched for.
 
     Args:
         language: A code such as ``"ko"`` or ``"zh-CN"``.
 
     Raises:
-        ValueError: There is no such language here; the message lists those that there are.
+        ValueError: There is no such language here; the message lists the languages that exist.
     """
     global _chosen
     known = _known(language)
     if known is None:
-        raise ValueError(f"{language!r} is none of the languages {', '.join(LANGUAGES)}.")
+        raise ValueError(f"{language!r} is not one of the languages {', '.join(LANGUAGES)}.")
     _chosen = known
 
 

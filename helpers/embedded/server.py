@@ -180,8 +180,8 @@ def _cannot_start(reason: str) -> EmbeddedServerError:
     return EmbeddedServerError(
         f"The embedded server could not be started: {reason}.\n"
         + say(
-            "Start a Redis of your own, with Docker (docker run -p 6379:6379 redis:8) or, on Windows, "
-            "in WSL (sudo apt install redis-server), and set REDIS_URL=redis://127.0.0.1:6379."
+            "Start your own Redis, with Docker (docker run -p 6379:6379 redis:8) or, on Windows, in WSL "
+            "(sudo apt install redis-server), and set REDIS_URL=redis://127.0.0.1:6379."
         )
     )
 

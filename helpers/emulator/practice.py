@@ -53,9 +53,8 @@ class _PracticeEmulator:
                 break
         if not self.host:
             self.stop()
-            raise EmbeddedServerError(
-                "".join(said).strip() or "The emulator did not start.\nRun it by itself to see why."
-            )
+            advice = say("To see why, run: {command}", command="python -m helpers.emulator")
+            raise EmbeddedServerError("".join(said).strip() or f"The emulator did not start.\n{advice}")
 
     @property
     def running(self) -> bool:

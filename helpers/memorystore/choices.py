@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from google.cloud import memorystore_v1, redis_v1
 
+from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.memorystore.api.names import TITLES, ResourceName, Service
 
@@ -52,9 +53,9 @@ class RedisChoices:
     def announcement(self, resource: ResourceName) -> str:
         """What decides the price."""
         return say(
-            "Creating {id} in {region}: {tier} tier, {memory_gb} GB, {redis_version}.",
+            "Creating {id} in {region}: {tier} tier, {size}, {redis_version}.",
             id=resource.id, region=resource.region,
-            tier=self.tier, memory_gb=self.memory_gb, redis_version=self.redis_version,
+            tier=self.tier, size=formats.gigabytes(self.memory_gb), redis_version=self.redis_version,
         )  # fmt: skip
 
     def described(self, resource: ResourceName) -> redis_v1.Instance:
@@ -154,7 +155,7 @@ def chosen(name: str, service: Service | None, given: dict[str, Any]) -> tuple[R
     if service and resource.service and service != resource.service:
         raise ValueError(
             f"{resource.full} is a name of {TITLES[resource.service]}, and service is {service!r}.\n"
-            + say("Leave one of them out: either says the service.")
+            + say("Leave one of them out: either one names the service.")
         )
     resource = resource.of(resource.service or service or "redis")
     kind = _KINDS[resource.service or "redis"]
@@ -163,7 +164,7 @@ def chosen(name: str, service: Service | None, given: dict[str, Any]) -> tuple[R
     if foreign := [choice for choice in made if choice not in own]:
         raise ValueError(
             f"{TITLES[kind.service]} has no {', '.join(foreign)}.\n"
-            + say("Its choices are {choices}.", choices=", ".join(own))
+            + say("Its choices are {choices}.", choices=formats.listing(own))
         )
     return resource, kind(**made)
 

@@ -54,7 +54,7 @@ def _begin(found: Found, confirm: str) -> Callable[[], bool]:
         raise NotPossibleNowError(  # type: ignore[no-untyped-call]
             f"Could not delete {resource.full}: it is protected from deletion.\n"
             + say(
-                "If it may go, switch its protection off first: {command}",
+                "If it can be deleted, turn its protection off first: {command}",
                 command=f"gcloud memorystore instances update {resource.id} --project={resource.project} "
                 f"--location={resource.region} --no-deletion-protection-enabled",
             )
@@ -79,7 +79,7 @@ def _is_gone(resource: ResourceName) -> bool:
 
 
 def _asked(resource: ResourceName) -> str:
-    print(say("This deletes {name} and all that it holds. It cannot be undone.", name=resource.full))
+    print(say("This deletes {name} and everything in it. It cannot be undone.", name=resource.full))
     try:
         return input(say("Type {id} to delete it: ", id=resource.id))
     except (EOFError, RuntimeError) as error:  # nobody to ask: no terminal, or a run without a reader
@@ -89,4 +89,4 @@ def _asked(resource: ResourceName) -> str:
 
 
 def _advice(resource: ResourceName) -> str:
-    return say("To delete it with all that it holds, repeat its name: {argument}.", argument=f"confirm={resource.id!r}")
+    return say("To delete it and everything in it, repeat its name: {argument}.", argument=f"confirm={resource.id!r}")

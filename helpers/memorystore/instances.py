@@ -8,13 +8,27 @@ import redis
 import redis.asyncio
 from google.cloud import memorystore_v1, redis_v1
 
-from helpers._localization.messages import say
+from helpers._localization import formats
+from helpers._localization.messages import say, words
 from helpers.memorystore.access.services import connection_pool_options
 from helpers.memorystore.access.valkey import endpoints
 from helpers.memorystore.api.clients import CALL_SECONDS, client_of, enum_name, is_encrypted
 from helpers.memorystore.api.errors import MemorystoreError, advised, reworded
 from helpers.memorystore.api.finding import ask, find, reason_and_advice
 from helpers.memorystore.api.names import TITLES, ResourceName, Service
+
+STATES = {
+    "ACTIVE": words("ACTIVE"),
+    "CREATING": words("CREATING"),
+    "DELETING": words("DELETING"),
+    "FAILING_OVER": words("FAILING_OVER"),
+    "IMPORTING": words("IMPORTING"),
+    "MAINTENANCE": words("MAINTENANCE"),
+    "READY": words("READY"),
+    "REPAIRING": words("REPAIRING"),
+    "UPDATING": words("UPDATING"),
+}
+"""The states of both services as a table shows them: as the API writes them, which a translation explains."""
 
 
 class UnreachableRegionsWarning(UserWarning):
@@ -154,19 +168,19 @@ class Instances(list[Instance]):
         """What the list lacks, in words; empty where it is complete."""
         lines = []
         if self.unreachable:
-            lines.append(say("Not reached: {regions}.", regions=", ".join(self.unreachable)))
+            lines.append(say("Not reached: {regions}.", regions=formats.listing(self.unreachable)))
         if self.not_asked:
-            lines.append(say("Not asked: {services}.", services=", ".join(TITLES[one] for one in self.not_asked)))
+            lines.append(say("Not asked: {services}.", services=formats.listing(TITLES[one] for one in self.not_asked)))
         return "\n".join(lines)
 
     def __str__(self) -> str:
-        rows = [("INSTANCE", "SERVICE", "REGION", "TIER", "SIZE", "VERSION", "AUTH", "TLS", "STATE")]
+        heads = (say("Instance"), say("Service"), say("Region"), say("Tier"), say("Size"), say("Version"))
+        rows: list[tuple[str, ...]] = [(*heads, "AUTH", "TLS", say("State"))]
         for one in self:
-            size, marks = f"{one.memory_gb:g} GB", ("yes" if one.auth else "no", "yes" if one.tls else "no")
-            rows.append((one.id, one.service, one.region, one.tier, size, one.redis_version, *marks, one.state))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        text = "\n".join(lines) if self else say("No instances.")
+            marks = [say("on") if each else say("off") for each in (one.auth, one.tls)]
+            size, state = formats.gigabytes(one.memory_gb), say(STATES.get(one.state, one.state))
+            rows.append((one.id, one.service, one.region, one.tier, size, one.redis_version, *marks, state))
+        text = "\n".join(formats.aligned(rows)) if self else say("No instances.")
         return f"{text}\n{self.missing}" if self.missing else text
 
     __repr__ = __str__
@@ -209,7 +223,7 @@ def list_instances(project: str, region: str = "-", *, service: Service | None =
     for one, error in failed.items():
         reason, advice = reason_and_advice(error)
         warnings.warn(
-            say("The list is without {service}: {reason}.", service=TITLES[one], reason=reason) + f"\n{advice}",
+            say("The list does not include {service}: {reason}.", service=TITLES[one], reason=reason) + f"\n{advice}",
             ServiceNotAskedWarning,
             stacklevel=2,
         )
@@ -219,7 +233,7 @@ def list_instances(project: str, region: str = "-", *, service: Service | None =
         warnings.warn(
             say(
                 "The list is incomplete: {regions} could not be reached. Try again later.",
-                regions=", ".join(unreachable),
+                regions=formats.listing(unreachable),
             ),
             UnreachableRegionsWarning,
             stacklevel=2,

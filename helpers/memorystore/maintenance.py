@@ -42,7 +42,7 @@ def failover_instance(name: str, *, wait: bool = True, timeout: float = WAIT_SEC
         raise RequestInvalidError(  # type: ignore[no-untyped-call]
             f"Could not start a failover of {resource.full}: {TITLES['valkey']} has none to be started.\n"
             + say(
-                "It fails over by itself where it has replicas. To see that, simulate a maintenance: {command}",
+                "If it has replicas, it fails over by itself. To see that, simulate maintenance: {command}",
                 command=f"gcloud memorystore instances update {resource.id} --project={resource.project} "
                 f"--location={resource.region} --simulate-maintenance-event",
             )
@@ -85,8 +85,8 @@ def rotate_auth_string(name: str, *, timeout: float = WAIT_SECONDS) -> None:
         raise RequestInvalidError(  # type: ignore[no-untyped-call]
             f"Could not rotate the AUTH string of {resource.full}: {TITLES['valkey']} has none.\n"
             + say(
-                "With IAM, access tokens end within an hour, and connect renews them. With TOKEN_AUTH, add another "
-                "token and delete the old one: {calls}.",
+                "With IAM, access tokens expire within an hour, and connect renews them. With TOKEN_AUTH, "
+                "add another token and delete the old one: {calls}.",
                 calls="MemorystoreClient.add_auth_token, delete_auth_token",
             )
         )
@@ -115,9 +115,7 @@ def rotate_auth_string(name: str, *, timeout: float = WAIT_SECONDS) -> None:
         wait_for(label, say("{id} has a new AUTH string.", id=resource.id), is_done, timeout)
     except BaseException:
         if len(steps) == 1:
-            print(
-                say("{id} asks for no password now: call rotate_auth_string again to switch AUTH on.", id=resource.id)
-            )
+            print(say("{id} requires no password now: call rotate_auth_string again to turn AUTH on.", id=resource.id))
         raise
 
 

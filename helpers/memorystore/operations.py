@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from google.api_core.operation import Operation
 
+from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.errors import HelpersError
 from helpers.memorystore.api.clients import CALL_SECONDS
@@ -17,7 +18,7 @@ _FIRST_POLL, _LONGEST_POLL = 0.25, 10.0
 
 
 class StillRunningError(HelpersError, TimeoutError):
-    """An operation takes longer than it was waited for. It goes on all the same."""
+    """An operation took longer than the wait for it. It continues."""
 
 
 def operation_done(operation: Operation, doing: str) -> bool:
@@ -45,8 +46,10 @@ def wait_for(label: str, done: str, is_done: Callable[[], bool], timeout: float)
             while not is_done():
                 if time.monotonic() + pause > deadline:
                     raise StillRunningError(
-                        f"Not done after {timeout:.0f} seconds, and it goes on: {label}.\n"
-                        + say("See how it is with list_instances, or call again to go on waiting.")
+                        f"Not done after {timeout:.0f} seconds, and the operation continues.\n"
+                        + formats.label(
+                            label, say("Check its state with list_instances, or call again to keep waiting.")
+                        )
                     )
                 until = time.monotonic() + pause
                 while (left := until - time.monotonic()) > 0:
@@ -56,7 +59,7 @@ def wait_for(label: str, done: str, is_done: Callable[[], bool], timeout: float)
         except KeyboardInterrupt:
             progress.done(
                 say(
-                    "{label}: no longer waited for. It goes on all the same; list_instances shows how it is.",
+                    "{label}: stopped waiting; the operation continues. list_instances shows its state.",
                     label=label,
                 )
             )

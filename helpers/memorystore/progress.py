@@ -5,6 +5,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from helpers._localization import formats
 from helpers.environment import in_notebook
 
 _TEXT_EVERY = 30.0
@@ -46,8 +47,8 @@ class Progress:
         Args:
             detail: What the service says of it now.
         """
-        seconds = time.monotonic() - self._started
-        text = f"{self._label}: {seconds:.0f} s" + (f", {detail}" if detail else "")
+        passed = formats.seconds(time.monotonic() - self._started)
+        text = formats.label(self._label, formats.facts(passed, detail))
         if self._widget is not None:
             self._widget.children[1].value = text
         elif self._handle is None and sys.stderr.isatty():

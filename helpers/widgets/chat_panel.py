@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
 from helpers._conversing import AgentConversing, Conversing, History, HistoryFactory, Thread
+from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.sessions import Record, StoredList, find_sessions, look_into, read_whole, readable
 from helpers.widgets import pages
@@ -114,7 +115,7 @@ class ChatPanel(Live):
             Exception: What the runnable or Redis raised; the panel shows it too.
         """
         if self._answering:
-            raise RuntimeError("The panel is waiting for an answer. Send the next message after it.")
+            raise RuntimeError("The panel is waiting for an answer.\n" + say("Send the next message once it is there."))
         self._stopped = False
         self._answering = asyncio.ensure_future(self._answer(text))
         try:
@@ -318,12 +319,15 @@ class ChatPanel(Live):
         said: list[str] = []
         expires = None
         if stored is not None and (stored.length or stored.checkpoints):
-            kept = f" / {history.max_messages}" if history.max_messages else ""
-            said.append(say("Messages: {count}", count=stored.length) + kept)
+            kept = f" / {formats.number(history.max_messages)}" if history.max_messages else ""
+            said.append(say("Messages: {count}", count=formats.number(stored.length)) + kept)
             if stored.kind == "thread":
-                said += [say("Checkpoints: {count}", count=stored.checkpoints), pages.size(stored.bytes)]
+                said += [
+                    say("Checkpoints: {count}", count=formats.number(stored.checkpoints)),
+                    formats.size(stored.bytes),
+                ]
             elif stored.length == len(stored.records):
-                said.append(pages.size(sum(record.bytes for record in stored.records)))
+                said.append(formats.size(sum(record.bytes for record in stored.records)))
             if stored.ttl is not None:
                 expires = round((time.time() + stored.ttl) * 1000)
                 before = self._data.get("session", {}).get("expires")
@@ -420,6 +424,6 @@ def _checked(history: Any) -> History | Thread:
     if not isinstance(history, History | Thread):
         raise TypeError(
             f"history_factory made {type(history).__name__}; "
-            "it has to make RedisChatMessageHistory or MemorystoreChatMessageHistory of helpers."
+            "it must make RedisChatMessageHistory or MemorystoreChatMessageHistory of helpers."
         )
     return history

@@ -9,11 +9,12 @@ from typing import Any
 
 from helpers._connecting.clients import Client
 from helpers._connecting.connection import connect
+from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.memorystore.choices import SIZES
 from helpers.memorystore.creation import begin_creation, creation_announcement
 from helpers.memorystore.deletion import begin_deletion
-from helpers.memorystore.instances import Instance, Instances, list_instances
+from helpers.memorystore.instances import STATES, Instance, Instances, list_instances
 from helpers.widgets import pages
 from helpers.widgets.live import Live
 
@@ -63,7 +64,7 @@ class InstancePicker(Live):
         return f"<InstancePicker {self._project!r}>"
 
     def refresh(self) -> Instances:
-        """List the instances anew.
+        """List the instances again.
 
         Returns:
             What `instances` is now.
@@ -82,7 +83,7 @@ class InstancePicker(Live):
         """Connect to an instance.
 
         Args:
-            name: Its full name, or its ID where there is no other one of the same.
+            name: Its full name, or its ID if no other instance has the same one.
 
         Returns:
             The client, as `connect` makes it.
@@ -93,10 +94,10 @@ class InstancePicker(Live):
         """
         found = [one for one in self.instances or self.refresh() if name in (one.name, one.full_name, one.id)]
         if len(found) != 1:
-            names = ", ".join(map(self._endpoint, found or self.instances))
-            known = f"{names}\n{say('Give the full name of one of them.')}" if names else say("No instances.")
+            names = ", ".join(map(self._endpoint, found or self.instances)) or "the project has none"
             what = f"is the ID of {len(found)} instances" if found else "is not one of the instances"
-            raise ValueError(f"{name!r} {what}: {known}")
+            advice = say("Give the full name of one of them.") if self.instances else say("Create an instance first.")
+            raise ValueError(f"{name!r} {what}: {names}\n{advice}")
         client = connect(self._endpoint(found[0]), tunnel=self._tunnel)
         self.instance, self.client = found[0], client
         self._tell(**self._state())
@@ -144,11 +145,15 @@ class InstancePicker(Live):
             "service": one.service,
             "region": one.region,
             "tier": one.tier,
-            "size": {"value": one.memory_gb, "text": f"{one.memory_gb:g} GB"},
+            "size": {"value": one.memory_gb, "text": formats.gigabytes(one.memory_gb)},
             "version": one.redis_version,
             "auth": one.auth,
             "tls": one.tls,
-            "state": {"value": one.state, "text": one.state, "tone": "" if one.ready else "warn"},
+            "state": {
+                "value": one.state,
+                "text": say(STATES.get(one.state, one.state)),
+                "tone": "" if one.ready else "warn",
+            },
         }
         actions = [
             {"action": "connect", "label": say("Connect"), "disabled": self._working or not one.ready},
@@ -238,7 +243,7 @@ class InstancePicker(Live):
         """Show for how long an operation has been going on, until it ends."""
         started = time.monotonic()
         while not await asyncio.to_thread(is_done):
-            self._say(f"{label}: {time.monotonic() - started:.0f} s")
+            self._say(formats.label(label, formats.seconds(time.monotonic() - started)))
             await asyncio.to_thread(self.refresh)
             await asyncio.sleep(_POLL_SECONDS)
         await asyncio.to_thread(self.refresh)

@@ -5,7 +5,6 @@ elements themselves: GitHub and JupyterLab's sanitizer drop style sheets. Colour
 fit a dark page as well as a light one.
 """
 
-import math
 import time
 from functools import cache
 from typing import Any
@@ -13,11 +12,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from helpers._localization import formats
 from helpers._localization.messages import language, say
 
 PICTURED = 10
 """How many rows of a table a picture shows."""
-_SHOWN_SIZES = ((1 << 20, "MB"), (1 << 10, "kB"))
 
 
 def render(template: str, **values: Any) -> Markup:
@@ -39,7 +38,8 @@ def table(data: dict[str, Any], counted: str, searching: str) -> Markup:
         searching: What is said while more may come.
     """
     shown = data["rows"][:PICTURED]
-    status = [counted.format(shown=len(shown), all=len(data["rows"])), searching if data["searching"] else ""]
+    numbers = {"shown": formats.number(len(shown)), "all": formats.number(len(data["rows"]))}
+    status = [counted.format(**numbers), searching if data["searching"] else ""]
     status.append(data["note"])
     return render("table.html", data=data, rows=shown, status=" · ".join(filter(None, status)), now=time.time())
 
@@ -51,20 +51,12 @@ def columns(*described: tuple[str, str, str, bool]) -> list[dict[str, Any]]:
 
 def about(seconds: float | None) -> str:
     """A time to live as a picture shows it, which is looked at later: rounded up to minutes."""
-    return say("never expires") if seconds is None else say("expires within {time}", time=minutes(seconds))
+    return say("never expires") if seconds is None else say("expires within {time}", time=formats.minutes(seconds))
 
 
 def minutes(seconds: float | None) -> str:
     """A time to live in a table, rounded up to minutes."""
-    return "–" if seconds is None else say("{minutes} min", minutes=math.ceil(seconds / 60))
-
-
-def size(number: int) -> str:
-    """A number of bytes."""
-    for unit, name in _SHOWN_SIZES:
-        if number >= unit:
-            return f"{number / unit:.1f} {name}"
-    return f"{number} B"
+    return "–" if seconds is None else formats.minutes(seconds)
 
 
 def role(name: str) -> str:
@@ -88,7 +80,7 @@ def waiting(there_is_a_question: bool) -> str:
 
 def quoted(name: str, text: str) -> str:
     """A message in one line: who said it, and what."""
-    return say("{role}: {text}", role=role(name), text=text)
+    return formats.label(role(name), text)
 
 
 @cache
@@ -100,5 +92,5 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(role=role, minutes=minutes, say=say)
+    templates.globals.update(role=role, minutes=minutes, number=formats.number, say=say)
     return templates

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers._connecting.clients import Client
+from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.sessions import (
     PREFIXES,
@@ -244,7 +245,7 @@ class SessionExplorer(Live):
 
     def _kept(self) -> dict[str, Any]:
         more = len(self._rows) - KEPT
-        note = say("Not kept here: {count} more", count=more) if more > 0 else ""
+        note = say("Not saved here: {count} more", count=formats.number(more)) if more > 0 else ""
         return {"rows": self._rows[:KEPT], "searching": False, "note": note, "opened": None}
 
     def _picture(self) -> str:
@@ -257,7 +258,7 @@ class SessionExplorer(Live):
         stored = await asyncio.to_thread(look_into, self._client, key, newest_first=self._newest_first, latest=READ)
         session = next((one for one in self.sessions if one.key == key), Session(key, 0, 0, None, "", ""))
         records = stored.records[::-1] if stored.newest_first else stored.records
-        facts = [say("Checkpoints: {count}", count=stored.checkpoints)] if stored.checkpoints else []
+        facts = [say("Checkpoints: {count}", count=formats.number(stored.checkpoints))] if stored.checkpoints else []
         earlier = stored.length - len(stored.records)
         self._tell(
             error="",
@@ -266,7 +267,7 @@ class SessionExplorer(Live):
                 "name": self._name(session),
                 "facts": facts,
                 "warning": _unordered(stored.newest_first, stored.length),
-                "earlier": say("Earlier messages: {count}", count=earlier) if earlier else "",
+                "earlier": say("Earlier messages: {count}", count=formats.number(earlier)) if earlier else "",
                 "empty": say("No messages yet.") if stored.checkpoints else say("The session is gone."),
                 "waiting": pages.waiting(stored.waiting),
                 "records": [
@@ -295,10 +296,10 @@ class SessionExplorer(Live):
         text = await asyncio.to_thread(self._exported, keys, missing_ok=not name)
         if text is None:
             call = 'export("sessions.jsonl")'
-            self._tell(error=say("Too large to go through the page: use {call}.", call=call))
+            self._tell(error=say("Too large for the page: use {call}.", call=call))
             return
         file = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in name or "sessions") + ".jsonl"
-        self._tell(error="", note=say("Exported sessions: {count}", count=text.count('"ttl_ms": ')))
+        self._tell(error="", note=say("Exported sessions: {count}", count=formats.number(text.count('"ttl_ms": '))))
         self._event(name=file, text=text)
 
     def _exported(self, keys: list[str], *, missing_ok: bool) -> str | None:
@@ -314,10 +315,10 @@ class SessionExplorer(Live):
         text = bytes(buffers[0]).decode("utf-8", "replace")
         keys = await asyncio.to_thread(import_sessions, self._client, text, self._prefix)
         search = self._begin()
-        self._note = say("Imported sessions: {count}", count=len(keys))
+        self._note = say("Imported sessions: {count}", count=formats.number(len(keys)))
         self._tell(**self._state())
         await self._search_on(search)
 
 
 def _unordered(newest_first: bool | None, messages: int) -> str:
-    return say("Order unknown: give newest_first=True or False.") if newest_first is None and messages > 1 else ""
+    return say("Order unknown: pass newest_first=True or False.") if newest_first is None and messages > 1 else ""

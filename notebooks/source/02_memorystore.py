@@ -6,7 +6,7 @@
 you choose a size, and Google takes care of updates, monitoring and, with a replica, failover. Data is kept in memory, so
 reading and writing take less than a millisecond from inside your network. In this lesson you store a chat there, use it
 in a [LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain, and see what your own instance would
-need, cost and survive. You need some Python, no Google Cloud project, and about 30 minutes. If Redis is new to you, begin
+need, cost and survive. You need some Python, no Google Cloud project, and about 45 minutes. If Redis is new to you, begin
 with [lesson 1](01_redis.ipynb).
 
 ![Your program asks Memorystore's API for the instance by its name, and receives the address and the certificate

@@ -185,8 +185,8 @@ def test_what_is_known_when_the_time_is_up(
         with pytest.raises(WriteOutcomeUnknownError, match=KEY) as caught:
             go_on(agent, range(1, 2), asynchronous=asynchronous)
     assert str(caught.value).splitlines()[-1] == (
-        "Once the server answers, agent.get_state(config) shows what is stored; "
-        "agent.invoke(None, config) goes on from it."
+        "Once the server answers, agent.get_state(config) shows what is stored, and "
+        "agent.invoke(None, config) continues from there."
     )
     counting_agent(RedisSaver(client)).invoke(None, thread())
     assert said(RedisSaver(client)) == talk(2)

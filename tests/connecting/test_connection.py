@@ -285,7 +285,7 @@ def test_a_port_where_nothing_listens(silent: int) -> None:
     assert isinstance(error, redis.ConnectionError)
     assert str(error).splitlines()[0].startswith(f"Could not connect to redis://127.0.0.1:{port}: ")
     assert "refused" in str(error)
-    assert str(error).splitlines()[-1].startswith("Nothing listens there")
+    assert str(error).splitlines()[-1].startswith("Nothing is listening there")
 
 
 def test_a_host_that_does_not_exist() -> None:
@@ -315,7 +315,7 @@ def test_a_wrong_password(with_password: EmbeddedServer) -> None:
     ):
         assert isinstance(error, redis.AuthenticationError)
         assert "mistyped" not in str(error)
-        assert str(error).splitlines()[-1].startswith("Check user name and password")
+        assert str(error).splitlines()[-1].startswith("Check the user name and password")
 
 
 def test_a_password_where_none_is_wanted(server: EmbeddedServer) -> None:

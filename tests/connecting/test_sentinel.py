@@ -178,7 +178,7 @@ def test_no_sentinel_is_there() -> None:
         gone = port(server)
     error = failure(f"redis+sentinel://:SECRET@127.0.0.1:{gone}/mymaster")
     assert str(error).startswith(f"Could not connect to redis+sentinel://127.0.0.1:{gone}/mymaster: ")
-    assert str(error).splitlines()[-1].startswith("Nothing listens there")
+    assert str(error).splitlines()[-1].startswith("Nothing is listening there")
     assert "SECRET" not in str(error)
 
 
@@ -186,7 +186,7 @@ def test_a_service_that_it_does_not_know(sentinel: int) -> None:
     error = failure(f"redis+sentinel://127.0.0.1:{sentinel}/another")
     assert isinstance(error, ConnectionFailedError)
     assert "No master found for 'another'" in str(error)
-    assert str(error).splitlines()[-1].startswith("Check the service's name")
+    assert str(error).splitlines()[-1].startswith("Check the service name")
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_without_a_project_nothing_is_signed_in_to(
     blank: str | None, capsys: pytest.CaptureFixture[str], colab: list[str]
 ) -> None:
     assert authenticate(blank) == ""
-    assert "nothing" in said(capsys)
+    assert "Not signed in" in said(capsys)
     assert colab == []
 
 
@@ -94,7 +94,7 @@ def test_no_other_variable_makes_a_notebook_cost_money(
 ) -> None:
     monkeypatch.setenv(name, "some-real-project")
     assert authenticate() == ""
-    assert "nothing" in said(capsys)
+    assert "Not signed in" in said(capsys)
 
 
 def test_the_project_of_the_credentials_where_no_form_was_given(
@@ -117,7 +117,7 @@ def test_the_project_of_the_credentials_where_no_form_was_given(
     assert authenticate() == "of-the-account"
     assert "project of-the-account" in said(capsys)
     assert authenticate("") == ""
-    assert "nothing" in said(capsys)
+    assert "Not signed in" in said(capsys)
 
 
 def test_workbench_is_signed_in_by_its_metadata_server(
@@ -188,6 +188,6 @@ def test_an_emulator_asks_for_no_sign_in(
     monkeypatch.setenv("MEMORYSTORE_EMULATOR_HOST", "127.0.0.1:8090")
     assert authenticate("my-project") == "my-project"
     assert capsys.readouterr().out == (
-        "Signed in to nothing: MEMORYSTORE_EMULATOR_HOST names an emulator, which needs no sign-in.\n"
+        "Not signed in: MEMORYSTORE_EMULATOR_HOST names an emulator, which needs no sign-in.\n"
     )
     assert colab == []

@@ -589,7 +589,7 @@ def test_nobody_answers(service: Api, nodes: Nodes) -> None:
     with socket.socket() as silent:
         silent.bind((ADDRESS, 0))
         service.cluster.discovery_endpoints[0].port = silent.getsockname()[1]
-        with pytest.raises(ConnectionFailedError, match=r"refused\.\nNothing listens there"):
+        with pytest.raises(ConnectionFailedError, match=r"refused\.\nNothing is listening there"):
             connect(NAME)
 
 

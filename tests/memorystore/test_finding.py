@@ -91,7 +91,7 @@ def test_neither_has_it(apis: Apis) -> None:
         connect(NAME)
     first, last = str(caught.value).splitlines()
     assert first == f"Could not find {NAME}: neither Memorystore for Redis nor Memorystore for Valkey has it."
-    assert last.startswith("Check project, region and ID")
+    assert last.startswith("Check the project, region and ID")
 
 
 FAILURES: dict[str, tuple[tuple[Any, ...], type[MemorystoreError], str]] = {

@@ -211,7 +211,7 @@ def test_what_was_not_sent_whole_over_tls_is_known_not_to_be_written(
 
 @pytest.mark.parametrize("tunnel", ["localhost", "127.0.0.1:", ":6378", "127.0.0.1:0", "127.0.0.1:99999"])
 def test_a_tunnel_of_the_wrong_form(emulator: Emulator, tunnel: str) -> None:
-    with pytest.raises(ValueError, match=r"HOST:PORT, such as 127\.0\.0\.1:6378"):
+    with pytest.raises(ValueError, match=r"HOST:PORT, for example 127\.0\.0\.1:6378"):
         connect(NAME, tunnel=tunnel)
 
 
@@ -426,7 +426,9 @@ def test_an_auth_string_that_is_rotated_while_the_api_is_away(
     assert isinstance(caught.value, (redis.AuthenticationError, HelpersError))
     assert isinstance(caught.value, MemorystoreError)
     assert str(caught.value).startswith("The AUTH string is refused. Could not look up")
-    assert "check that the emulator runs" in last_line(caught.value) or "Check your network" in last_line(caught.value)
+    assert "check that the emulator is running" in last_line(caught.value) or "Check your network" in last_line(
+        caught.value
+    )
     monkeypatch.setenv(EMULATOR_VARIABLE, emulator.host)
     assert client.ping()
 
@@ -696,7 +698,7 @@ def test_an_authority_that_is_not_loaded(emulator: Emulator) -> None:
     error = failure(url())
     assert "CERTIFICATE_VERIFY_FAILED" in str(error)
     assert "self-signed certificate in certificate chain" in str(error)
-    assert "load every certificate of the instance's server_ca_certs" in last_line(error)
+    assert "load every certificate in the instance's server_ca_certs" in last_line(error)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -718,7 +720,7 @@ def test_an_auth_string_of_yesterday(emulator: Emulator) -> None:
     before = auth_string()
     rotate_auth_string(NAME)
     error = failure(url(), ssl_ca_data=authorities(), password=before)
-    assert last_line(error).endswith("A rotated password or AUTH string has to be fetched again.")
+    assert last_line(error).endswith("If the password or AUTH string was rotated, fetch it again.")
 
 
 def test_auth_that_is_off(memorystore_emulator: Emulator) -> None:

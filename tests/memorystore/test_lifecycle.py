@@ -219,7 +219,7 @@ def test_a_service_that_can_not_be_asked_hides_nothing_of_the_other(
     title = f"Memorystore for {left_out.capitalize()}"
     assert str(found).splitlines()[-1] == f"Not asked: {title}."
     assert len(caught) == 1
-    assert str(caught[0].message).startswith(f"The list is without {title}: ")
+    assert str(caught[0].message).startswith(f"The list does not include {title}: ")
     assert str(caught[0].message).splitlines()[-1].startswith(f"Run: gcloud services enable {host}.")
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
@@ -290,12 +290,12 @@ def test_a_table_shows_what_there_is() -> None:
     listed = list_instances(PROJECT)
     shown = str(listed).splitlines()
     assert repr(listed) == str(listed)
-    assert shown[0].split() == "INSTANCE SERVICE REGION TIER SIZE VERSION AUTH TLS STATE".split()
-    assert shown[1].split() == "chat redis us-central1 BASIC 1 GB REDIS_7_2 yes yes READY".split()
+    assert shown[0].split() == "Instance Service Region Tier Size Version AUTH TLS State".split()
+    assert shown[1].split() == "chat redis us-central1 BASIC 1 GB REDIS_7_2 on on READY".split()
     assert shown[2].split() == (
-        "chats-of-many valkey us-central1 SHARED_CORE_NANO 1.4 GB VALKEY_9_0 no no ACTIVE".split()
+        "chats-of-many valkey us-central1 SHARED_CORE_NANO 1.4 GB VALKEY_9_0 off off ACTIVE".split()
     )
-    starts = [line.index(word) for line, word in zip(shown, ("STATE", "READY", "ACTIVE"), strict=True)]
+    starts = [line.index(word) for line, word in zip(shown, ("State", "READY", "ACTIVE"), strict=True)]
     assert len(set(starts)) == 1
     incomplete = Instances([], ("us-east1",), ("redis", "valkey"))
     assert str(incomplete).splitlines() == [
@@ -394,7 +394,7 @@ def test_a_state_that_the_library_does_not_know() -> None:
 def test_creating_again_waits_for_the_creation_that_is_under_way(service: Any) -> None:
     with Emulator(operation_seconds=1.5) as slow, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMORYSTORE_EMULATOR_HOST", slow.host)
-        with pytest.raises(StillRunningError, match="it goes on"):
+        with pytest.raises(StillRunningError, match="the operation continues"):
             create_instance(NAME, service=service, timeout=0.2)
         assert get_instance(NAME).state == "CREATING"
         assert create_instance(NAME, service=service).ready
@@ -411,7 +411,7 @@ def test_an_interrupted_wait_leaves_the_operation_going(
         patch.setattr("helpers.memorystore.progress.Progress.step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             create_instance(NAME, service=service)
-    assert "goes on all the same" in capsys.readouterr().out
+    assert "the operation continues" in capsys.readouterr().out
     assert eventually(lambda: get_instance(NAME).ready)
 
 
@@ -421,7 +421,7 @@ def test_a_name_that_is_taken(service: Any) -> None:
     with pytest.raises(InstanceExistsError) as caught:
         create_instance(NAME, service=service)
     assert isinstance(caught.value, google.AlreadyExists)
-    assert last_line(caught.value) == "Connect to the one that is there, or choose another ID."
+    assert last_line(caught.value) == "Connect to the existing one, or choose another ID."
 
 
 @EITHER
@@ -537,7 +537,7 @@ def test_a_rotation_that_is_broken_off_says_that_auth_is_off(
     create_instance(NAME)
     with pytest.raises(StillRunningError):
         rotate_auth_string(NAME, timeout=0)
-    assert "asks for no password now" in capsys.readouterr().out
+    assert "requires no password now" in capsys.readouterr().out
     assert eventually(lambda: get_instance(NAME).ready)
     rotate_auth_string(NAME)
     assert get_instance(NAME).auth
@@ -675,7 +675,7 @@ def test_an_api_that_does_not_answer(silent: int, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("value", ["http://127.0.0.1:8090", "8090", "localhost", ":8090"])
 def test_an_emulator_address_of_the_wrong_form(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMORYSTORE_EMULATOR_HOST", value)
-    with pytest.raises(ValueError, match=r"HOST:PORT, such as 127\.0\.0\.1:8090"):
+    with pytest.raises(ValueError, match=r"HOST:PORT, for example 127\.0\.0\.1:8090"):
         list_instances(PROJECT)
 
 

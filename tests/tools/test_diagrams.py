@@ -5,10 +5,12 @@ from base64 import b64decode
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import pytest
 
 from tests.support.chromium import chromium
 from tools import building
+from tools.running.run import Run, _html
 from tools.translating import catalogs, diagrams
 from tools.tutorials import ENGLISH, LANGUAGES, diagram_names, diagram_path
 
@@ -153,6 +155,17 @@ def test_a_cell_shows_the_picture_of_its_language(monkeypatch: pytest.MonkeyPatc
     assert b64decode(data).decode() == building.picture("ja", "turn")
 
 
+def test_a_page_of_our_own_holds_its_pictures() -> None:
+    cell = nbformat.v4.new_markdown_cell(building._with_pictures("![A turn](diagrams/turn.svg)", ENGLISH))
+    page = _html(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title"), cell]), Run("en", "01_redis")
+    )
+    (image,) = re.findall(r'<img alt="A turn"[^>]*>', page)
+    (data,) = re.findall(r' src="data:image/svg\+xml;base64,([\w+/=]+)"', image)
+    assert b64decode(data).decode() == building.picture(ENGLISH, "turn")
+    assert "https:" not in image
+
+
 @pytest.mark.parametrize(
     ("text", "width", "broken"),
     [
@@ -165,4 +178,4 @@ def test_a_cell_shows_the_picture_of_its_language(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_lines_are_few_and_end_where_the_language_lets_them(text: str, width: float, broken: list[str]) -> None:
-    assert diagrams.lines(text, width, 1) == broken
+    assert list(diagrams.lines(text, width, 1)) == broken

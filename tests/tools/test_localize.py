@@ -22,13 +22,50 @@ from tools.checking.check import check
 from tools.checking.wording import glossary_differences, left_in_english
 from tools.translating import spoken
 from tools.translating.catalogs import AWAITING, MARKER, MARKER_KEY, SourceError, Term, read_source
-from tools.translating.structure import code_difference, markdown_differences, slugs
+from tools.translating.headings import slugs
+from tools.translating.structure import code_difference, markdown_differences
 from tools.tutorials import LANGUAGES, notebook_path, tutorials
 
 Spoil = Callable[[Path], object]
 Run = Callable[..., tuple[int, str]]
 LABEL = '<text data-label="mine" data-width="99" x="9" y="9" font-size="9">Two words</text>'
 MARKED = "이 부분은 아직 번역되지 않았습니다."
+
+README = f"""\
+<!-- languages -->
+<!-- /languages -->
+
+# Memory
+
+Read [lesson 1](notebooks/en/01_redis.ipynb#clean-up), [this page](docs/memorystore.md) or [this one](README.md).
+
+![A picture](docs/chat_panel-en.png)
+
+## Choose your language
+
+Each of these opens one.
+
+<!-- tutorials -->
+<!-- /tutorials -->
+
+## Run the lessons on your computer
+
+`[no link](notebooks/en/01_redis.ipynb)` is code.
+
+```shell
+git clone {project.repository()}
+cd {project.repository().rpartition("/")[2]}
+make lab  # opens [all](notebooks/en/01_redis.ipynb)
+```
+"""
+RUN = "run-the-lessons-on-your-computer"
+README_IN_KOREAN = {
+    "memory": "# 메모리\n\n[이 페이지](docs/memorystore.md), [첫째](notebooks/en/01_redis.ipynb#정리), "
+    "[이것](README.md).\n\n![그림](docs/chat_panel-en.png)",
+    "choose-your-language": "## 고르기\n\n하나를 여세요.\n\n{{tutorials}}",
+    RUN: "## 실행\n\n`[no link](notebooks/en/01_redis.ipynb)`는 코드입니다.\n\n```shell\n"
+    "git clone {{repository}}\ncd {{folder}}\nmake lab  # [모두](notebooks/en/01_redis.ipynb)\n```",
+}
 
 
 @contextmanager
@@ -65,8 +102,11 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table = tree / "helpers/_localization/languages.py"
         text = table.read_text(encoding="utf-8")
         table.write_text(re.sub(r'\n    "(?!en|ko)[\w-]+": "[^"]+",', "", text), encoding="utf-8")
+        (tree / "README.md").write_text(README, encoding="utf-8")
         main(["extract"])
         edit_catalog("ko", MARKER_KEY, set_text(MARKED))(tree)
+        for section, text in README_IN_KOREAN.items():
+            edit_catalog("ko", f"README/{section}", set_text(text))(tree)
         faults = {problem.where for problem in check(["ko"]) if problem.file.suffix == ".po"}
         for where in faults:
             if found := re.fullmatch(r"ko/diagrams, label '(.+)#(.+)'", where):
@@ -456,12 +496,49 @@ DRIFT: dict[str, tuple[Spoil, str]] = {
         r"ko/02_memorystore \(.*\): there is no notebook",
     ),
     "README's table": (
-        edit_file("README.md", "| 한국어 |", "| Korean |"),
-        r"^README.md: the table of tutorials is out of date",
+        edit_file("README.md", "| [한국어]", "| [Korean]"),
+        r"^README.md: the page is not what the source and the catalog make; run python -m tools build",
     ),
     "the overview": (
         edit_file("notebooks/README.md", "", "Mine\n"),
-        r"^notebooks/README.md: the overview is out of date",
+        r"^notebooks/README.md: the page is not what",
+    ),
+    # Documents
+    "a document edited in a language": (
+        edit_file("docs/ko/README.md", "메모리", "기억"),
+        r"^docs/ko/README.md: the page is not what",
+    ),
+    "a document missing in a language": (
+        lambda tree: (tree / "docs/ko/README.md").unlink(),
+        r"^docs/ko/README.md: the page is not what",
+    ),
+    "a section missing from the catalog": (
+        edit_catalog("ko", f"README/{RUN}", lambda catalog, entry: catalog.remove(entry)),
+        rf"^ko/README, section '{RUN}' \(README.md:22\): missing from the catalog",
+    ),
+    "a section changed in English": (
+        edit_file("README.md", "is code", "is some code"),
+        rf"^ko/README, section '{RUN}' {PO}: the English source has changed; run python -m tools extract",
+    ),
+    "a section's code": (
+        edit_catalog("ko", f"README/{RUN}", replace("make lab", "make labs")),
+        rf"^ko/README, section '{RUN}' {PO}: a code block differs from English beyond its comments: make labs",
+    ),
+    "a section's link": (
+        edit_catalog("ko", "README/memory", replace("docs/memorystore.md", "docs/threads.md")),
+        rf"^ko/README, section 'memory' {PO}: the links differ: .* lacks docs/memorystore.md",
+    ),
+    "a section's table lost": (
+        edit_catalog("ko", "README/choose-your-language", replace("{{tutorials}}", "")),
+        rf"^ko/README, section 'choose-your-language' {PO}: the placeholders differ: .* lacks {{{{tutorials}}}}",
+    ),
+    "a section that is English": (
+        edit_catalog("ko", f"README/{RUN}", english),
+        rf"^ko/README, section '{RUN}' {PO}: the translation is the English text",
+    ),
+    "an anchor of no heading in a document": (
+        edit_catalog("ko", "README/memory", replace("#정리", "#gone")),
+        r"^docs/ko/README.md: the page is not what",
     ),
     "a picture edited by hand": (
         edit_file("notebooks/ko/diagrams/turn.svg", "</svg>", "<g/></svg>"),
@@ -719,11 +796,12 @@ def test_changed_english_shows_at_once_and_awaits_translation(tree: Path, locali
     assert status == 1
     assert "2 problem(s)" in printed
     assert re.search(
-        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +\d+ translated +1 translated +\d+ translated$",
+        r"^ko +\d+ translated, 2 fuzzy +\d+ translated +\d+ translated +3 translated +\d+ translated "
+        r"+1 translated +\d+ translated$",
         localize("status")[1],
         re.MULTILINE,
     )
-    assert ", 2 fuzzy |" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
+    assert ", 2 fuzzy<br>" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
 
 
 def test_diff_shows_what_changed_in_english(tree: Path, localize: Run) -> None:
@@ -822,10 +900,80 @@ def test_an_entry_without_translation_and_a_catalog_without_marker(tree: Path, l
     assert localize("build")[0] == 0
     assert cell(page(tree, "ko"), "ttl").source.startswith(f"> *{MARKER}*\n\nThe clock restarts")
     assert re.search(
-        r"^ko +\d+ translated, 1 missing +\d+ translated +\d+ translated +0 translated, 1 missing +\d+ translated$",
+        r"^ko +\d+ translated, 1 missing +\d+ translated +\d+ translated +3 translated +\d+ translated "
+        r"+0 translated, 1 missing +\d+ translated$",
         localize("status")[1],
         re.M,
     )
+    assert localize("check", "--awaiting-translation-ok")[0] == 0
+
+
+# --- documents ----------------------------------------------------------------------------------
+
+
+def test_a_document_leads_to_the_files_of_its_language(tree: Path) -> None:
+    lines = (tree / "docs/ko/README.md").read_text(encoding="utf-8").splitlines()
+    table = [line.split(" | ")[0] for line in lines if line.startswith("|")]
+    assert lines[0].startswith("<!-- Generated by python -m tools from README.md and notebooks/locales/ko.po")
+    assert lines[2:9] == [
+        "[English](../../README.md) · **한국어**",
+        "",
+        "# 메모리",
+        "",
+        "[이 페이지](../memorystore.md), [첫째](../../notebooks/ko/01_redis.ipynb#정리), [이것](README.md).",
+        "",
+        "![그림](../chat_panel-en.png)",
+    ]
+    assert table == ["|", "|---|---|---|---|", "| English", "| [한국어](README.md)"]
+    assert "`[no link](notebooks/en/01_redis.ipynb)`는 코드입니다." in lines
+    address = project.repository()
+    assert lines[lines.index("```shell") + 1 :] == [
+        f"git clone {address}",
+        f"cd {address.rpartition('/')[2]}",
+        "make lab  # [모두](notebooks/en/01_redis.ipynb)",
+        "```",
+    ]
+    assert (
+        (tree / "README.md")
+        .read_text(encoding="utf-8")
+        .startswith("<!-- languages -->\n**English** · [한국어](docs/ko/README.md)\n<!-- /languages -->\n\n# Memory\n")
+    )
+
+
+def test_a_document_shows_the_picture_of_its_language(tree: Path, localize: Run) -> None:
+    shutil.copy(tree / "docs/chat_panel-en.png", tree / "docs/chat_panel-ko.png")
+    assert localize("build")[0] == 0
+    assert "![그림](../chat_panel-ko.png)" in (tree / "docs/ko/README.md").read_text(encoding="utf-8")
+    assert "docs/chat_panel-en.png" in (tree / "README.md").read_text(encoding="utf-8")
+    assert localize("check")[0] == 0
+
+
+def test_a_section_that_has_changed_is_english_and_awaits_translation(tree: Path, localize: Run) -> None:
+    edit_file("README.md", "Each of these opens one.", "Each of these opens another one.")(tree)
+    for command in ("extract", "build"):
+        assert localize(command)[0] == 0
+    page = (tree / "docs/ko/README.md").read_text(encoding="utf-8")
+    assert f"\n\n> *{MARKED}*\n\n## Choose your language\n\nEach of these opens another one.\n\n| |" in page
+    assert page.count(MARKED) == 1
+    assert localize("check", "--awaiting-translation-ok")[0] == 0
+    assert re.search(
+        rf"ko/README, section 'choose-your-language' {PO}: awaiting translation: fuzzy", localize("check")[1]
+    )
+    assert "these opens {+another +}one." in localize("diff", "ko", "--tutorial", "README")[1]
+    assert re.search(
+        r"^ko .* 2 translated, 1 fuzzy +\d+ translated +1 translated +\d+ translated$",
+        localize("status")[1],
+        re.MULTILINE,
+    )
+    assert "2 translated, 1 fuzzy<br>" in (tree / "notebooks/README.md").read_text(encoding="utf-8")
+
+
+def test_what_benchmarks_write_into_a_document_stays_in_every_language(tree: Path, localize: Run) -> None:
+    edit_file("README.md", "is code.", "is code.\n\n<!-- figures -->\n1 [µs](docs/threads.md)\n<!-- /figures -->")(tree)
+    localize("extract")
+    assert "{{figures}}" in polib.pofile(str(kit.catalog_path("ko"))).find(f"README/{RUN}", by="msgctxt").msgid
+    localize("build")
+    assert "is code.\n\n1 [µs](../threads.md)\n" in (tree / "docs/ko/README.md").read_text(encoding="utf-8")
     assert localize("check", "--awaiting-translation-ok")[0] == 0
 
 
@@ -866,7 +1014,7 @@ def test_a_review_counts_until_the_page_says_something_else(tree: Path, localize
     def korean() -> str:
         overview = (tree / "notebooks/README.md").read_text(encoding="utf-8")
         (row,) = re.findall(r"^\| \S+ \(ko\).*$", overview, re.MULTILINE)
-        return row.split(" | ")[1]
+        return str(row.split(" | ")[1])
 
     assert korean().endswith("not reviewed")
 
@@ -1140,7 +1288,7 @@ def test_left_in_english(source: str, translation: str, fine: bool) -> None:
 
 def test_anchors_are_those_of_github() -> None:
     titles = ["What's `next`?", "Clean up", "Clean up", "정리: 대화", "a_b - c"]
-    assert slugs(titles) == {"whats-next", "clean-up", "clean-up-1", "정리-대화", "a_b---c"}
+    assert slugs(titles) == ["whats-next", "clean-up", "clean-up-1", "정리-대화", "a_b---c"]
 
 
 # --- what the committed notebooks carry ---------------------------------------------------------

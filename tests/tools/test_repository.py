@@ -20,7 +20,7 @@ from tools.tutorials import LANGUAGES, tutorials
 
 NEW = "/".join(["Some-One2", "other.kit_1"])  # in pieces, for this file is not to be one of those that name it
 OLD = repository.slug()
-BADGES = {"Open in Colab", "Open in Colab Enterprise", "Open in Workbench"}
+BADGES = {"Colab", "Colab Enterprise", "Workbench"}
 
 
 @pytest.fixture
@@ -197,12 +197,9 @@ def wrong_badges(tree: Path, slug: str) -> Iterator[str]:
             path = f"notebooks/{language}/{tutorial}.ipynb"
             notebook = nbformat.read(tree / path, as_version=4)
             places = {path: "".join(made.source for made in notebook.cells if made.cell_type == "markdown")}
-            for page, link in (
-                (tree / "README.md", path),
-                (tree / "notebooks/README.md", f"{language}/{tutorial}.ipynb"),
-            ):
-                cells = re.findall(rf"\]\({re.escape(link)}\)(?!\]).*?(?= \|)", page.read_text(encoding="utf-8"))
-                places[f"{page.relative_to(tree)}, {link}"] = "".join(cells)
+            overview, link = tree / "notebooks/README.md", f"{language}/{tutorial}.ipynb"
+            cells = re.findall(rf"\]\({re.escape(link)}\)(?!\]).*?(?= \|)", overview.read_text(encoding="utf-8"))
+            places[f"notebooks/README.md, {link}"] = "".join(cells)
             for place, text in places.items():
                 badges = re.findall(r"\[!\[([^\]]+)\]\([^)\s]+\)\]\(([^)\s]+)\)", text)
                 if sorted(label for label, _ in badges) != sorted(BADGES):
@@ -216,16 +213,22 @@ def test_every_badge_opens_its_own_notebook() -> None:
     assert list(wrong_badges(ROOT, OLD)) == []
 
 
-@pytest.mark.parametrize("file", ["notebooks/es/02_memorystore.ipynb", "README.md", "notebooks/README.md"])
+def test_the_readme_opens_each_lesson_once_in_each_language() -> None:
+    links = re.findall(r"\]\((https://colab\.\S+?)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    lessons = [f"{language}/{tutorial}" for language in LANGUAGES for tutorial in tutorials()]
+    assert [aim(link) for link in links] == [f"{OLD}/main/notebooks/{lesson}.ipynb" for lesson in lessons]
+
+
+@pytest.mark.parametrize("file", ["notebooks/es/02_memorystore.ipynb", "notebooks/README.md"])
 @pytest.mark.parametrize(
     ("label", "mark"),
     [
-        ("Open in Colab", "(https://colab.research.google.com/github/{slug}/blob/main/{path})"),
+        ("Colab", "(https://colab.research.google.com/github/{slug}/blob/main/{path})"),
         (
-            "Open in Colab Enterprise",
+            "Colab Enterprise",
             "/colab/import/https%3A%2F%2Fraw.githubusercontent.com%2F{quoted}%2Fmain%2F{raw})",
         ),
-        ("Open in Workbench", "?download_url=https%3A%2F%2Fraw.githubusercontent.com%2F{quoted}%2Fmain%2F{raw})"),
+        ("Workbench", "?download_url=https%3A%2F%2Fraw.githubusercontent.com%2F{quoted}%2Fmain%2F{raw})"),
     ],
 )
 @pytest.mark.parametrize(("right", "wrong"), [("es", "fr"), ("02_memorystore", "01_redis"), ("main", "master")])
@@ -244,9 +247,9 @@ def test_a_wrong_badge_is_named(tree: Path, file: str, label: str, mark: str, ri
 
 
 def test_a_badge_that_is_missing_is_named(tree: Path) -> None:
-    page = tree / "README.md"
+    page = tree / "notebooks/README.md"
     text = page.read_text(encoding="utf-8")
-    page.write_text(re.sub(r"\[!\[Open in Workbench\]\S+\]\(\S+ja%2F01_redis\.ipynb\)", "", text), encoding="utf-8")
+    page.write_text(re.sub(r"\[!\[Workbench\]\S+\]\(\S+ja%2F01_redis\.ipynb\)", "", text), encoding="utf-8")
     assert list(wrong_badges(tree, OLD)) == [
-        "README.md, notebooks/ja/01_redis.ipynb: badges ['Open in Colab', 'Open in Colab Enterprise']"
+        "notebooks/README.md, ja/01_redis.ipynb: badges ['Colab', 'Colab Enterprise']"
     ]

@@ -1,13 +1,15 @@
 """The tutorials as a reader has them, in a real JupyterLab with a real kernel and a real Redis."""
 
 import json
+import re
 
 import pytest
 import redis
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.support.chromium import chromium
 from tests.support.jupyterlab import Lab
+from tools.translating import diagrams
 
 if chromium() is None:
     pytest.skip("no Chromium", allow_module_level=True)  # conftest.py fails in CI, and says so elsewhere
@@ -21,6 +23,29 @@ def without_cleanup(lab: Lab, language: str, tutorial: str) -> str:
     notebook["cells"] = notebook["cells"][: ids.index("cleanup")]
     source.with_name("open.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     return f"{language}/open.ipynb"
+
+
+@pytest.mark.parametrize("internet", [True, False])
+def test_a_lessons_picture_is_shown_with_and_without_internet(lab: Lab, browser: Browser, internet: bool) -> None:
+    address = re.compile(r"https://raw\.githubusercontent\.com/.*/(?P<path>notebooks/en/diagrams/[a-z]+\.svg)$")
+
+    def answer(route: Route) -> None:
+        if internet and (found := address.match(route.request.url)):
+            route.fulfill(path=lab.tree / found["path"], content_type="image/svg+xml")
+        else:
+            route.abort()
+
+    notebook = lab.open(browser, "en/01_redis.ipynb", "en")
+    notebook.page.route(re.compile("https://"), answer)
+    picture = notebook.page.get_by_role("img", name="In each turn your program reads")
+    picture.evaluate("image => { image.src = image.src; }")  # asked for once more, now that this test answers
+    expect(picture).to_be_visible()
+    expect(picture).to_have_css("background-image", re.compile(r'url\("data:image/svg\+xml;base64,'))
+    size = picture.bounding_box()
+    assert size is not None
+    assert (size["width"], size["height"]) == diagrams.size("turn")
+    assert bool(picture.evaluate("image => image.decode().then(() => true, () => false)")) == internet
+    notebook.close()
 
 
 def test_memorystore_live(lab: Lab, browser: Browser) -> None:

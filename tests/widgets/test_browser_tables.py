@@ -192,12 +192,12 @@ def test_sessions_are_exported_deleted_and_imported(
     assert not students.exists("message_store:student-07")
 
     explorer.get_by_label("Filter", exact=True).fill("student-0")
-    explorer.get_by_label("Choose student-03").check()
-    explorer.get_by_label("Choose student-05").check()
+    explorer.get_by_label("Select student-03").check()
+    explorer.get_by_label("Select student-05").check()
     with notebook.page.expect_download() as downloading:
         button(explorer, "Export 2").click()
     assert len(Path(downloading.value.path()).read_text().splitlines()) == 1 + 2 + 4 + 2
-    explorer.get_by_label("Choose all that are shown").check()
+    explorer.get_by_label("Select all shown").check()
     button(explorer, "Delete 10").click()
     button(explorer, "Delete 10: click again").click()
     expect(explorer.get_by_text("Deleted: 10")).to_be_visible()
@@ -238,7 +238,7 @@ def test_an_instance_is_made_picked_and_deleted(lab: Lab, browser: Browser, clie
     button(picker, "Delete second").click()
     delete = button(picker.get_by_role("region", name="Delete"), "Delete")
     expect(delete).to_be_disabled()
-    picker.get_by_label("the ID of the instance once more").fill("second")
+    picker.get_by_label("the instance's ID again").fill("second")
     delete.click()
     expect(picker.get_by_text("second is deleted.")).to_be_visible()
     expect(names(picker)).to_have_text(["chat", "support"])
@@ -256,11 +256,11 @@ def test_by_keyboard_alone(lab: Lab, browser: Browser, students: redis.Redis) ->
     for _ in range(12):
         press("Tab")
         seen.append(focused(notebook))
-    assert seen[:4] == ["Filter", "Search again", "Export", "Import"]
+    assert seen[:4] == ["Filter", "Refresh", "Export", "Import"]
     assert seen[4:10] == [
-        *("Choose all that are shown", "Session▲", "Messages", "Bytes", "Time to live", "Last message"),
+        *("Select all shown", "Session▲", "Messages", "Bytes", "Time to live", "Last message"),
     ]
-    assert seen[10:] == ["Choose student-00", "student-00", seen[12]]
+    assert seen[10:] == ["Select student-00", "student-00", seen[12]]
     press("Shift+Tab")
     for key, name in (
         *(("ArrowDown", "student-01"), ("End", "student-23"), ("ArrowUp", "student-22"), ("Home", "student-00")),
@@ -274,7 +274,7 @@ def test_by_keyboard_alone(lab: Lab, browser: Browser, students: redis.Redis) ->
     press("Escape")
     assert focused(notebook) == "student-09"
     press("Shift+Tab")
-    assert focused(notebook) == "Choose student-09"
+    assert focused(notebook) == "Select student-09"
     press("Space")
     expect(button(explorer, "Export 1")).to_be_visible()
     explorer.get_by_label("Filter", exact=True).focus()
@@ -337,8 +337,8 @@ def _alive_without(explorer: Locator) -> None:
     expect(header(explorer, "Bytes")).to_have_attribute("aria-sort", re.compile("descending|ascending"))
     filter_.fill("student-23")
     expect(names(explorer)).to_have_text(["student-23"])
-    button(explorer, "Search again").click()
-    expect(explorer.get_by_text("Run the cell again to go on.")).to_be_visible()
+    button(explorer, "Refresh").click()
+    expect(explorer.get_by_text("Run the cell again to continue.")).to_be_visible()
     filter_.fill("")
 
 

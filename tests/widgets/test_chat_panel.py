@@ -705,7 +705,7 @@ async def test_window_and_cap_are_drawn(client: redis.Redis) -> None:
     for number in range(6):
         history.add_user_message(f"line {number}")
     page = visible(Page(ChatPanel(chat_model(), "bob", factory(client, window=2, max_messages=6))).picture)
-    in_order = ["0 human", "1 human", "The chain is given the latest 2", "2 human", "5 human", "Redis keeps 6 at most"]
+    in_order = ["0 human", "1 human", "The chain gets the latest 2", "2 human", "5 human", "Redis keeps at most 6"]
     places = [page.index(one) for one in in_order]
     assert places == sorted(places)
     oldest_first = MemorystoreChatMessageHistory(client, "carla")
@@ -716,7 +716,7 @@ async def test_window_and_cap_are_drawn(client: redis.Redis) -> None:
     )
     page = visible(Page(panel).picture)
     places = [
-        page.index(one) for one in ["Redis keeps 4 at most", "0 human", "1 human", "is given the latest 2", "2 human"]
+        page.index(one) for one in ["Redis keeps at most 4", "0 human", "1 human", "gets the latest 2", "2 human"]
     ]
     assert places == sorted(places)
     panel.close()

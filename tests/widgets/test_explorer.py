@@ -118,7 +118,7 @@ async def test_half_an_emoji_in_a_prefix_is_said(client: redis.Redis) -> None:
 async def test_an_order_that_is_not_known_is_said_and_can_be_given(client: redis.Redis) -> None:
     client.rpush("x:1", raw(HumanMessage("at the head")), raw(HumanMessage("at the end")))
     page = Page(SessionExplorer(client, "x:"))
-    said = "Order unknown: give newest_first=True or False."
+    said = "Order unknown: pass newest_first=True or False."
     assert said in page.picture
     page.ask("open", id=page.ids("1")[0])
     await eventually(lambda: page.data["opened"])
@@ -139,7 +139,7 @@ async def test_sizes_that_are_estimated_say_so(client: redis.Redis) -> None:
     explorer = SessionExplorer(client)
     page = Page(explorer)
     large, small = sorted(explorer.sessions)
-    assert f" 1000 ≈ {large.bytes} " in visible(page.picture)
+    assert f" 1,000 ≈ {large.bytes:,} " in visible(page.picture)
     assert f" 1 {small.bytes} " in visible(page.picture)
     assert {"value": large.bytes, "text": "≈ "} in page.column("bytes")
 
@@ -188,7 +188,7 @@ async def test_an_export_too_large_for_the_page_is_refused(page: Page, monkeypat
     monkeypatch.setattr("helpers.widgets.session_explorer.FILE_BYTES", 1000)
     page.ask("export", ids=page.ids("student-07", "student-08"))
     await eventually(lambda: page.data["error"])
-    assert page.data["error"] == 'Too large to go through the page: use export("sessions.jsonl").'
+    assert page.data["error"] == 'Too large for the page: use export("sessions.jsonl").'
     assert page.events == []
 
 
@@ -266,7 +266,7 @@ async def test_a_saved_notebook_keeps_some_of_many(client: redis.Redis) -> None:
     page = Page(SessionExplorer(client))
     assert len(page.data["rows"]) == KEPT + 50
     assert len(page.kept["rows"]) == KEPT
-    assert page.kept["note"] == "Not kept here: 50 more"
+    assert page.kept["note"] == "Not saved here: 50 more"
     assert len(page.picture) < 12_000
     assert len(page.shown["text/html"]) < 140_000
 

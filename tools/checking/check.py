@@ -9,13 +9,14 @@ from typing import Any
 import polib
 from nbformat import NotebookNode
 
-from tools.building import localized, picture, read_built, readme, serialized, with_outputs_of
-from tools.checking.linking import broken_links, pages
+from tools import pages
+from tools.building import localized, picture, read_built, serialized, with_outputs_of
+from tools.checking import linking
+from tools.checking.linking import broken_links
 from tools.checking.wording import glossary_differences, left_in_english
 from tools.project import root
 from tools.running.execution import code_cells, tags
-from tools.status import overview, overview_path
-from tools.translating import po, spoken
+from tools.translating import formats, po, spoken
 from tools.translating.catalogs import (
     DIAGRAMS,
     MARKER_KEY,
@@ -75,6 +76,8 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
         found.append(
             Problem("", "a text that is put together at run time can't be translated; use fields.", path, line)
         )
+    if not formats.path().exists() or formats.path().read_text(encoding="utf-8") != formats.made():
+        found.append(Problem("", "it is not as python -m tools extract leaves it.", formats.path()))
     found.extend(_page_problems())
     return found
 
@@ -122,7 +125,7 @@ def _catalog_problems(language: str) -> Iterator[Problem]:
             yield _entry_problem(
                 language,
                 entry,
-                "obsolete: the English source has no such cell or label. Remove the entry, or give it to another.",
+                "obsolete: the English has no such cell, section or label. Remove the entry, or give it to another.",
             )
     yield from _glossary_problems(language)
 
@@ -274,12 +277,9 @@ def _picture_problems(language: str) -> Iterator[Problem]:
 
 
 def _page_problems() -> Iterator[Problem]:
-    path = root() / "README.md"
-    if path.read_text(encoding="utf-8") != readme():
-        yield Problem("", "the table of tutorials is out of date; run python -m tools build.", path)
-    path = overview_path()
-    if not path.exists() or path.read_text(encoding="utf-8") != overview():
-        yield Problem("", "the overview is out of date; run python -m tools build.", path)
-    for page in pages():
+    for path, text in pages.made():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            yield Problem("", f"the page {_STALE}", path)
+    for page in linking.pages():
         for reason, line in broken_links(page.read_text(encoding="utf-8"), page):
             yield Problem("", reason, page, line)

@@ -9,7 +9,9 @@ from urllib.parse import unquote
 import nbformat
 
 from tools.project import repository, root
-from tools.translating.structure import Structure, slugs, structure
+from tools.translating.headings import slugs
+from tools.translating.structure import Structure, structure
+from tools.tutorials import LANGUAGES, document_path, documents
 
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
@@ -17,7 +19,9 @@ _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 def pages() -> list[Path]:
     """The Markdown files whose links are checked."""
     top = root()
-    return sorted([*top.glob("*.md"), *(top / "notebooks").glob("*.md"), *(top / "docs").glob("*.md")])
+    translated = (document_path(language, name) for language in LANGUAGES for name in documents())
+    written = (page for folder in (top, top / "notebooks", top / "docs") for page in folder.glob("*.md"))
+    return sorted({*written, *filter(Path.exists, translated)})
 
 
 def broken_links(text: str, file: Path) -> Iterator[tuple[str, int]]:
@@ -35,8 +39,12 @@ def _reason(target: str, file: Path) -> str | None:
     aim = file if not path else root() / path.lstrip("/") if path.startswith("/") else file.parent / path
     if not _exists(aim):
         return f"the link {target} leads to no file."
-    if anchor and aim.suffix in (".md", ".ipynb") and anchor not in _anchors(aim):
-        return f"the link {target} leads to no heading: there is no #{anchor}."
+    if anchor and aim.suffix in (".md", ".ipynb"):
+        try:
+            if anchor not in _anchors(aim):
+                return f"the link {target} leads to no heading: there is no #{anchor}."
+        except ValueError:  # no JSON, or no UTF-8
+            return f"the link {target} leads to a file that can't be read."
     return None
 
 
@@ -68,4 +76,4 @@ def _anchors_of(text: str, is_notebook: bool) -> set[str]:
         texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
     parts: list[Structure] = [structure(part) for part in texts]
     named = {name for part in texts for name in re.findall(r"<\w+\b[^>]*\b(?:id|name)=[\"']([^\"']+)", part)}
-    return slugs(title for part in parts for title in part.titles) | named
+    return {*slugs(title for part in parts for title in part.titles), *named}

@@ -16,7 +16,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from tools.running.execution import VARIES, tags
-from tools.translating import diagrams, po
+from tools.translating import diagrams, documents, po
 from tools.tutorials import (
     ENGLISH,
     LANGUAGES,
@@ -28,6 +28,7 @@ from tools.tutorials import (
     source_path,
     tutorials,
 )
+from tools.tutorials import documents as document_names
 
 TRANSLATE = "translate"
 AWAITING = "awaiting-translation"
@@ -58,9 +59,16 @@ class UsageError(Exception):
 # --- the English source -----------------------------------------------------------------------
 
 
-def read_source(tutorial: str) -> list[NotebookNode]:
-    """The cells of a tutorial's English source, with the ids that their headers give them."""
-    path = source_path(tutorial)
+def sources() -> list[str]:
+    """The names of all that is translated cell by cell: the tutorials, then the documents."""
+    return [*tutorials(), *document_names()]
+
+
+def read_source(name: str) -> list[NotebookNode]:
+    """The cells of a tutorial's English source, with the ids that their headers give them; a document's sections."""
+    if name in document_names():
+        return documents.sections(name)
+    path = source_path(name)
     return _cells(path.name, po.read_text(path))
 
 
@@ -83,11 +91,13 @@ def _cells(file: str, text: str) -> list[NotebookNode]:
 
 
 def source_place(key: str) -> tuple[Path, int]:
-    """The English file that a message comes from, and the line at which its cell begins or its label stands."""
+    """The English file that a message comes from, and the line of its cell, section or label."""
     part, _, name = key.partition("/")
     if part == DIAGRAMS:
         diagram, _, label = name.partition("#")
         return diagram_path(diagram), diagrams.label_line(diagram, label)
+    if part in document_names():
+        return source_path(part), documents.section_line(part, name)
     path = source_path(part)
     header = re.compile(rf'# %%.*\bid="{re.escape(name)}"')
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -115,9 +125,9 @@ def plain_python(source: str) -> str:
     return TransformerManager().transform_cell(source)
 
 
-def context(tutorial: str, cell: NotebookNode) -> str:
-    """The key of a cell in the catalogs."""
-    return f"{tutorial}/{cell.id}"
+def context(name: str, cell: NotebookNode) -> str:
+    """The key of a cell or section in the catalogs."""
+    return f"{name}/{cell.id}"
 
 
 def label_context(diagram: str, label: str) -> str:
@@ -128,7 +138,8 @@ def label_context(diagram: str, label: str) -> str:
 def where(language: str, key: str) -> str:
     """A message of a language as reports name it."""
     part, _, name = (key or "?").partition("/")
-    return f"{language}/{part}, {'label' if part == DIAGRAMS else 'cell'} {name!r}"
+    kind = "label" if part == DIAGRAMS else "section" if part in document_names() else "cell"
+    return f"{language}/{part}, {kind} {name!r}"
 
 
 # --- catalogs ---------------------------------------------------------------------------------
@@ -144,10 +155,10 @@ class Message:
 
 
 def translatable() -> Iterator[tuple[str, NotebookNode]]:
-    """What a translator works on, by its key: cells that hold words, and each diagram's labels as cells of Markdown."""
-    for tutorial in tutorials():
-        for cell in filter(has_prose, read_source(tutorial)):
-            yield context(tutorial, cell), cell
+    """What a translator works on, by its key: cells that hold words, sections, and each diagram's labels as cells."""
+    for name in sources():
+        for cell in filter(has_prose, read_source(name)):
+            yield context(name, cell), cell
     for diagram in diagram_names():
         for label, text in diagrams.labels(diagram).items():
             yield label_context(diagram, label), nbformat.v4.new_markdown_cell(text)
@@ -157,8 +168,13 @@ def messages() -> Iterator[Message]:
     """All that a catalog has to translate, in its order."""
     for key, cell in translatable():
         path, _ = source_place(key)
-        kind = "label" if key.startswith(f"{DIAGRAMS}/") else f"{cell.cell_type} cell"
-        yield Message(key, cell.source, f"{kind} of {path.relative_to(notebooks()).as_posix()}")
+        name = key.partition("/")[0]
+        if name in document_names():
+            comment = f"section of {path.name}"
+        else:
+            kind = "label" if name == DIAGRAMS else f"{cell.cell_type} cell"
+            comment = f"{kind} of {path.relative_to(notebooks()).as_posix()}"
+        yield Message(key, cell.source, comment)
     yield Message(MARKER_KEY, MARKER, "stands above a section that is not translated yet")
 
 

@@ -60,7 +60,8 @@ def drawn(name: str, say: Callable[[str, str], str]) -> str:
     return ElementTree.tostring(svg, encoding="unicode") + "\n"
 
 
-def lines(text: str, width: float, em: float) -> list[str]:
+@lru_cache(maxsize=1024)
+def lines(text: str, width: float, em: float) -> tuple[str, ...]:
     """A label in as few lines as fit, all of them about as long.
 
     Args:
@@ -74,7 +75,7 @@ def lines(text: str, width: float, em: float) -> list[str]:
         if max(map(_length, once_more)) > narrower / em:
             break
         broken = once_more
-    return broken
+    return tuple(broken)
 
 
 def _broken(text: str, width: float) -> list[str]:
@@ -108,7 +109,7 @@ def _set_in_lines(text: ElementTree.Element) -> None:
     em, x, y = float(text.get("font-size", "")), text.get("x", ""), float(text.get("y", ""))
     width = float(text.attrib.pop(_WIDTH, "inf"))
     bold = _BOLD if "head" in text.get("class", "") else 1
-    broken = lines(_words(text), width, em * bold) if width < float("inf") else [_words(text)]
+    broken = lines(_words(text), width, em * bold) if width < float("inf") else (_words(text),)
     first = y + em * (_MIDDLE - _LINE * (len(broken) - 1) / 2)
     if len(broken) == 1:
         text.set("y", f"{first:.1f}")

@@ -12,10 +12,10 @@ from string import Formatter
 from typing import Literal
 from urllib.parse import unquote
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tools.translating.catalogs import plain_python
+from tools.translating.headings import heading_title, markdown
 from tools.tutorials import ENGLISH, LANGUAGES
 
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
@@ -50,9 +50,6 @@ class Structure:
     unlinked: str = ""  # the same without the links' texts
 
 
-_markdown = MarkdownIt("commonmark").enable("table")
-
-
 @lru_cache(maxsize=4096)
 def structure(text: str) -> Structure:
     """What a Markdown text is made of."""
@@ -62,12 +59,12 @@ def structure(text: str) -> Structure:
     unlinked: list[str] = []
     open_lists: list[tuple[int, int]] = []  # place in `lists`, and items so far
     rows = columns = table_line = 0
-    tokens = _markdown.parse(text)
+    tokens = markdown.parse(text)
     for place, token in enumerate(tokens):
         line = token.map[0] + 1 if token.map else line
         if token.type == "heading_open":
             found.headings.append((token.tag, line))
-            found.titles.append(_title(tokens[place + 1]))
+            found.titles.append(heading_title(tokens, place))
         elif token.type in ("bullet_list_open", "ordered_list_open"):
             open_lists.append((len(found.lists), 0))
             found.lists.append((token.type.split("_")[0], line))
@@ -135,21 +132,6 @@ def html_tags(text: str) -> list[str]:
     """The HTML tags and comments of a text, without the words in them."""
     tags = re.findall(r"<!--.*?(?:-->|$)|<[/!?]?[a-zA-Z][^>]*>?", text, re.DOTALL)
     return [re.sub(r"\b(alt|title|aria-label)=([\"']).*?\2", r"\1=…", " ".join(tag.split())) for tag in tags]
-
-
-def _title(inline: Token) -> str:
-    return "".join(token.content for token in inline.children or [] if token.type in ("text", "code_inline"))
-
-
-def slugs(titles: Iterable[str]) -> set[str]:
-    """The anchors that GitHub gives to headings."""
-    seen: Counter[str] = Counter()
-    found = set()
-    for words in titles:
-        slug = re.sub(r"[^\w\- ]", "", words.strip().lower()).replace(" ", "-")
-        found.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
-        seen[slug] += 1
-    return found
 
 
 def markdown_differences(source: str, translation: str, language: str) -> Iterator[Difference]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import redis.asyncio
 
+from helpers._localization.messages import say
 from helpers.embedded.server import EmbeddedServer, Engine
 from helpers.emulator.servers.instances import finished
 from helpers.emulator.servers.listener import Address, Listener, bound_socket, socket_of_its_own
@@ -186,7 +187,7 @@ class Node:
         else:
             raise EmbeddedServerError(
                 "redis-server can't be a cluster's node here: this system has no loopback address for each node.\n"
-                "Use the engine valkey."
+                + say("Use the engine {name}.", name="valkey")
             )
 
 

@@ -45,7 +45,7 @@ class Access(CredentialProvider):
     """How to reach one resource."""
 
     gone = False
-    """Whether it is there no more, or is something else now, so that `connect` begins anew."""
+    """Whether it is there no more, or is something else now, so that `connect` starts over."""
     found: Any
     """What the API said of it, and so what a connection that is made now goes by. It is replaced as a whole."""
     signs_in_by: ClassVar[str] = "AUTH string"
@@ -64,7 +64,7 @@ class Access(CredentialProvider):
         return self._locks.setdefault(os.getpid(), threading.Lock())
 
     def look_up(self) -> Any:
-        """Ask the API anew."""
+        """Ask the API again."""
         raise NotImplementedError
 
     def way(self, used: Any, host: str, port: int) -> tuple[str, int, str]:
@@ -120,7 +120,7 @@ class Access(CredentialProvider):
             self._looked_up = time.monotonic()
             if self.is_another(used, found):
                 self.gone = True
-                raise InstanceGoneError(str(self.resource), "was made anew in another mode")
+                raise InstanceGoneError(str(self.resource), "was recreated in another mode")
             # Without encryption from now on? A server that shows a wrong certificate has no say in that.
             if found == used or (used.certificates and not found.certificates):
                 self._in_vain = self._looked_up
@@ -170,7 +170,7 @@ def tunnel_end(tunnel: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ValueError(
             f"{tunnel!r} is not the end of a tunnel.\n"
-            + say("Its form is {form}, such as {example}.", form="HOST:PORT", example="127.0.0.1:6378")
+            + say("Its form is {form}, for example {example}.", form="HOST:PORT", example="127.0.0.1:6378")
         )
     return host.strip("[]"), int(port)
 

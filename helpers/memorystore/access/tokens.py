@@ -24,8 +24,8 @@ from helpers.memorystore.api.clients import CALL_SECONDS, emulator_host
 from helpers.memorystore.api.names import ResourceName
 
 _ROLE = words(
-    "Ask the project's owner to give your account {role}, which allows connecting ({permission}); it takes a minute "
-    "to have effect."
+    "Ask the project's owner to give your account {role}, which allows connecting "
+    "({permission}); it takes a minute to take effect."
 )
 
 
@@ -91,8 +91,8 @@ class AccessTokens(CredentialProvider):
             raise TokenUnavailableError(
                 f"The Google Cloud credentials gave no access token: {said.strip().splitlines()[0].rstrip('.')}.\n"
                 + say(
-                    "Sign in again. On a laptop run: gcloud auth application-default login. On Google Cloud, check "
-                    "that the runtime's service account is enabled."
+                    "Sign in again. On your own computer, run: gcloud auth application-default login. On Google "
+                    "Cloud, check that the runtime's service account is enabled."
                 )
             ) from error
 

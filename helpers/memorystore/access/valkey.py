@@ -17,6 +17,7 @@ from redis.credentials import CredentialProvider
 
 from helpers._connecting.clients import DEFAULTS, Connector
 from helpers._credentials.secrets import Secret
+from helpers._localization import formats
 from helpers._localization.messages import say, words
 from helpers.errors import (
     AuthenticationFailedError,
@@ -52,11 +53,9 @@ _TOKEN_REFUSED = words(
 )
 _OF_THE_OTHER_KIND = "MOVED|[Cc]luster mode is not enabled|cluster support disabled"
 _OTHER_KIND = words(
-    "What answers there is not the instance, whose mode is another: check your network, or where the tunnel leads."
+    "The server there is not the instance, whose mode is different: check your network, or where the tunnel leads."
 )
-_NOBODY = words(
-    "Add a user, and a token for it, in the console, or connect with username=… and password=… of your own."
-)
+_NOBODY = words("In the console, add a user and a token for it, or connect with your own username=… and password=….")
 
 
 class Lookup(NamedTuple):
@@ -108,7 +107,7 @@ class ValkeyAccess(SignedInAccess):
         if self._username and not (own or self.found.credentials):
             raise ValueError(
                 f"{self.where} has no users of its own that {self._username!r} could be one of.\n"
-                + say("Leave username= out: it goes with token authentication, or with a password=… of yours.")
+                + say("Leave username= out: it is for token authentication, or for your own password=….")
             )
 
     @property
@@ -149,7 +148,7 @@ class ValkeyAccess(SignedInAccess):
         if len(self.found.networks) > 1 and not (self._network or self.tunnel):
             return say(
                 "It has an endpoint in each of these networks: {networks}. Name the one that this runs in: {argument}.",
-                networks=", ".join(self.found.networks), argument="network=…",
+                networks=formats.listing(self.found.networks), argument="network=…",
             )  # fmt: skip
         return say(UNREACHABLE) if self.found.cluster else None
 
@@ -213,7 +212,7 @@ class ValkeyAccess(SignedInAccess):
         if not of_network:
             raise ValueError(
                 f"{self.resource.full} has no {_ENDPOINTS[kind]} endpoint in the network {wanted!r}.\n"
-                + say("It has one in: {networks}.", networks=", ".join(networks))
+                + say("It has one in: {networks}.", networks=formats.listing(networks))
             )
         return of_network[0][0], of_network[0][1], networks
 

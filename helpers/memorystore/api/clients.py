@@ -34,7 +34,7 @@ def emulator_host() -> str | None:
     if not name or "/" in host or not port.isdecimal():
         raise ValueError(
             f"{EMULATOR_VARIABLE} is {host!r}.\n"
-            + say("Its form is {form}, such as {example}.", form="HOST:PORT", example="127.0.0.1:8090")
+            + say("Its form is {form}, for example {example}.", form="HOST:PORT", example="127.0.0.1:8090")
         )
     return host
 

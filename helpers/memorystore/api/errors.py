@@ -135,18 +135,18 @@ _KINDS: list[_Kind] = [
     (
         google.NotFound,
         InstanceNotFoundError,
-        words("Check project, region and ID; list_instances(PROJECT) shows what is there."),
+        words("Check the project, region and ID; list_instances(PROJECT) lists the existing instances."),
     ),
-    (google.AlreadyExists, InstanceExistsError, words("Connect to the one that is there, or choose another ID.")),
+    (google.AlreadyExists, InstanceExistsError, words("Connect to the existing one, or choose another ID.")),
     (
         google.ResourceExhausted,
         QuotaExceededError,
         words(
-            "Delete an instance that you no longer need, choose another region, or ask for more on the console's "
-            "quotas page; wait a minute if it was asked too often."
+            "Delete an instance that you no longer need, choose another region, or request more on the "
+            "console's quotas page; if there were too many requests, wait a minute."
         ),
     ),
-    (google.InvalidArgument, RequestInvalidError, words("Correct what the message names, and call again.")),
+    (google.InvalidArgument, RequestInvalidError, words("Fix what the message names, then call again.")),
     (
         google.FailedPrecondition,
         NotPossibleNowError,
@@ -159,7 +159,10 @@ _KINDS: list[_Kind] = [
     (
         google.ServiceUnavailable,
         ApiUnreachableError,
-        words("Check your network; if MEMORYSTORE_EMULATOR_HOST is set, that the emulator runs at that address."),
+        words(
+            "Check your network; if MEMORYSTORE_EMULATOR_HOST is set, check that the emulator is running "
+            "at that address."
+        ),
     ),
 ]
 

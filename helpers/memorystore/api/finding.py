@@ -110,7 +110,7 @@ def _not_found(resource: ResourceName, answers: dict[Service, MemorystoreError])
     said = "; ".join(f"{TITLES[service]} {_said(error)}" for service, error in answers.items())
     lines = [
         f"Could not find {resource}: {said}.",
-        say("If you know its service, name that one alone: {names}.", names=_either(resource)),
+        say("If you know its service, name only that one: {names}.", names=_either(resource)),
         *dict.fromkeys(reason_and_advice(error)[1] for error in failed),
     ]
     return reworded(failed[0], "\n".join(lines))

@@ -48,7 +48,7 @@ class ResourceName(NamedTuple):
         if not found or (found["collection"] == "clusters" and found["host"] == "memorystore"):
             raise ValueError(
                 f"{name!r} is not the full name of an instance.\n"
-                + say("Its form is {form}, with {redis} or {valkey} before it where one service is meant.",
+                + say("Its form is {form}, with {redis} or {valkey} before it if you mean one service.",
                     form=FORM, redis=f"//{HOSTS['redis']}/", valkey=f"//{HOSTS['valkey']}/")
             )  # fmt: skip
         service = _SERVICES[found["host"]] if found["host"] else None
@@ -63,7 +63,7 @@ class ResourceName(NamedTuple):
         """
         resource = cls.parse(name)
         if resource.collection != "instances":
-            raise ValueError(f"{resource} is a cluster.\n" + say("This takes instances; connect takes both."))
+            raise ValueError(f"{resource} is a cluster.\n" + say("This accepts only instances; connect accepts both."))
         return resource
 
     def of(self, service: Service) -> Self:

@@ -183,8 +183,8 @@ function storedList(link) {
       key.textContent = facts.key;
       const count = (/** @type {number | null} */ value) => ({ count: number.format(value ?? 0) });
       const edges = {
-        window: () => link.say("The chain is given the latest {count} (window).", count(facts.window)),
-        cap: () => link.say("Redis keeps {count} at most (max_messages); older ones fall off here.", count(facts.cap)),
+        window: () => link.say("The chain gets the latest {count} (window).", count(facts.window)),
+        cap: () => link.say("Redis keeps at most {count} (max_messages); older ones drop off here.", count(facts.cap)),
         earlier: () => link.say("Earlier messages: {count}", count(facts.length - records.length)),
       };
       const lines = listLines(records, facts);
@@ -242,7 +242,7 @@ function chatView(root, link) {
   });
   const form = h("form.bar.grow", { onsubmit: switched },
     h("label", { for: session.id }, data.session.thread ? link.say("Thread") : link.say("Session")), session, names, h("button", { type: "submit" }, link.say("Open")));
-  const again = h("button.plain", { type: "button", onclick: () => look(true) }, icon("again"), link.say("Read again"));
+  const again = h("button.plain", { type: "button", onclick: () => look(true) }, icon("again"), link.say("Refresh"));
   const clear = confirmButton(link.say("Clear"), link.say("{label}: click again", { label: link.say("Clear") }), () => link.ask("clear"));
 
   // The conversation.
@@ -407,7 +407,7 @@ function chatView(root, link) {
     stop.hidden = !busy();
     note.hidden = !messages.length || busy();
     note.replaceChildren(
-      state === "stopped" ? h("span", null, link.say("Stopped. What was not finished is not stored.")) : "",
+      state === "stopped" ? h("span", null, link.say("Stopped. The unfinished answer was not stored.")) : "",
       h("button.small", { type: "button", onclick: () => question && ask(question.text) }, icon("again"), link.say("Try again")),
     );
     const mine = question?.text === memory.sent;

@@ -16,7 +16,7 @@ export default widget("instance_picker", (root, link) => {
     empty: link.say("No instances."),
     act,
   });
-  const again = h("button", { type: "button", onclick: () => link.ask("refresh") }, link.say("List again"));
+  const again = h("button", { type: "button", onclick: () => link.ask("refresh") }, link.say("Refresh"));
   instances.tools.append(again);
   const fields = h("div.bar");
   const price = h("p.text.faint", { role: "status" });
@@ -48,8 +48,8 @@ export default widget("instance_picker", (root, link) => {
     memory.deleting = name;
     deleting.hidden = !name;
     typed.value = "";
-    question.textContent = link.say("This deletes {id} and all that it holds. Type its ID to confirm.", { id: idOf(name) });
-    typed.setAttribute("aria-label", link.say("the ID of the instance once more"));
+    question.textContent = link.say("This deletes {id} and everything in it. Type its ID to confirm.", { id: idOf(name) });
+    typed.setAttribute("aria-label", link.say("the instance's ID again"));
     typed.placeholder = idOf(name);
     checked();
     if (name) typed.focus();

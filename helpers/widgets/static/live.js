@@ -113,9 +113,9 @@ function mount(host, source, makeView) {
     ask(action, details = {}, buffers = []) {
       const number = ++source.asked;
       const sent = source.send?.({ ask: action, number, ...details }, buffers) ?? false;
-      notice.textContent = sent ? "" : link.say("The kernel that made this no longer runs. Run the cell again to go on.");
+      notice.textContent = sent ? "" : link.say("The kernel that made this is no longer running. Run the cell again to continue.");
       clearTimeout(timer);
-      if (sent) timer = window.setTimeout(() => source.heard < number && (notice.textContent = link.say("The kernel is busy. If this stays, it was restarted: run the cell again.")), PATIENCE);
+      if (sent) timer = window.setTimeout(() => source.heard < number && (notice.textContent = link.say("The kernel is busy. If this message stays, the kernel was restarted: run the cell again.")), PATIENCE);
       return sent;
     },
   };

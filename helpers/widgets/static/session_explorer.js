@@ -51,13 +51,13 @@ export default widget("session_explorer", (root, link) => {
     hint: link.say("part of an ID or of the last message"),
     counted: (numbers) => link.say("Sessions: {shown} of {all}", numbers),
     searching: link.say("searching …"),
-    empty: link.say("No sessions yet. What is said in a chat will be found here."),
+    empty: link.say("No sessions yet. Chats appear here once something is said."),
     open: (row) => open(row.id),
     chosen: tool,
   });
-  const again = h("button", { type: "button", onclick: () => link.ask("refresh") }, link.say("Search again"));
+  const again = h("button", { type: "button", onclick: () => link.ask("refresh") }, link.say("Refresh"));
   const file = h("input", { type: "file", accept: ".jsonl", hidden: true, onchange: chosenFile });
-  const load = h("button", { type: "button", title: link.say("Store the sessions of an exported file again"), onclick: () => file.click() }, link.say("Import"));
+  const load = h("button", { type: "button", title: link.say("Restore the sessions from an exported file"), onclick: () => file.click() }, link.say("Import"));
   const buttons = h("div.bar");
   sessions.tools.append(buttons, file);
   const detail = h("section.detail", { hidden: true, onkeydown: escaped });
@@ -69,7 +69,7 @@ export default widget("session_explorer", (root, link) => {
     const ids = () => (chosen.length ? chosen : sessions.shown()).map((row) => row.id);
     const count = new Intl.NumberFormat(link.data.language).format(chosen.length);
     const label = chosen.length ? link.say("Export {count}", { count }) : link.say("Export");
-    const exporting = h("button", { type: "button", title: link.say("Export the sessions that are shown"), onclick: () => link.ask("export", { ids: ids() }) }, label);
+    const exporting = h("button", { type: "button", title: link.say("Export the sessions shown"), onclick: () => link.ask("export", { ids: ids() }) }, label);
     const removing = link.say("Delete {count}", { count });
     const remove = confirmButton(removing, link.say("{label}: click again", { label: removing }), () => link.ask("delete", { ids: ids() }));
     buttons.replaceChildren(again, exporting, load, ...(chosen.length ? [remove] : []));

@@ -51,7 +51,7 @@ export function table(link, use) {
   const order = h("select", { onchange: () => sortBy(order.value) });
   const ordering = h("label.field", null, h("span", null, link.say("Sort by")), order);
   const tools = h("div.bar", null, h("label.field.grow", { for: id }, h("span", null, link.say("Filter")), filter), ordering);
-  const all = h("input", { type: "checkbox", "aria-label": link.say("Choose all that are shown"), onchange: chooseAll });
+  const all = h("input", { type: "checkbox", "aria-label": link.say("Select all shown"), onchange: chooseAll });
   const head = h("tr", { "aria-rowindex": 1 });
   const body = h("tbody", null);
   const widths = h("colgroup", null);
@@ -183,7 +183,7 @@ export function table(link, use) {
     const classes = [row.marked && "marked", place % 2 && "odd", memory.chosen.has(row.id) && "chosen"].filter(Boolean).join(" ");
     return h("tr", { class: classes || null, "data-id": row.id, "aria-rowindex": place + 2 },
       use.chosen && h("td.choose", null, h("input", { type: "checkbox", checked: memory.chosen.has(row.id), tabindex: tab, "data-control": "choose",
-        "aria-label": link.say("Choose {name}", { name: nameOf(row) }), onchange: () => choose(row) })),
+        "aria-label": link.say("Select {name}", { name: nameOf(row) }), onchange: () => choose(row) })),
       shown.map((column) => cellOf(column, row, tab)),
       hasActions() && h("td.actions", null, ...actions));
   }
@@ -212,6 +212,13 @@ export function table(link, use) {
   }
 
   /**
+   * @param {Column} column
+   * @param {string} value
+   * @returns {string} The value after the column's name.
+   */
+  const labelled = (column, value) => link.say("{name}: {value}", { name: column.label, value });
+
+  /**
    * What stands in a cell.
    *
    * @param {Column} column
@@ -224,10 +231,10 @@ export function table(link, use) {
     const worded = cell !== null && typeof cell === "object";
     if (column.kind === "bytes") {
       const share = h("span.share", { "aria-hidden": "true" }, h("span", { style: `width: ${Math.max(2, (100 * (value ?? 0)) / largest)}%` }));
-      const number = h("span", null, `${worded ? cell.text : ""}${numbers.format(value ?? 0)}`);
-      return brief ? [`${column.label}: `, number] : [h("span.sized", null, share, number)];
+      const number = `${worded ? cell.text : ""}${numbers.format(value ?? 0)}`;
+      return brief ? [labelled(column, number)] : [h("span.sized", null, share, h("span", null, number))];
     }
-    if (column.kind === "number") return [brief ? `${column.label}: ` : "", numbers.format(value ?? 0)];
+    if (column.kind === "number") return [brief ? labelled(column, numbers.format(value ?? 0)) : numbers.format(value ?? 0)];
     if (column.kind === "until") {
       if (value === null || value === undefined) return ["–"];
       const left = value - Date.now() / 1000;
