@@ -13,17 +13,6 @@ from tests.conftest import ROOT
 from tools.site.lite import packages
 
 
-def test_the_lock_has_the_versions_that_everybody_has() -> None:
-    """Where it has others, because no newer has a wheel for WebAssembly, the outputs say whether that matters."""
-    everybodys = {}
-    for name in ("requirements.txt", "requirements-dev.txt"):
-        for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
-            if found := re.match(r"([\w.-]+)==([^ ;]+)", line):
-                everybodys[found[1]] = found[2]
-    others = {pin.name: pin.version for pin in packages.pins() if everybodys.get(pin.name, pin.version) != pin.version}
-    assert others == {}
-
-
 def test_the_lock_has_what_the_kit_asks_for() -> None:
     locked = {pin.name: pin.version for pin in packages.pins()}
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +33,7 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def opened(browser: Browser, address: str, *, prepare: str = "") -> Iterator[Notebook]:
-    """A lesson in a page of its own, of a reader who comes for the first time; `prepare` is run before the page's own."""
+    """A lesson as a reader has it who comes for the first time; `prepare` runs before the page's own scripts."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     try:
         if prepare:
@@ -76,9 +75,7 @@ def sent(lite: Path, addresses: list[str]) -> int:
 
 
 @pytest.mark.parametrize(("language", "host"), [("fr", "127.0.0.1"), ("ja", CLASSROOM)])
-def test_a_lesson_runs_and_its_panel_answers(
-    browser: Browser, lite: Path, port: int, language: str, host: str
-) -> None:
+def test_a_lesson_runs_and_its_panel_answers(browser: Browser, lite: Path, port: int, language: str, host: str) -> None:
     with opened(browser, lesson(host, port, f"{language}/01_redis.ipynb")) as notebook:
         page = notebook.page
         assert page.locator(".kit-notes").get_attribute("lang") == language
@@ -138,7 +135,11 @@ def test_a_copy_of_an_older_lesson_makes_way_and_is_kept(browser: Browser, lite:
     address = lesson("127.0.0.1", port, "pt-BR/01_redis.ipynb")
     context = browser.new_context()
     page = context.new_page()
-    edit = "() => { const one = window.jupyterapp.shell.currentWidget; one.content.widgets[0].model.sharedModel.setSource('# mine'); return one.context.save(); }"
+    edit = """() => {
+      const { content, context } = window.jupyterapp.shell.currentWidget;
+      content.widgets[0].model.sharedModel.setSource("# mine");
+      return context.save();
+    }"""
     title = page.locator(".jp-Notebook h1").first
     try:
         with visiting(page, address):

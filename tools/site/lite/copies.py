@@ -39,11 +39,14 @@ def copy_of(notebook: NotebookNode, language: str) -> NotebookNode:
 def _cell(cell: NotebookNode, language: str) -> NotebookNode:
     if cell.id == _LINKS:
         sisters = cell.source.partition("\n\n")[0]
-        return new_markdown_cell(f"{sisters}\n\n> {translated(language, IN_PAGE)}", id=cell.id)
+        return _prose(f"{sisters}\n\n> {translated(language, IN_PAGE)}", cell.id)
     if cell.cell_type == "code" and _PROCESS.search(cell.source):
         printed = "".join(output.get("text", "") for output in cell.outputs)
         code = f"```python\n{cell.source}\n```"
-        return new_markdown_cell(
-            f"> {translated(language, NO_PROCESS)}\n\n```text\n{printed}```\n\n{code}", id=cell.id
-        )
+        return _prose(f"> {translated(language, NO_PROCESS)}\n\n```text\n{printed}```\n\n{code}", cell.id)
     return cell
+
+
+def _prose(text: str, its_id: str) -> NotebookNode:
+    made: NotebookNode = new_markdown_cell(text, id=its_id)
+    return made

@@ -90,8 +90,9 @@ def _labextensions() -> Path:
 def _build_kit(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as built:
         uv = Path(sys.executable).parent / "uv"
-        command = [uv, "build", "--quiet", "--wheel", "--out-dir", built, root()]
-        done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - uv of our own environment
+        done = subprocess.run(  # noqa: S603 - uv of our own environment
+            [uv, "build", "--quiet", "--wheel", "--out-dir", built, root()], capture_output=True, text=True
+        )
         if done.returncode:
             raise packages.PackageError(f"The kit's wheel could not be built:\n{done.stderr.strip()}")
         for wheel in Path(built).glob("*.whl"):
@@ -153,7 +154,8 @@ def _add_page(folder: Path) -> None:
     (folder / "page.json").write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
     index = folder / _APP / "index.html"
     text, changed = _START.subn(
-        lambda found: f"await (await import('../page.js')).ready;\n        {found[0]}", index.read_text(encoding="utf-8")
+        lambda found: f"await (await import('../page.js')).ready;\n        {found[0]}",
+        index.read_text(encoding="utf-8"),
     )
     text = text.replace("</head>", '<link rel="stylesheet" href="../page.css">\n</head>', 1)
     if changed != 1:
@@ -165,8 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m tools browser",
-        description="Make the lessons that run in a web page, in build/site/lite/: JupyterLite, Pyodide and the packages, "
-        "fetched from npm and PyPI once and kept in build/cache/.",
+        description="Make the lessons that run in a web page, in build/site/lite/. JupyterLite comes with the "
+        "environment; Pyodide and the packages are fetched from npm and PyPI once, and kept in build/cache/.",
     )
     parser.add_argument("--lock", action="store_true", help="first choose the packages and write their lock")
     parser.add_argument("--newest", action="store_true", help="with --lock: the newest, whatever the kit has locked")

@@ -68,7 +68,9 @@ def pins() -> list[Pin]:
     """What the lock holds."""
     found = [_PIN.match(line) for line in LOCK.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     if not all(found):
-        raise PackageError(f"{LOCK.name}: a line is not NAME==VERSION --hash=sha256:… Run python -m tools browser --lock.")
+        raise PackageError(
+            f"{LOCK.name}: a line is not NAME==VERSION --hash=sha256:… Run python -m tools browser --lock."
+        )
     return [Pin(**match.groupdict()) for match in found if match]
 
 
@@ -96,7 +98,9 @@ def core(folder: Path) -> dict[str, str]:
     if not archive.exists() or _integrity(archive) != locked["integrity"]:
         fetched = _npm_pack(f"pyodide@{locked['version']}")
         if _integrity(fetched) != locked["integrity"]:
-            raise PackageError(f"{fetched.name}: its SHA-512 is not the one in {CORE.name}. Run python -m tools browser --lock.")
+            raise PackageError(
+                f"{fetched.name}: its SHA-512 is not the one in {CORE.name}. Run python -m tools browser --lock."
+            )
     with tarfile.open(archive) as members:
         for name in (*_CORE_FILES, _CORE_LICENSE, "pyodide-lock.json"):
             (folder / name).write_bytes(_read(members, f"package/{name}"))
@@ -116,7 +120,9 @@ def _npm_pack(wanted: str) -> Path:
     """Have npm fetch a package's archive, of which nothing is executed."""
     npm = shutil.which("npm")
     if npm is None:
-        raise PackageError("npm is missing, which fetches Pyodide. Install Node.js (Debian, Ubuntu: apt-get install npm).")
+        raise PackageError(
+            "npm is missing, which fetches Pyodide. Install Node.js (Debian, Ubuntu: apt-get install npm)."
+        )
     done = subprocess.run(  # noqa: S603 - a program of this machine, a name of ours
         [npm, "pack", "--silent", "--pack-destination", cache(), wanted], capture_output=True, text=True
     )
@@ -266,7 +272,10 @@ def lock(*, newest: bool) -> None:
     with tarfile.open(archive) as members:
         version = json.loads(_read(members, "package/package.json"))["version"]
         info = json.loads(_read(members, "package/pyodide-lock.json"))["info"]
-    chosen = [Pin(*line.split("=="), "") for line in _resolved(info["python"], newest=newest)]
+    chosen = []
+    for line in _resolved(info["python"], newest=newest):
+        name, its_version = line.split("==")
+        chosen.append(Pin(name, its_version, ""))
     _download(chosen, info)
     by_name = {}
     for digest, path in _kept().items():

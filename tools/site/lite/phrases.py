@@ -3,9 +3,9 @@
 from helpers._localization.messages import catalog, words
 
 IN_PAGE = words(
-    "This copy of the lesson runs in your browser; nothing is installed, and no data leaves it. A server inside the page "
-    "stands in for Redis, and the offline model answers. What they hold is gone when you close the page. Your changes to "
-    "the notebook stay in this browser; to keep a file, choose **File → Download**."
+    "This copy of the lesson runs in your browser. Nothing is installed, and no data leaves the page. A server inside "
+    "the page stands in for Redis, and the offline model answers. Both forget everything when you close the page. Your "
+    "changes to the notebook stay in this browser; to keep a file, choose **File → Download**."
 )
 NO_PROCESS = words("A web page can't start a second process, so this cell doesn't run here. On a computer it prints:")
 
@@ -18,8 +18,8 @@ _PAGE = {
     ),
     "no_webassembly": words("this browser has no WebAssembly, or blocks it."),
     "no_storage": words(
-        "This browser keeps nothing for this page, as in private windows. What you change is gone when you close it; to "
-        "keep a file, choose File → Download."
+        "This browser keeps nothing for this page, as in a private window. Your changes are gone when you close it; "
+        "to keep a file, choose File → Download."
     ),
     "renewed": words("This lesson has a new version, which you see here. Your copy of the old one is kept:"),
     "close": words("Close"),

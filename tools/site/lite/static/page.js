@@ -80,18 +80,18 @@ function followLinks(lessons) {
 
 const settled = (request) =>
   new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    request.addEventListener("success", () => resolve(request.result));
+    request.addEventListener("error", () => reject(request.error));
   });
 
 // The database in which JupyterLite keeps what is saved, or null if nothing was saved yet. Throws if nothing can be.
 async function saved(name) {
   const request = indexedDB.open(name);
   let isNew = false;
-  request.onupgradeneeded = () => {
+  request.addEventListener("upgradeneeded", () => {
     isNew = true;
     request.transaction.abort();
-  };
+  });
   try {
     return await settled(request);
   } catch (error) {

@@ -1,3 +1,4 @@
+/* oxlint-disable unicorn/require-post-message-target-origin -- which the messages of a channel don't have */
 // Starts Python for a lesson's kernel, and tells the page how far that has come.
 import { loadPyodide as load } from "./pyodide.mjs";
 
