@@ -80,6 +80,9 @@ def test_a_lesson_runs_and_its_panel_answers(browser: Browser, lite: Path, port:
         page = notebook.page
         assert page.locator(".kit-notes").get_attribute("lang") == language
         assert page.evaluate("window.isSecureContext") == (host == "127.0.0.1")
+        picture = notebook.place("title").locator("img")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
         run_all(notebook)
         errors = page.locator("[data-mime-type='application/vnd.jupyter.error']")
         assert errors.all_inner_texts() == []

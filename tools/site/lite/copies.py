@@ -12,6 +12,8 @@ from tools.tutorials import tutorials
 # It starts servers of its own, over gRPC and as processes.
 _NOT_IN_PAGE = "02_memorystore"
 _LINKS = "links"
+# A picture that hosted platforms fetch, and whose own copy stands behind it.
+_PICTURE = re.compile(r'src="https?://[^"]*" style="background: url\((data:image/[^)]+)\)[^"]*"')
 _PROCESS = re.compile(r"\bsubprocess\.\w+\(")
 
 
@@ -44,6 +46,8 @@ def _cell(cell: NotebookNode, language: str) -> NotebookNode:
         printed = "".join(output.get("text", "") for output in cell.outputs)
         code = f"```python\n{cell.source}\n```"
         return _prose(f"> {translated(language, NO_PROCESS)}\n\n```text\n{printed}```\n\n{code}", cell.id)
+    if cell.cell_type == "markdown" and _PICTURE.search(cell.source):
+        return _prose(_PICTURE.sub(r'src="\1"', cell.source), cell.id)
     return cell
 
 
