@@ -2,7 +2,8 @@
 #
 #   make run                 run every tutorial; LANGUAGE=ko TUTORIAL=01_redis narrow it
 #   make lab                 open JupyterLab on the tutorials
-#   make site                make the site of all lessons and documents, in build/site
+#   make site                make the site of all lessons and documents, in build/site; BROWSER=1 adds the lessons that
+#                            run in a page, for which it fetches 22 MB from npm and PyPI the first time
 #   make serve-site          the same, and serve it to this machine's browsers; PORT=8000
 #   make test                run everything that CI runs
 #   make test-server REDIS_URL=redis://HOST:PORT    run what depends on the server on that one, WHICH IS EMPTIED
@@ -15,6 +16,7 @@
 #   make benchmark           measure the histories beside their peers
 #   make benchmark-checkpoints   measure what an agent's thread costs, beside the other checkpointers; takes half an hour
 #   make lock                lock the newest releases that the ranges in pyproject.toml admit; COOLDOWN="7 days" leaves out younger ones
+#   make browser-lock        choose what a page loads, in the versions locked here; NEWEST=1 takes the newest that run in one
 #   make wheelhouse          fetch what an installation needs, for machines without internet
 #   make colab-freeze        fetch the list of what Colab's runtime has today, which tests/project/test_colab.py installs upon
 #   make repository SLUG=owner/name    say where this repository is: badges, install lines and links follow
@@ -29,6 +31,8 @@ MODULE ?=
 SAMPLE ?=
 MINUTES ?= 300
 PORT ?= 8000
+BROWSER ?=
+NEWEST ?=
 WRITE ?=
 
 BIN := .venv/bin
@@ -42,7 +46,7 @@ OFFLINE := $(if $(WHEELHOUSE),--no-index --find-links wheelhouse)
 UV_RELEASE = $$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-dev.txt)
 UV_PIP := $(BIN)/uv pip
 
-.PHONY: run lab site serve-site test test-server release-check notebooks links screenshots mutation benchmark benchmark-checkpoints lock wheelhouse colab-freeze repository clean
+.PHONY: run lab site serve-site test test-server release-check notebooks links screenshots mutation benchmark benchmark-checkpoints lock browser-lock wheelhouse colab-freeze repository clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -52,6 +56,7 @@ lab: $(READY)
 	@$(BIN)/python -m tools lab
 
 site: $(READY_TO_TEST)
+	@$(if $(BROWSER),$(BIN)/python -m tools browser)
 	@$(BIN)/python -m tools site
 
 serve-site: site
@@ -63,7 +68,7 @@ test: $(READY_TO_TEST)
 	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/oxlint --quiet --deny-warnings helpers/widgets/static tests/widgets/modules tools/site/static
+	$(BIN)/oxlint --quiet --deny-warnings helpers/widgets/static tests/widgets/modules tools/site/static tools/site/lite/static
 	$(BIN)/python -m tools check --awaiting-translation-ok
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4
 
@@ -107,6 +112,9 @@ lock: $(READY_TO_TEST)
 	echo "-e .[dev]" | $(LOCK) --constraint .venv/constraints.txt --no-emit-package chat-history-tutorials \
 	  $$(sed -nE 's/^([a-z0-9._-]+)==[^;]*$$/--no-emit-package \1/p' requirements.txt) - \
 	  | grep -vE '^# ([a-z0-9._-]+|The following .*)$$' > requirements-dev.txt
+
+browser-lock: $(READY_TO_TEST)
+	@$(BIN)/python -m tools browser --lock $(if $(NEWEST),--newest)
 
 # The package itself is not among them: pip would pack this whole folder. hatchling and editables make it there.
 wheelhouse: $(READY)

@@ -72,7 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
         if os.environ.get("CI") and chromium() is None:
             raise pytest.UsageError("In CI the widgets must be tried in a real browser: install chromium.")
         if os.environ.get("CI") and missing():
-            raise pytest.UsageError(f"In CI the widgets' JavaScript must be checked: install {' '.join(missing())}.")
+            raise pytest.UsageError(
+                f"In CI the widgets' JavaScript must be checked, and the lessons run in Pyodide: "
+                f"install {' '.join(missing())}."
+            )
     for name in READERS_OWN:
         os.environ.pop(name, None)
     os.environ["HELPERS_LANGUAGE"] = "en"  # whatever the locale of who runs the tests
@@ -102,8 +105,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         )
     if missing():
         left_out.append(
-            f"No Node or no TypeScript: the widgets' JavaScript was not checked. Install {' '.join(missing())} "
-            "(Debian, Ubuntu: apt-get install), or run .ci/run, to have that done."
+            "No Node, npm or TypeScript: the widgets' JavaScript was not checked, or no lesson ran in Pyodide. "
+            f"Install {' '.join(missing())} (Debian, Ubuntu: apt-get install), or run .ci/run, to have both done."
         )
     if left_out:
         terminalreporter.section("LEFT OUT", yellow=True)

@@ -180,7 +180,8 @@ class ChatPanel(Live):
 
     async def _answer(self, text: str) -> str:
         history, said, loop = self._history, list[BaseMessage](), asyncio.get_running_loop()
-        late: asyncio.TimerHandle | None = None
+        late: asyncio.Handle | None = None
+        due = 0.0
         before, is_thread = self._data["talk"], isinstance(self._history, Thread)
         again = is_thread and bool(before["state"]) and before["question"]["text"] == clean(text)
         talk = _SILENT | {"state": "answering", "question": message_of("human", {"content": text})}
@@ -206,7 +207,8 @@ class ChatPanel(Live):
             async with aclosing(self._conversing.answers(text, self.session_id)) as answers:
                 async for said in answers:  # noqa: B007 - tell_said tells it
                     # Soon, and not at each piece; nor does the last one wait for another.
-                    if late is None or late.when() < loop.time():
+                    if loop.time() > due:
+                        due = loop.time() + _TOLD_SECONDS
                         late = loop.call_later(_TOLD_SECONDS, tell_said)
             if late:
                 late.cancel()

@@ -32,10 +32,10 @@ _READY_SECONDS, _RUN_SECONDS = 60, 120
 
 
 @contextmanager
-def running_browser() -> Iterator[Browser]:
-    """A browser without a window."""
+def running_browser(*switches: str) -> Iterator[Browser]:
+    """A browser without a window, with switches of its own beside the usual ones."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=_SWITCHES)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=[*_SWITCHES, *switches])
         yield browser
         browser.close()
 
@@ -159,11 +159,11 @@ class Notebook:
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.ready")
         self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
 
-    def run_all(self) -> None:
+    def run_all(self, seconds: float = _RUN_SECONDS) -> None:
         """Run all cells, and wait until the last one has run."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')", None)
         failed = self.page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")
-        deadline = time.monotonic() + _RUN_SECONDS
+        deadline = time.monotonic() + seconds
         while not self.page.evaluate(_ALL_RUN):
             assert time.monotonic() < deadline, "the notebook did not run through"
             time.sleep(0.1)
@@ -189,15 +189,16 @@ class Notebook:
 
     def prompt(self, cell_id: str) -> Locator:
         """What stands before a cell: how many its kernel had run when it ran this one."""
-        return self._cell(cell_id).locator(".jp-InputPrompt")
+        return self.place(cell_id).locator(".jp-InputPrompt")
 
     def cell(self, cell_id: str) -> Locator:
         """The outputs of a cell."""
-        found = self._cell(cell_id).locator(".jp-Cell-outputArea")
+        found = self.place(cell_id).locator(".jp-Cell-outputArea")
         found.scroll_into_view_if_needed()
         return found
 
-    def _cell(self, cell_id: str) -> Locator:
+    def place(self, cell_id: str) -> Locator:
+        """A cell."""
         index = self.page.evaluate(
             "id => window.jupyterapp.shell.currentWidget.content.widgets.findIndex(one => one.model.id === id)", cell_id
         )

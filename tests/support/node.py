@@ -1,8 +1,8 @@
-"""What the widgets' JavaScript is tried and checked with outside a browser."""
+"""What JavaScript is tried and checked with outside a browser, and Pyodide is fetched with."""
 
 import shutil
 
-TOOLS = {"node": "nodejs", "tsc": "node-typescript"}
+TOOLS = {"node": "nodejs", "npm": "npm", "tsc": "node-typescript"}
 """The programs, each with Debian's package of it."""
 
 
