@@ -123,12 +123,18 @@ def _npm_pack(wanted: str) -> Path:
         raise PackageError(
             "npm is missing, which fetches Pyodide. Install Node.js (Debian, Ubuntu: apt-get install npm)."
         )
-    done = subprocess.run(  # noqa: S603 - a program of this machine, a name of ours
-        [npm, "pack", "--silent", "--pack-destination", cache(), wanted], capture_output=True, text=True
-    )
-    if done.returncode:
-        raise PackageError(f"npm could not fetch {wanted}:\n{done.stderr.strip()}")
-    return cache() / done.stdout.split()[-1]
+    with tempfile.TemporaryDirectory(dir=cache()) as folder:
+        done = subprocess.run(  # noqa: S603 - a program of this machine, a name of ours
+            [npm, "pack", "--silent", "--pack-destination", folder, wanted], capture_output=True, text=True
+        )
+        if done.returncode:
+            raise PackageError(f"npm could not fetch {wanted}:\n{done.stderr.strip()}")
+        return _keep(Path(folder) / done.stdout.split()[-1])
+
+
+def _keep(fetched: Path) -> Path:
+    """Move a whole file into the cache, in which other processes look at the same time."""
+    return fetched.replace(cache() / fetched.name)
 
 
 def _integrity(archive: Path) -> str:
@@ -174,7 +180,7 @@ def _download(wanted: Iterable[Pin], info: dict[str, str]) -> None:
         if not lines:
             continue
         platforms = _LINUX if repacked else (f"pyemscripten_{info['abi_version']}_wasm32",)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=cache()) as folder:
             listed = Path(folder) / "wanted.txt"
             listed.write_text("\n".join(lines), encoding="utf-8")
             done = subprocess.run(  # noqa: S603 - our own interpreter, names from our lock
@@ -183,13 +189,15 @@ def _download(wanted: Iterable[Pin], info: dict[str, str]) -> None:
                     *("--only-binary", ":all:", "--implementation", "cp", "--python-version", f"{major}.{minor}"),
                     *(word for abi in (f"cp{major}{minor}", "abi3", "none") for word in ("--abi", abi)),
                     *(word for platform in platforms for word in ("--platform", platform)),
-                    *("--dest", cache(), "--requirement", listed),
+                    *("--dest", folder, "--requirement", listed),
                 ],
                 capture_output=True,
                 text=True,
             )
-        if done.returncode:
-            raise PackageError(f"pip could not fetch what the browser needs:\n{done.stderr.strip()}")
+            if done.returncode:
+                raise PackageError(f"pip could not fetch what the browser needs:\n{done.stderr.strip()}")
+            for wheel in Path(folder).glob("*.whl"):
+                _keep(wheel)
 
 
 def _without_compiled_half(path: Path, folder: Path) -> None:
