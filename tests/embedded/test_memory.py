@@ -30,7 +30,7 @@ from helpers.sessions import delete_session, export_sessions, find_sessions, imp
 from tests.conftest import ROOT, client_of
 
 SEED = 20261127
-OPERATIONS = 300
+OPERATIONS = 800
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_users_may_do_what_their_rules_say(inside: EmbeddedServer) -> None:
             refused()
     with pytest.raises(redis.ResponseError, match="ACL failure in script"):
         user.eval("return redis.call('LRANGE', 'invoices', 0, -1)", 0)
-    with pytest.raises(redis.AuthenticationError, match=r"invalid username-password pair[\s\S]*Check user name"):
+    with pytest.raises(redis.AuthenticationError, match=r"invalid username-password pair[\s\S]*Check the user name"):
         connect(inside.url, username="chat", password="mistyped")
     with pytest.raises(redis.AuthenticationError, match="without any password configured"):
         connect(inside.url, password="word")
