@@ -14,6 +14,6 @@ import lazy_loader
 warnings.filterwarnings("ignore", "You are using a Python version .* which Google will stop supporting", FutureWarning)
 
 if sys.platform == "emscripten":
-    importlib.import_module("helpers.in_page.start")
+    importlib.import_module("helpers._in_page.start").start()
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -23,9 +23,9 @@ from langgraph.checkpoint.base import empty_checkpoint
 import helpers
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, RedisSaver, connect, sessions
 from helpers import environment as environments
+from helpers._in_page import plain_json, plain_msgpack
 from helpers.embedded import EmbeddedServer
 from helpers.errors import ConnectionFailedError, EmbeddedServerError, HelpersError
-from helpers.in_page import plain_json, plain_msgpack
 from helpers.sessions import delete_session, export_sessions, find_sessions, import_sessions, look_into, read_whole
 from tests.conftest import ROOT, client_of
 
@@ -189,7 +189,7 @@ def scripts() -> set[str]:
     """Each whole script of the package: those that are no part of another one."""
     found = set()
     for module in pkgutil.walk_packages(helpers.__path__, "helpers."):
-        if module.name.endswith(("__main__", "in_page.start")):
+        if module.name.endswith("__main__"):
             continue
         for value in vars(importlib.import_module(module.name)).values():
             parts = value if isinstance(value, tuple) else (value,)

@@ -51,7 +51,7 @@ def be_a_page() -> None:
     for kind, name in ((threading.Thread, "start"), (socket.socket, "connect"), (subprocess.Popen, "__init__")):
         setattr(kind, name, refuse)
     os.environ["HELPERS_EMBEDDED_SERVER"] = "memory"
-    importlib.import_module("helpers.in_page.start")
+    importlib.import_module("helpers._in_page.start").start()
 
 
 def differing(path: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 Pyodide's core is npm's package `pyodide`, and Python's packages are wheels of PyPI, whose tag for WebAssembly (PEP 783)
 follows from that core. The browser has a lock of its own, because not every release has such a wheel. Two packages have
-none and work without their compiled half; what is left out has a stand-in in `helpers.in_page`, or whoever asks for it
+none and work without their compiled half; what is left out has a stand-in in `helpers._in_page`, or whoever asks for it
 does without.
 """
 

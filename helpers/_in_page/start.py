@@ -1,6 +1,6 @@
 """Puts in its place, once and before anything else is loaded, what Python in a web page lacks and LangChain asks for.
 
-`helpers` imports this in a page and nowhere else. A page has no threads, so that what is given to a pool of threads is
+`helpers` calls `start` in a page and nowhere else. A page has no threads, so that what is given to a pool of threads is
 done at once, and who waits for another thread waits in vain; and there are no builds of orjson and ormsgpack for it, so
 that modules which write the same bytes stand in.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from helpers.in_page import plain_json, plain_msgpack
+from helpers._in_page import plain_json, plain_msgpack
 
 _wait = threading.Condition.wait
 
@@ -62,10 +62,12 @@ def submit(pool: ThreadPoolExecutor, task: Callable[..., Any], /, *arguments: An
     return future
 
 
-threading.Condition.wait = wait  # type: ignore[assignment, method-assign]
-ThreadPoolExecutor.submit = submit  # type: ignore[assignment, method-assign]
-for name, stand_in in (("orjson", plain_json), ("ormsgpack", plain_msgpack)):
-    try:
-        importlib.import_module(name)
-    except ImportError:
-        sys.modules[name] = stand_in
+def start() -> None:
+    """Put all of it in its place, for the whole process."""
+    threading.Condition.wait = wait  # type: ignore[assignment, method-assign]
+    ThreadPoolExecutor.submit = submit  # type: ignore[assignment, method-assign]
+    for name, stand_in in (("orjson", plain_json), ("ormsgpack", plain_msgpack)):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            sys.modules[name] = stand_in
