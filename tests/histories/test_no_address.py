@@ -39,7 +39,7 @@ def test_no_address_in_a_program_is_warned_of_once(address: str | None, server: 
         assert run.stderr == ""
     else:
         assert run.stderr.count("Warning") == 1
-        assert "embedded server, which ends with this program" in run.stderr
+        assert "so an embedded server keeps the chats, and it ends with this program" in run.stderr
         assert "REDIS_URL" in run.stderr
         redis.Redis.from_url(server.url, protocol=2).flushall()
 
