@@ -101,8 +101,8 @@ async def test_all_text_is_in_the_readers_language(client: redis.Redis, emulator
             found += [column["label"] for column in made.data["columns"]]
             found += [field["label"] for field in made.data.get("form", ())]
             widget.close()
-        # One word may be the same in two languages.
-        return [text for text in found if len(re.findall(r"[A-Za-z]{3,}", text)) > 1]
+        # One word may be the same in two languages, and names in braces are no words.
+        return [text for text in found if len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\{\w+\}", "", text))) > 1]
 
     RedisChatMessageHistory("bob", client=client, ttl=60).add_user_message("12345")
     english = texts()
