@@ -420,7 +420,7 @@ def test_a_password_that_has_changed_is_told_at_once(asynchronous: bool, client:
 @SYNC_AND_ASYNC
 def test_a_server_that_wants_a_password_by_now(asynchronous: bool) -> None:
     with answering("-NOAUTH Authentication required.\r\n") as client:
-        with pytest.raises(redis.AuthenticationError, match=r"message_store:bob[\s\S]*wants a password") as caught:
+        with pytest.raises(redis.AuthenticationError, match=r"message_store:bob[\s\S]*requires a password") as caught:
             add(RedisChatMessageHistory("bob", client=client), pair(0), asynchronous)
         assert not isinstance(caught.value, WriteOutcomeUnknownError)
 

@@ -106,7 +106,7 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> Path:
         main(["extract"])
         edit_catalog("ko", MARKER_KEY, set_text(MARKED))(tree)
         for section, text in README_IN_KOREAN.items():
-            edit_catalog("ko", f"README/{section}", set_text(text))(tree)
+            edit_catalog("ko", f"README/{section}", translate(text))(tree)
         faults = {problem.where for problem in check(["ko"]) if problem.file.suffix == ".po"}
         for where in faults:
             if found := re.fullmatch(r"ko/diagrams, label '(.+)#(.+)'", where):
@@ -187,6 +187,15 @@ def cell(notebook: nbformat.NotebookNode, cell_id: str) -> nbformat.NotebookNode
 
 def set_text(text: str) -> Callable[[polib.POFile, polib.POEntry], None]:
     return lambda catalog, entry: setattr(entry, "msgstr", text)
+
+
+def translate(text: str) -> Callable[[polib.POFile, polib.POEntry], None]:
+    """A translation, in place of one whose English was another."""
+
+    def change(catalog: polib.POFile, entry: polib.POEntry) -> None:
+        entry.msgstr, entry.flags, entry.previous_msgid = text, [], None
+
+    return change
 
 
 def replace(old: str, new: str) -> Callable[[polib.POFile, polib.POEntry], None]:

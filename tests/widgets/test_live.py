@@ -101,15 +101,18 @@ async def test_all_text_is_in_the_readers_language(client: redis.Redis, emulator
             found += [column["label"] for column in made.data["columns"]]
             found += [field["label"] for field in made.data.get("form", ())]
             widget.close()
-        # One word may be the same in two languages, and names in braces are no words.
-        return [text for text in found if len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\{\w+\}", "", text))) > 1]
+        # One word may be the same in two languages.
+        return [text for text in found if len(re.findall(r"[A-Za-z]{3,}", text)) > 1]
 
     RedisChatMessageHistory("bob", client=client, ttl=60).add_user_message("12345")
     english = texts()
     speak(language)
     translated = texts()
-    assert len(english) > 25
-    assert [one for one in translated if one in english] == []
+    assert len(english) > 30
+    same = [one for one in translated if one in english]
+    assert [
+        one for one in same if re.search("[A-Za-z]{3,}", re.sub(r"\{\w+\}", "", one))
+    ] == []  # fields alone are no words
 
 
 async def test_closing_leaves_no_widget_and_no_task(client: redis.Redis) -> None:
