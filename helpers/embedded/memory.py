@@ -17,10 +17,9 @@ from fakeredis._helpers import SimpleError, SimpleString
 from fakeredis._msgs import FLAG_NO_SCRIPT, NO_MATCHING_SCRIPT_MSG
 from fakeredis._socket import AsyncFakeSocket, FakeSocket
 from fakeredis.aioredis import FakeAsyncRedisConnection
-from fakeredis.model import AccessControlList
 
 from helpers.embedded.lua import LuaError, Table, compiled
-from helpers.embedded.process import AUTH_IS_OFF
+from helpers.embedded.process import AUTH_IS_OFF, know_keys_of_scripts
 
 SCHEME = "memory://"
 """What the address of a server in this process begins with."""
@@ -37,7 +36,7 @@ def opened() -> str:
     """
     url = f"{SCHEME}server-{next(_numbers)}"
     _servers[url] = FakeServer()
-    _servers[url].acl = _Access()
+    know_keys_of_scripts(_servers[url])
     return url
 
 
@@ -66,18 +65,6 @@ def pool(url: str, **options: Any) -> redis.ConnectionPool:
     if (server := _servers.get(url)) is None:
         raise redis.ConnectionError("no server of this process has that address")
     return redis.ConnectionPool(connection_class=MemoryConnection, server=server, **options)
-
-
-class _Access(AccessControlList):
-    """Who may do what. fakeredis takes the number of a script's keys for a key."""
-
-    def validate_command(self, username: bytes, client_info: Any, fields: list[bytes]) -> None:
-        if fields[0].lower() not in (b"eval", b"evalsha"):
-            super().validate_command(username, client_info, fields)
-            return
-        keys = fields[3 : 3 + int(fields[2])] if len(fields) > 2 and fields[2].isdigit() else []
-        for key in keys or [b""]:
-            super().validate_command(username, client_info, [*fields[:2], key][: 2 + bool(key)])
 
 
 class _Scripting:

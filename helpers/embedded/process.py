@@ -119,10 +119,27 @@ def _serve_fakeredis(config: Config) -> None:
 
     _teach_fakeredis(config.pop("rename-command", []))
     server = _on_a_free_port(lambda port: TcpFakeServer(("127.0.0.1", port), server_type="redis"), OSError)
+    know_keys_of_scripts(server.fake_server)
     server.fake_server.config.update({name.encode(): values[-1].encode() for name, values in config.items()})
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     _serve_until_closed(server.server_address[1])
+
+
+def know_keys_of_scripts(server: Any) -> None:
+    """Have a server of fakeredis ask whether a user may use a script's keys. It takes their number for one of them."""
+    from fakeredis.model import AccessControlList
+
+    class Access(AccessControlList):
+        def validate_command(self, username: bytes, client_info: Any, fields: list[bytes]) -> None:
+            if fields[0].lower() not in (b"eval", b"evalsha"):
+                super().validate_command(username, client_info, fields)
+                return
+            keys = fields[3 : 3 + int(fields[2])] if len(fields) > 2 and fields[2].isdigit() else []
+            for key in keys or [b""]:
+                super().validate_command(username, client_info, [*fields[:2], key][: 2 + bool(key)])
+
+    server.acl = Access()
 
 
 def _teach_fakeredis(renamed: list[str]) -> None:
