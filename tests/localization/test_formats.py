@@ -1,13 +1,12 @@
 """Numbers, sizes, times and lists as the reader's language writes them."""
 
 import json
-import locale
 import subprocess
 
 import pytest
 
 from helpers import speak
-from helpers._localization import formats, messages
+from helpers._localization import formats
 from helpers._localization.languages import LANGUAGES
 from tests.support.node import missing
 from tools.checking.check import check
@@ -16,12 +15,7 @@ from tools.translating import formats as made
 VALUES = (0, 7, 999, 1000, 1234, 12345, 1234567, 0.5, 1234.56, -1234)
 
 
-@pytest.fixture(autouse=True)
-def nobody_chose(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HELPERS_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(locale, "getlocale", lambda: (None, None))
-    monkeypatch.setattr(messages, "_chosen", None)
+pytestmark = pytest.mark.usefixtures("nobody_chose")
 
 
 def test_the_table_is_what_babel_says() -> None:

@@ -27,12 +27,7 @@ OTHERS = [code for code in LANGUAGES if code != "en"]
 TEXT = "No instances."
 
 
-@pytest.fixture(autouse=True)
-def nobody_chose(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HELPERS_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(locale, "getlocale", lambda: (None, None))
-    monkeypatch.setattr(messages, "_chosen", None)
+pytestmark = pytest.mark.usefixtures("nobody_chose")
 
 
 def translated(language: str, text: str = TEXT) -> str:

@@ -35,7 +35,11 @@ PHRASES = {
 """Each phrase in English, by the name that the templates use."""
 
 
+def translated(language: str, text: str) -> str:
+    """A text in a language, or in English if it has no translation."""
+    return catalog(language).get(("", text), text)
+
+
 def phrases(language: str) -> SimpleNamespace:
-    """The phrases in a language, as attributes; what has no translation is English."""
-    translated = catalog(language)
-    return SimpleNamespace(**{name: translated.get(("", text), text) for name, text in PHRASES.items()})
+    """The phrases in a language, as attributes."""
+    return SimpleNamespace(**{name: translated(language, text) for name, text in PHRASES.items()})

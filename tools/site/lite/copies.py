@@ -6,7 +6,8 @@ import re
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, writes
 
-from tools.site.lite.phrases import IN_PAGE, NO_PROCESS, translated
+from tools.site.lite.phrases import IN_PAGE, NO_PROCESS
+from tools.site.phrases import translated
 from tools.tutorials import tutorials
 
 # It starts servers of its own, over gRPC and as processes.

@@ -1,6 +1,7 @@
 """What the browser's edition says beside the lessons, in the language of the lesson."""
 
-from helpers._localization.messages import catalog, words
+from helpers._localization.messages import words
+from tools.site.phrases import translated
 
 IN_PAGE = words(
     "This copy of the lesson runs in your browser. Nothing is installed, and no data leaves the page. A server inside "
@@ -24,11 +25,6 @@ _PAGE = {
     "renewed": words("This lesson has a new version, which you see here. Your copy of the old one is kept:"),
     "close": words("Close"),
 }
-
-
-def translated(language: str, text: str) -> str:
-    """A text in a language, or in English if it has no translation."""
-    return catalog(language).get(("", text), text)
 
 
 def page(language: str) -> dict[str, str]:
