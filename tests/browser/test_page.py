@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from helpers._localization.messages import catalog
 from tests.support.chromium import chromium
@@ -186,11 +186,21 @@ def test_a_browser_that_lacks_something_shows_the_lesson_and_says_what_does_not_
         expect(notes).not_to_contain_text(phrases.page("es")[told])
 
 
-def test_a_start_that_fails_is_told_with_what_to_do(browser: Browser, port: int) -> None:
+@pytest.mark.parametrize("late", [False, True], ids=["at-once", "late"])
+def test_a_start_that_fails_is_told_with_what_to_do(browser: Browser, port: int, late: bool) -> None:
     context = browser.new_context()
-    context.route("**/pyodide.asm.wasm", lambda route: route.abort())
+    context.add_init_script(
+        "window.loaded = [];"
+        "new BroadcastChannel('chat-history-tutorials').onmessage = ({data}) => loaded.push(...(data.loaded ?? []));"
+    )
+    held: list[Route] = []
+    context.route("**/pyodide.asm.wasm", lambda route: held.append(route) if late else route.abort())
     page = context.new_page()
     page.goto(lesson("127.0.0.1", port, "en/01_redis.ipynb"))
+    if late:
+        page.wait_for_function("loaded.includes('python_stdlib.zip')", timeout=_SECONDS * 1000)
+        for route in held:
+            route.abort()  # Pyodide waits for it by now, and keeps the error to itself
     alert = page.get_by_role("alert").filter(has_text="Python could not start in this page")
     expect(alert).to_contain_text("open the lesson in Colab or on your computer", timeout=_SECONDS * 1000)
     expect(page.get_by_role("progressbar")).to_have_count(0)

@@ -11,9 +11,20 @@ export async function loadPyodide(options) {
     channel.postMessage({ loaded: list.getEntries().map((entry) => entry.name.replace(/[?#].*/, "").split("/").pop()) });
   });
   observer.observe({ type: "resource", buffered: true });
-  // Pyodide waits for ever for a core that did not come: what it tells of that is an error that nobody handles.
+  // Pyodide waits for ever for a core that did not come. It tells of that by an error that nobody handles, or by none.
+  const { fetch } = globalThis;
   const broken = new Promise((_, reject) => {
     globalThis.addEventListener?.("unhandledrejection", (event) => reject(event.reason), { once: true });
+    globalThis.fetch = async (...wanted) => {
+      try {
+        const response = await fetch(...wanted);
+        if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
+        return response;
+      } catch (error) {
+        reject(error);
+        throw error;
+      }
+    };
   });
   try {
     const packages = options.packages.filter((name) => !LEFT_OUT.includes(name));
@@ -25,6 +36,7 @@ export async function loadPyodide(options) {
     channel.postMessage({ failed: String(error?.message ?? error) });
     throw error;
   } finally {
+    globalThis.fetch = fetch;
     observer.disconnect();
     channel.close();
   }
