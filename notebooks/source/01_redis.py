@@ -25,8 +25,8 @@ Choose **Run all**, or run one cell at a time; you need no server, no API key an
 as Colab, the first cell installs *the kit*, the package behind these lessons. Elsewhere it does nothing. The `assert`s
 check what the text says: if the last cell runs, it was true on your machine.
 
-You can leave the form as it is. A blank endpoint means the environment variable `REDIS_URL` or, if that is not set, a
-server that starts with this notebook (Valkey, which speaks Redis's protocol).
+You can leave the form as it is. A blank endpoint means the environment variable `REDIS_URL` or, if that is not set,
+an *embedded server*, which starts with this notebook (Valkey, which speaks Redis's protocol).
 """
 
 # %% id="install"
@@ -114,7 +114,7 @@ assert [message.type for message in history.messages] == ["human", "ai"]
 # %% [markdown] id="again"
 """
 The object holds no messages; Redis does. Another object, or tomorrow's program, reads the same conversation by the same
-session ID. (With your own Redis or under `make lab`, you can restart the kernel in between.)
+session ID. (With your own Redis, or a JupyterLab from `make lab`, you can restart the kernel in between.)
 """
 
 # %% id="same-session"
@@ -180,8 +180,8 @@ assert client.ttl(history.key) == -1
 """
 ### All sessions at a glance
 
-In `SessionExplorer` you can sort, filter, read, export, import and delete sessions. Without a running kernel, on GitHub
-for example, you see a picture of it.
+In `SessionExplorer` you can sort, filter, read, export, import and delete sessions. Without a kernel, as on GitHub,
+you see a picture of it.
 """
 
 # %% id="explore"
@@ -194,7 +194,7 @@ SessionExplorer(client, prefix=history.key)
 ## A chat by hand
 
 A *turn* is one question and its answer. It takes five lines: read the history, ask the model, store both. None of them
-is deprecated.
+needs a class that LangChain has deprecated.
 
 `chat_model` returns `ChatOpenAI` if `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set. Otherwise you get an offline model,
 which labels its answers. It knows only the messages that it is given: if it knows your name, it read it in the history.
@@ -230,7 +230,9 @@ assert len(by_hand) == 4  # two turns of two messages
 
 A *chain* passes what one step returns to the next. Here the steps are a *prompt*, a template for the messages to the
 model, and the model; `|` joins them. `RunnableWithMessageHistory` wraps the chain: before each call it reads the
-session's messages into the prompt, and after it stores the question and the answer.
+session's messages into the prompt, and after it stores the question and the answer. For this it takes a *factory*, a
+function that returns the history of a session ID; the name of the *placeholder* that keeps the messages' place in the
+prompt; and the name of the place for the question.
 
 **Before you build on it:** LangChain has deprecated this class (since langchain-core 1.3.3) and the base class of all
 such histories (since 1.6.4), and will remove both in version 2.0. `langchain-community` is being shut down, and the
@@ -266,8 +268,9 @@ chain_with_history = RunnableWithMessageHistory(
 
 # %% [markdown] id="introduce"
 """
-Introduce yourself, then ask for your name. The `config` says which session a call belongs to: the function above is
-called with its `session_id`. Two messages were stored before, so after two turns there are six.
+Introduce yourself, then ask for your name. The `config` says which session a call belongs to. Its `configurable` holds
+values for the chain's parts: here the `session_id` for the factory. Two messages were stored before, so after two turns
+there are six.
 """
 
 # %% id="greeting"
@@ -363,7 +366,7 @@ assert [message.content for message in bounded.messages] == ["question 10", "ans
 
 # %% [markdown] id="ttl"
 """
-The clock restarts with every write. An active conversation is kept, and an abandoned one disappears after an hour.
+The clock restarts with every write. Active conversations are kept; abandoned ones disappear after an hour.
 """
 
 # %% id="clock" tags=["translate"]
@@ -438,7 +441,8 @@ A password alone gives access to the whole server. Redis 6 and later can do bett
 some keys. The next cells practise on a second embedded server and leave yours alone.
 
 In the rule, `on` enables the user, `>` sets a password, `~` names the keys, `-@all` takes all commands away, and `+`
-gives one back. A write is a script (`eval`), and `set` helps it to be stored exactly once.
+gives one back. A history writes with a *script* (`eval`), a short program that Redis runs in one go; with `set` it
+stores a message exactly once.
 """
 
 # %% id="acl-user"

@@ -4,7 +4,7 @@
 
 [Memorystore](https://cloud.google.com/memorystore/docs) is Redis, or its open-source fork Valkey, run by Google Cloud:
 you choose a size, and Google takes care of updates, monitoring and, with a replica, failover. Data is kept in memory, so
-reading and writing take less than a millisecond from inside your network. In this lesson you store a chat there, use it
+reading and writing take under a millisecond from inside your network. In this lesson you store a chat there, use it
 in a [LangChain](https://docs.langchain.com/oss/python/langchain/overview) chain, and see what your own instance would
 need, cost and survive. You need some Python, no Google Cloud project, and about 45 minutes. If Redis is new to you, begin
 with [lesson 1](01_redis.ipynb).
@@ -267,14 +267,14 @@ panel
 """
 ## Use your own project
 
-You need none of this to practise. Some words first:
+You need none of this to practise. Some words:
 
 - *VPC network*: your project's private network in Google Cloud.
 - *Private address*: one that only machines in that network can reach.
 - *VM*: a virtual machine, which you rent.
 - *IAP tunnel*: a connection to a VM, which Google opens once it knows who you are.
 - *Service account*: an account for a program.
-- *IAM role*: permissions that an account is given.
+- *IAM role*: permissions given to an account.
 """
 
 # %% [markdown] id="services"
@@ -287,8 +287,8 @@ You need none of this to practise. Some words first:
 """
 ### Choose a service
 
-Three of Memorystore's services speak Redis's protocol, and have all that a chat history needs: lists, scripts and a time
-to live.
+Three of Memorystore's services speak Redis's protocol, and have what a chat history needs: lists, scripts and a time to
+live.
 
 | Memorystore for | Redis | Redis Cluster | Valkey |
 |---|---|---|---|
@@ -299,7 +299,7 @@ to live.
 | modules | vector search | vector search | vector search, JSON, Bloom filters |
 
 For a new chat, choose Valkey: the newest engine, no password that could leak, and the lowest price. Choose
-Redis if your programs sign in with an AUTH string, or if you already have an instance.
+Redis if your programs sign in with an AUTH string, or you already have an instance.
 """
 
 # %% [markdown] id="instances"
@@ -317,7 +317,7 @@ Redis if your programs sign in with an AUTH string, or if you already have an in
   one it is `STANDARD_HA`.
 - **Persistence.** Nothing is saved to disk unless you ask for it, and this notebook does not: snapshots (RDB), and with
   Valkey also a log of all writes (AOF).
-- **Cost.** An instance is billed by the hour from its creation until it is deleted, used or not. It cannot be paused.
+- **Cost.** An instance is billed by the hour from creation to deletion, used or not, and can't be paused.
   The instance of this notebook costs in us-central1, in US dollars a month, as of August 2026 (today's prices:
   [Redis](https://cloud.google.com/memorystore/docs/redis/pricing),
   [Valkey](https://cloud.google.com/memorystore/valkey/pricing)):
@@ -340,14 +340,15 @@ From 5 GB on, a replica about doubles the price of Redis too.
    switched on.
 2. Enable the API of your service: [Redis](https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com)
    or [Valkey](https://console.cloud.google.com/flows/enableapi?apiid=memorystore.googleapis.com).
-3. Have the role `roles/redis.admin`, or for Valkey `roles/memorystore.admin`. To connect to an existing instance, these
-   are enough: `roles/redis.viewer` and the permission `redis.instances.getAuthString`, or for Valkey
+3. Have the role `roles/redis.admin`, or for Valkey `roles/memorystore.admin`. To connect to an existing instance,
+   `roles/redis.viewer` and the permission `redis.instances.getAuthString` are enough, or for Valkey
    `roles/memorystore.viewer` and `roles/memorystore.dbConnectionUser`.
 4. Only to create a Valkey instance: its network needs a [service connection
-   policy](https://cloud.google.com/memorystore/docs/valkey/networking), which a network administrator makes once.
+   policy](https://cloud.google.com/memorystore/docs/valkey/networking), made once by a network administrator.
 5. Enter the project's ID in the form. To find it, run `gcloud config list` or `gcloud projects list`, or see [Find the
    project ID](https://support.google.com/googleapi/answer/7014113). To practise although your platform sets
    `GOOGLE_CLOUD_PROJECT`, run `%env GOOGLE_CLOUD_PROJECT=` in a cell above.
+6. After practising, restart the kernel. Until then, everything goes to the emulator.
 """
 
 # %% [markdown] id="authentication"
@@ -378,8 +379,8 @@ if not practising and shutil.which("gcloud"):
 """
 ### Create your own instance
 
-Tick the box in the form, and run the form and *In short* again. The creation takes some minutes. Two settings are free of
-charge, and are on: signing in, with an AUTH string that Memorystore generates or with access tokens (IAM), and in-transit
+Tick the box in the form, and run it and *In short* again. This takes some minutes. Two free settings are on:
+signing in, with an AUTH string that Memorystore generates or with access tokens (IAM), and in-transit
 encryption (TLS), which cannot be changed later.
 
 You can also enter the ID of an existing instance, Redis from version 5.0 on, created in the console
@@ -530,11 +531,11 @@ else:
 """
 ### A new password
 
-To replace a leaked AUTH string, switch AUTH off and on again. In between, the instance asks nobody for a
-password. Open connections stay signed in. A client made by `connect` notices when the old string is refused, and fetches
-the new one by itself.
+To replace a leaked AUTH string, switch AUTH off and on again. In between, nobody needs a
+password. Open connections stay signed in. A client made by `connect` notices that the old string is refused, and fetches
+the new one.
 
-Valkey has no AUTH string to replace. An access token is valid for an hour, and `connect` fetches the next one in time.
+Valkey has no AUTH string to replace. Access tokens are valid for an hour; `connect` fetches the next one in time.
 """
 
 # %% id="rotate"

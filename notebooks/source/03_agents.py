@@ -382,7 +382,7 @@ charge for. Each of these limits something else:
 | `SummarizationMiddleware` | the messages in the thread | details: a summary replaces old messages |
 | `@wrap_model_call` | what the model sees | nothing |
 
-Two of them as code: `trim` runs before each call of the model, and keeps the latest two turns and your question. With
+Two of them as code: `trim` runs before each model call, and keeps the latest two turns and your question. With
 tools, choose what stays with LangChain's `trim_messages`, since many models refuse a tool's result without its call.
 `summarize` has a model sum up all but the last five messages as soon as there are ten. **Both rewrite what is stored**:
 the newest state no longer has the old messages.
