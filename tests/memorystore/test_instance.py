@@ -17,6 +17,7 @@ import redis.asyncio
 from google.cloud import redis_v1
 from IPython.core.interactiveshell import InteractiveShell
 from langchain_core.messages import HumanMessage
+from redis.backoff import ConstantBackoff
 
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, connect
 from helpers._histories import writing
@@ -380,6 +381,7 @@ def test_an_instance_is_not_asked_about_at_each_fault(
 ) -> None:
     client = connect(NAME)
     monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
+    monkeypatch.setattr("helpers._connecting.failover._BACKOFF", ConstantBackoff(0.05))  # not by chance the whole time
     refuse_connections(emulator)
     looks.clear()
     for expected in (0, 1, 1):  # nothing is older than a moment; a minute later; a moment after that
@@ -437,6 +439,7 @@ def test_an_instance_that_is_away_while_the_api_is_too(emulator: Emulator, monke
     """What is reported is why the connection could not be made."""
     client = connect(NAME)
     monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
+    monkeypatch.setattr("helpers._connecting.failover._BACKOFF", ConstantBackoff(0.05))  # not by chance the whole time
     refuse_connections(emulator)
     access_of(client)._looked_up -= 60
     monkeypatch.setenv(EMULATOR_VARIABLE, "127.0.0.1:1")
@@ -631,6 +634,7 @@ def test_an_instance_that_does_not_come_back_is_reported_in_time(
 ) -> None:
     client = connect(NAME)
     monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
+    monkeypatch.setattr("helpers._connecting.failover._BACKOFF", ConstantBackoff(0.05))  # not by chance the whole time
     refuse_connections(emulator)
     started = time.monotonic()
     with pytest.raises(redis.ConnectionError):
