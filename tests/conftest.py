@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -26,13 +27,14 @@ def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     running.stop()
 
 
-def client_of(server: EmbeddedServer) -> redis.Redis:
+def client_of(server: EmbeddedServer, **options: Any) -> redis.Redis:
     """A client with redis-py's own defaults, by the port of a server or, of one in this process, by no port at all."""
+    options = {"protocol": 2} | options
     if server.engine == "memory":
         from helpers.embedded import memory
 
-        return redis.Redis.from_pool(memory.pool(server.url, protocol=2))
-    return redis.Redis.from_url(server.url, protocol=2)
+        return redis.Redis.from_pool(memory.pool(server.url, **options))
+    return redis.Redis.from_url(server.url, **options)
 
 
 @pytest.fixture

@@ -99,11 +99,7 @@ class _Scripting:
     @command(name="MEMORY USAGE", fixed=(Key(),), repeat=(bytes,))
     def memory_usage(self, key: Any, *_: bytes) -> int | None:
         """About how much memory a key takes."""
-        if key.value is None:
-            return None
-        held = key.value.items() if hasattr(key.value, "items") else key.value
-        parts = [part for one in held for part in (one if isinstance(one, tuple) else (one,))]
-        return sum(map(len, parts)) + 64 + 8 * len(parts)
+        return None if key.value is None else _size(key.value)
 
     def _process_command(self, fields: list[bytes]) -> None:
         if (
@@ -137,6 +133,12 @@ class _Scripting:
             return self._call(name, *arguments)
         except SimpleError as error:
             return _error_reply(error.value.encode())
+
+
+def _size(value: Any) -> int:
+    held = value.items() if hasattr(value, "items") else value
+    parts = [part for one in held for part in (one if isinstance(one, tuple) else (one,))]
+    return sum(map(len, parts)) + 64 + 8 * len(parts)
 
 
 def _argument(value: Any) -> bytes:

@@ -33,6 +33,7 @@ ENGINES: dict[str, tuple[Engine, Config | None]] = {
     "redis": ("redis", None),
     "without what Memorystore blocks": ("redis", BLOCKED),
     "fakeredis": ("fakeredis", None),
+    "memory": ("memory", None),
 }
 BOTH = pytest.mark.parametrize("kind", [RedisSaver, Synchronous], ids=["async", "sync"])
 

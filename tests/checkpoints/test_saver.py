@@ -40,6 +40,7 @@ from helpers.errors import (
     ThreadExistsError,
     UnstorableStateError,
 )
+from tests.conftest import client_of
 from tests.support.agent import counting_agent, question, said, talk, thread
 from tests.support.official import ROOT
 
@@ -636,8 +637,7 @@ def test_a_user_without_one_of_the_rights(missing: str | None, client: redis.Red
     put(admin, thread("eve"), words=words(1))
     rights = [right for right in RIGHTS if right != missing]
     client.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">pass", "~thread:*", *rights)
-    url = server.url.replace("redis://", "redis://limited:pass@")
-    limited = RedisSaver(redis.Redis.from_url(url, protocol=2), keep=1, ttl=100)
+    limited = RedisSaver(client_of(server, username="limited", password="pass"), keep=1, ttl=100)
     refused = 0
     for use in (
         lambda: limited.get_tuple(thread()),
@@ -715,6 +715,7 @@ def asking(saver: Any) -> Any:
     return outer.compile(checkpointer=saver)
 
 
+@pytest.mark.real_server
 def test_an_interrupt_is_answered_in_another_process(client: redis.Redis, server: EmbeddedServer) -> None:
     asking(RedisSaver(client, keep=1)).invoke({"words": words(1)}, thread())
     program = (

@@ -177,6 +177,7 @@ def traffic(client: redis.Redis, app: Any, number: int) -> tuple[int, int]:
     return sent, taken
 
 
+@pytest.mark.real_server
 def test_what_a_turn_sends_and_takes_does_not_grow_with_the_conversation(client: redis.Redis) -> None:
     """A process that goes on with a thread sends two messages a turn, and takes none."""
     app = agent(RedisSaver(client))
@@ -270,6 +271,7 @@ def test_bytes_stay_what_they_are(client: redis.Redis) -> None:
     assert type(found.checkpoint["channel_values"]["blob"]) is bytearray
 
 
+@pytest.mark.real_server
 def test_a_limit_bounds_what_is_read(client: redis.Redis) -> None:
     """The latest of many states is found with as many commands as the latest of few."""
     app = agent(RedisSaver(client, keep=None))

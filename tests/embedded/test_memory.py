@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha1
@@ -24,13 +24,14 @@ import helpers
 from helpers import MemorystoreChatMessageHistory, RedisChatMessageHistory, RedisSaver, connect, sessions
 from helpers import environment as environments
 from helpers._in_page import plain_json, plain_msgpack
-from helpers.embedded import EmbeddedServer
+from helpers.embedded import EmbeddedServer, memory
 from helpers.errors import ConnectionFailedError, EmbeddedServerError, HelpersError
 from helpers.sessions import delete_session, export_sessions, find_sessions, import_sessions, look_into, read_whole
 from tests.conftest import ROOT, client_of
 
 SEED = 20261127
-OPERATIONS = 800
+OPERATIONS, BEFORE_EMPTIED = 3200, 100
+TTL = 100_000
 
 
 @pytest.fixture
@@ -41,10 +42,10 @@ def inside() -> Iterator[EmbeddedServer]:
 
 
 class Recording(redis.Connection):
-    """A connection that keeps what was asked and answered."""
+    """A connection that keeps what was asked and answered, and the memory that a key took which was asked for that."""
 
-    def __init__(self, *args: Any, record: "list[list[Any]]", **options: Any) -> None:
-        self._record, self._unread = record, record[:0]
+    def __init__(self, *args: Any, record: "list[list[Any]]", beside: redis.Redis, **options: Any) -> None:
+        self._record, self._unread, self._beside = record, record[:0], beside
         super().__init__(*args, **options)  # type: ignore[no-untyped-call]
 
     def send_command(self, *args: Any, **options: Any) -> None:
@@ -64,30 +65,40 @@ class Recording(redis.Connection):
         except redis.ResponseError as error:
             asked.append(error)
             raise
-        return asked[-1]
+        finally:
+            if "MEMORY" in str(asked[0][1:2]):
+                asked.append(self._beside.memory_usage(asked[0][3], samples=1000))
+        return asked[1]
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Whether two answers are the same, but for the milliseconds of a time to live, and an error beyond its kind."""
+    """Whether two answers are the same, but for some milliseconds of a time to live, and an error beyond its kind."""
     if isinstance(one, Exception):
         return type(one) is type(other) and str(one).split()[0] == str(other).split()[0]
     if isinstance(one, list):
         if one and all(isinstance(each, bytes) for each in one):
             return sorted(one) == sorted(other)  # fields come in any order
         return isinstance(other, list) and len(one) == len(other) and all(map(alike, one, other))
-    if isinstance(one, int) and isinstance(other, int) and min(one, other) > 50_000:
-        return abs(one - other) < 5_000
+    if isinstance(one, int) and isinstance(other, int) and min(one, other) > TTL * 900:
+        return abs(one - other) < TTL * 100
     return type(one) is type(other) and bool(one == other)
 
 
-def stored(client: redis.Redis) -> dict[bytes, Any]:
-    """All that a server holds, and what of it will expire."""
-    read: dict[Any, Callable[[bytes], Any]] = {
+def keys_of(command: Sequence[Any]) -> list[Any]:
+    """The keys that a command names."""
+    name, *rest = command
+    return rest[2 : 2 + int(rest[1])] if name in ("EVAL", "EVALSHA") else rest[:1]
+
+
+def stored(client: redis.Redis, keys: Iterable[Any]) -> dict[Any, Any]:
+    """What a server holds under some keys, and whether it will expire."""
+    read: dict[Any, Callable[[Any], Any]] = {
+        b"none": lambda _: None,
         b"string": client.get,
         b"hash": client.hgetall,
         b"list": lambda key: client.lrange(key, 0, -1),
     }
-    return {key: (read[client.type(key)](key), client.ttl(key) > 0) for key in client.scan_iter()}
+    return {key: (read[client.type(key)](key), client.ttl(key) > 0) for key in keys}
 
 
 def messages(chance: random.Random) -> list[Any]:
@@ -96,7 +107,7 @@ def messages(chance: random.Random) -> list[Any]:
 
 
 def write_history(client: redis.Redis, chance: random.Random) -> None:
-    bounds: Any = {"ttl": chance.choice([None, 100]), "max_messages": chance.choice([None, None, 3])}
+    bounds: Any = {"ttl": chance.choice([None, TTL]), "max_messages": chance.choice([None, None, 3])}
     name = chance.choice(["a", "b", "{c", "other"])
     history: Any = (
         RedisChatMessageHistory(name, client=client, **bounds)
@@ -111,7 +122,7 @@ def write_history(client: redis.Redis, chance: random.Random) -> None:
 
 
 def write_thread(client: redis.Redis, chance: random.Random) -> None:
-    saver = RedisSaver(client, ttl=chance.choice([None, 100]), keep=chance.choice([None, 1, 3]))
+    saver = RedisSaver(client, ttl=chance.choice([None, TTL]), keep=chance.choice([None, 1, 3]))
     name = chance.choice(["a", "b", "other"])
     config: Any = {"configurable": {"thread_id": name, "checkpoint_ns": chance.choice(["", "", "sub:1"])}}
     match chance.randrange(13):
@@ -199,24 +210,29 @@ def scripts() -> set[str]:
 
 @pytest.mark.real_server
 def test_it_answers_and_stores_as_a_server_does(
-    server: EmbeddedServer, client: redis.Redis, inside: EmbeddedServer
+    server: EmbeddedServer, client: redis.Redis, inside: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And each script of the package is among the commands, or the engine would not be known to run it."""
+    """And each script of the package is among the commands, or the engine would not be known to run it.
+
+    How much memory a key takes is the servers' own affair, so the engine says here what the server has said.
+    """
     record: list[list[Any]] = []
     pool = redis.ConnectionPool.from_url(
-        server.url, connection_class=Recording, record=record, protocol=2, driver_info=None
+        server.url, connection_class=Recording, record=record, beside=client, protocol=2, driver_info=None
     )
     twin = client_of(inside)
     connection: Any = twin.connection_pool.get_connection()
     chance, compared, ran = random.Random(SEED), 0, set()
-    for _ in range(OPERATIONS):
-        watched = redis.Redis.from_pool(pool)
+    size: list[int] = []
+    monkeypatch.setattr(memory, "_size", lambda _: size[0])
+    for number in range(1, OPERATIONS + 1):
+        watched = redis.Redis(connection_pool=pool)  # whose end, whenever that is noticed, leaves the pool alone
         if chance.random() < 0.4:  # whose writes reckon with having been sent before
             watched.execute_command = watched.execute_command  # type: ignore[method-assign]
         operation = chance.choices([write_history, write_thread, use_sessions, spoil], [5, 8, 4, 1])[0]
         with suppress(HelpersError, redis.ResponseError, ValueError):
             operation(watched, chance)
-        for asked, answered in record:
+        for asked, answered, *size in record:
             connection.send_command(*asked)
             try:
                 answer = connection.read_response()
@@ -225,11 +241,18 @@ def test_it_answers_and_stores_as_a_server_does(
             if asked[0] == "SCAN":
                 continue  # in an order of its own
             assert alike(answered, answer), (operation.__name__, asked, answered, answer)
-            if asked[0] in ("EVAL", "EVALSHA") and not isinstance(answer, redis.exceptions.NoScriptError):
+            if asked[0] in ("EVAL", "EVALSHA") and not isinstance(answer, redis.ResponseError):
                 ran.add(asked[1])
         compared += len(record)
+        used = {key for asked, *_ in record for key in keys_of(asked)}
+        assert stored(client, used) == stored(twin, used)
         record.clear()
-        assert stored(client) == stored(twin)
+        if number % BEFORE_EMPTIED == 0:
+            everything = set(client.scan_iter())
+            assert everything == set(twin.scan_iter())
+            assert stored(client, everything) == stored(twin, everything)
+            for one in (client, twin):
+                one.flushall()
     assert compared > 3 * OPERATIONS
     whole = {script: sha1(script.encode()).hexdigest() for script in scripts()}  # noqa: S324
     assert len(whole) > 15
@@ -290,6 +313,19 @@ def test_lua_means_what_it_means_on_a_server(client: redis.Redis, inside: Embedd
         except redis.ResponseError as error:
             answers.append(error)
     assert alike(*answers), answers
+
+
+@pytest.mark.real_server
+@pytest.mark.parametrize("count", [200, 1500])
+def test_it_says_about_how_much_memory_a_key_takes(client: redis.Redis, inside: EmbeddedServer, count: int) -> None:
+    """Near enough for a session's size, which is an estimate: no two servers lay out their memory alike."""
+    twin = client_of(inside)
+    for one in (client, twin):
+        one.rpush("list", *(f"record {number} ".ljust(300, ".") for number in range(count)))
+        one.hset("hash", mapping={f"messages@{number}": "." * 300 for number in range(count)})
+    for key in ("list", "hash"):
+        assert twin.memory_usage(key) == pytest.approx(client.memory_usage(key, samples=1000), rel=0.25)
+    assert client.memory_usage("none") is twin.memory_usage("none") is None
 
 
 def test_users_may_do_what_their_rules_say(inside: EmbeddedServer) -> None:
