@@ -232,7 +232,8 @@ def test_it_answers_and_stores_as_a_server_does(
         operation = chance.choices([write_history, write_thread, use_sessions, spoil], [5, 8, 4, 1])[0]
         with suppress(HelpersError, redis.ResponseError, ValueError):
             operation(watched, chance)
-        for asked, answered, *size in record:
+        for asked, answered, *measured in record:
+            size[:] = measured
             connection.send_command(*asked)
             try:
                 answer = connection.read_response()
