@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from helpers._localization.messages import catalog
 from tests.support.chromium import chromium
-from tests.support.jupyterlab import Notebook, running_browser
+from tests.support.jupyterlab import Notebook, running_browser, with_profile
+from tests.support.serving import served
 from tools.site.lite import phrases
 
 if chromium() is None:
@@ -105,6 +107,22 @@ def test_a_lesson_runs_and_its_panel_answers(browser: Browser, lite: Path, port:
         there = (f"http://{host}:{port}/", "blob:", "data:")
         assert [address for address in notebook.requests if not address.startswith(there)] == []
         assert 10_000_000 < sent(lite, notebook.requests) < BUDGET
+
+
+def test_a_second_visit_takes_python_from_the_browsers_cache(browser: Browser, lite: Path, tmp_path: Path) -> None:
+    """From a server that says no more of its files than when they were last changed."""
+    bytes_sent: Counter[str] = Counter()
+    visits = []
+    with served(lite.parent, bytes_sent) as port, with_profile(browser, tmp_path) as context:
+        for _ in range(2):
+            bytes_sent.clear()
+            with visiting(context.new_page(), lesson("127.0.0.1", port, "en/01_redis.ipynb")) as notebook:
+                expect(notebook.page.get_by_role("progressbar")).to_have_count(0, timeout=_SECONDS * 1000)
+                notebook.page.close()
+            visits.append(bytes_sent.total())
+    first, second = visits
+    assert first > 10_000_000
+    assert second < first / 50, bytes_sent.most_common(5)
 
 
 def test_the_reader_is_told_how_far_the_start_has_come(browser: Browser, port: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, sync_playwright
 
 from tests.conftest import family
 from tests.support.chromium import chromium
@@ -38,6 +38,14 @@ def running_browser(*switches: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium(), args=[*_SWITCHES, *switches])
         yield browser
         browser.close()
+
+
+@contextmanager
+def with_profile(browser: Browser, folder: Path) -> Iterator[BrowserContext]:
+    """Another browser of the same kind, with a reader's profile: its cache is on the disk, and as large as theirs."""
+    context = browser.browser_type.launch_persistent_context(folder, executable_path=chromium(), args=_SWITCHES)
+    yield context
+    context.close()
 
 
 @dataclass(frozen=True)
