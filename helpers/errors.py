@@ -423,6 +423,10 @@ _ADVICE = {
         'instance\'s own address, as connect("projects/P/locations/R/instances/I", '
         'tunnel="127.0.0.1:6378") does.'
     ),
+    r"not the one of this address": words(
+        "The server that answered is another one, or it has a new certificate: ask whoever runs it for its address, "
+        "which ends in the certificate's SHA-256."
+    ),
     r"CERTIFICATE_VERIFY_FAILED": words(
         "The server's certificate was not accepted: load every certificate in the instance's "
         "server_ca_certs, as connect does if you give it an instance's name, or pass "
