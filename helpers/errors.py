@@ -66,6 +66,10 @@ def require(extra: str, *modules: str) -> None:
             raise MissingExtraError(extra, module)
 
 
+class ClassroomError(HelpersError):
+    """A class's server, folder or students are not as a command needs them. Nothing was changed."""
+
+
 class EmbeddedServerError(HelpersError):
     """The embedded server could not be started."""
 
