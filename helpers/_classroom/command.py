@@ -1,6 +1,7 @@
 """The command line of a class: ``python -m helpers class …``."""
 
 import argparse
+import pkgutil
 import shlex
 import sys
 from collections.abc import Callable
@@ -108,6 +109,13 @@ def add_to(commands: Any) -> None:
     who.add_argument("names", nargs="*", default=[], metavar="NAME", help="their names or short names")
     who.add_argument("--all", action="store_true", help="all of them")
 
+    task(
+        "watch",
+        _watch,
+        "show how far each student is, until Ctrl+C",
+        "In a terminal the table is drawn again each second.",
+    )
+
     stop = task("stop", _stop, "stop the server", "Students and chats are kept, unless you delete them.")
     stop.add_argument("--delete", action="store_true", help="delete students and chats too, and the folder")
 
@@ -192,7 +200,8 @@ def _start(options: argparse.Namespace) -> int:
     elif not started.tls:
         _tell(
             say(
-                "Passwords and chats cross the network unencrypted. In a network that you don't trust, start with --tls."
+                "Passwords and chats cross the network unencrypted. In a network that you don't trust, start with "
+                "--tls."
             )
         )
     if not started.keep:
@@ -303,8 +312,8 @@ def _list(options: argparse.Namespace) -> int:
     if memory["used_memory"] > 0.9 * memory["maxmemory"]:
         _tell(
             say(
-                "The memory is nearly full: the server will refuse writes. Have sessions deleted, or stop the server and "
-                "start it with more: {command}",
+                "The memory is nearly full: the server will refuse writes. Have sessions deleted, or stop the server "
+                "and start it with more: {command}",
                 command=_command(options, "start --memory 1gb"),
             )
         )
@@ -321,6 +330,14 @@ def _export(options: argparse.Namespace) -> int:
     _tell(say("{file}: sessions: {count}", file=options.file, count=formats.number(done.sessions)))
     _tell(say("{file}: students: {count}", file=done.progress, count=formats.number(done.students)))
     _tell(say("Both hold what people wrote, or how they did, unencrypted: delete them when you no longer need them."))
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from helpers._classroom import server
+
+    client, _ = server.signed_in(_folder(options))
+    pkgutil.resolve_name("helpers._classroom.watching:watch")(client, sys.stdout)
     return 0
 
 
@@ -400,7 +417,7 @@ def _show_lines(options: argparse.Namespace, found: "ClassServer", chosen: "list
     """The line that each student pastes, and what to paste elsewhere."""
     from helpers._classroom import handouts, names
 
-    rows = [[names.clipped(one.name), handouts.lines(one.address(found))[0][1]] for one in chosen]
+    rows = [[names.clipped(one.name), one.slug, handouts.lines(one.address(found))[0][1]] for one in chosen]
     for line in formats.aligned(rows):
         _tell(line)
     if chosen:
@@ -418,8 +435,8 @@ def _write_handouts(options: argparse.Namespace, found: "ClassServer", chosen: "
         handouts.write(options.handouts, found, chosen)
         _tell(
             say(
-                "{file} is a page for each student: open it in a browser and print it. It holds passwords, so delete it "
-                "afterwards.",
+                "{file} is a page for each student: open it in a browser and print it. It holds passwords, so delete "
+                "it afterwards.",
                 file=options.handouts,
             )
         )

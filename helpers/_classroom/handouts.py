@@ -73,8 +73,8 @@ def page(server: "ClassServer", students: "Sequence[Student]") -> str:
                 notebook=f"{server.language}/01_redis.ipynb",
             ),
             form=say(
-                "If your notebook runs elsewhere in this network, enter the address in its form, in the field ENDPOINT. "
-                "It is then saved with the notebook, so don't pass that on:"
+                "If your notebook runs elsewhere in this network, enter the address in its form, in the field "
+                "ENDPOINT. It is then saved with the notebook, so don't pass that on:"
             ),
             private=say(
                 "This page is for you alone: whoever has the address can read and change your chats. Your teacher can "

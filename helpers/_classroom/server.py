@@ -405,7 +405,7 @@ def _see_to_chats(folder: ClassFolder, before: ClassServer | None, server: Class
 
 def _with_certificate(folder: ClassFolder, server: ClassServer, addresses: Sequence[str]) -> ClassServer:
     """The server with a certificate: the one that there is, if it is for these addresses."""
-    require("emulator", "cryptography")
+    require("class", "cryptography")
     from helpers._tls.certificates import Authority, fingerprint
 
     everywhere = server.bind == EVERYWHERE

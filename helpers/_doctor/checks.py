@@ -257,11 +257,20 @@ def _shadows() -> Iterator[Finding]:
 
 
 def _redis(endpoint: str | None) -> Iterator[Finding]:
+    from helpers._classroom import preflight
     from helpers._connecting.connection import address, connect, peculiarity
+    from helpers.errors import ConnectionFailedError
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it is said below
-        client: Any = connect(endpoint)
+    student = preflight.user(address(endpoint))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is said below
+            client: Any = connect(endpoint)
+    except ConnectionFailedError as error:
+        if not (student and (advice := preflight.advice(error, address(endpoint)))):
+            raise
+        yield "bad", str(error).partition("\n")[0], advice
+        return
     if peculiar := peculiarity(client):
         answer, advice = peculiar
         yield "bad", answer, say(advice)
@@ -278,6 +287,8 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
     advice = say("Each turn of a chat takes two round trips: run this closer to the server.") if slow else ""
     yield "warning" if slow else "good", found, advice
     yield from _commands(client)
+    if student:
+        yield from preflight.look(client, student)
 
 
 def _version(client: Any) -> str:

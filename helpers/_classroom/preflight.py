@@ -1,0 +1,123 @@
+"""What a student's machine says of the class before the lesson: that all is ready, or the one thing to do."""
+
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from importlib import metadata
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+import redis
+
+from helpers._classroom.rules import ABOUT, REPORT, USER_PREFIX
+from helpers._localization import formats
+from helpers._localization.messages import say
+from helpers.errors import (
+    AuthenticationFailedError,
+    CertificateRefusedError,
+    ConnectionFailedError,
+    ConnectionTimeoutError,
+)
+
+Finding = tuple[Literal["good", "warning", "bad"], str, str]
+"""How it is, what was found, and what to do; blank: nothing."""
+
+
+def user(url: str) -> str:
+    """The student's user that an address names; blank if it names none."""
+    try:
+        name = unquote(urlsplit(url).username or "")
+    except ValueError:
+        return ""
+    return name if name.startswith(USER_PREFIX) else ""
+
+
+def advice(error: ConnectionFailedError, url: str) -> str:
+    """What a student does about a class's server that can't be reached; blank if the error itself says it.
+
+    Args:
+        error: What `connect` raised.
+        url: The student's address.
+    """
+    if isinstance(error, AuthenticationFailedError):
+        return say(
+            "The password of {user} is not valid, or not any more: ask your teacher for your new line.", user=user(url)
+        )
+    if isinstance(error, CertificateRefusedError):
+        return say("This is not the server that your line is for: ask your teacher for your new line.")
+    try:
+        place = urlsplit(url)
+        where = {"host": place.hostname, "port": place.port or 6379}
+    except ValueError:
+        return ""
+    if isinstance(error, ConnectionTimeoutError):
+        return say(
+            "Nothing answered at {host}, port {port}. Connect to the room's network, not to a guest network or a VPN. "
+            "If others can connect, tell your teacher: a firewall may block this port.",
+            **where,
+        )
+    if "refused" in str(error):
+        return say(
+            "No server listens at {host}, port {port}. Tell your teacher; when the class's server runs again, your "
+            "line works as before.",
+            **where,
+        )
+    return ""
+
+
+def look(client: Any, name: str) -> Iterator[Finding]:
+    """What a class's server says to one of its students.
+
+    Args:
+        client: A client that is signed in as the student.
+        name: The student's user.
+
+    Yields:
+        What was found; nothing if it is no class's server.
+    """
+    try:
+        about = {field.decode(): value.decode() for field, value in client.hgetall(ABOUT).items()}
+    except redis.ResponseError:  # somebody who is called so elsewhere
+        return
+    if not about.get("started", "").isdecimal():
+        yield (
+            "bad",
+            say("The class's server does not know of its class."),
+            say("Ask your teacher to stop the class's server and to start it again."),
+        )
+        return
+    if _is_full(client, name):
+        yield (
+            "bad",
+            say("The class's memory is full: the server stores nothing more."),
+            say("Delete the sessions that you no longer need, and tell your teacher."),
+        )
+        return
+    if (own := _kit()) != about.get("kit", own):
+        yield (
+            "warning",
+            say("This kit is {own}, and the class's is {theirs}.", own=own or "–", theirs=about["kit"] or "–"),
+            say("Install the version of the class, if a cell fails."),
+        )
+    started = datetime.fromtimestamp(int(about["started"]) / 1000).strftime("%H:%M")
+    forgets = say("a restart of it loses the chats") if about.get("keeps") == "0" else ""
+    ready = say("The class is ready for you, {user}; its server runs since {time}", user=name, time=started)
+    yield "good", formats.facts(ready, forgets), ""
+
+
+def _is_full(client: Any, name: str) -> bool:
+    """Whether the server refuses writes, tried with a command that would write nothing."""
+    try:
+        client.execute_command("HSET", REPORT + name.removeprefix(USER_PREFIX), secrets.token_hex(4), 1, "no value")
+    except redis.OutOfMemoryError:
+        return True
+    except redis.ResponseError:
+        pass
+    return False
+
+
+def _kit() -> str:
+    try:
+        return metadata.version("chat-history-tutorials")
+    except metadata.PackageNotFoundError:
+        return ""
