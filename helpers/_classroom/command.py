@@ -128,6 +128,9 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         status: int = options.run(options)
+    except BrokenPipeError:  # whoever read what is printed has read enough
+        sys.stdout = None
+        return 1
     except (HelpersError, redis.RedisError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -169,13 +172,13 @@ def _start(options: argparse.Namespace) -> int:
     from helpers._classroom import server, students
 
     folder = _folder(options)
-    is_new = not folder.exists
     folder.create()
     wishes = server.Wishes(
         options.bind, options.host, options.port, options.tls, options.memory, options.language, options.engine,
         options.keep,
     )  # fmt: skip
     with folder.one_command():
+        is_new = not folder.exists
         try:
             started = server.start(folder, wishes, language(), lambda one: students.configured(folder, one), _tell)
             students.settle(folder)

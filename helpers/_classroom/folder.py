@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -41,6 +42,7 @@ _OURS = (
     _COMMAND,
     _IGNORED,
 )
+_NAMES = "|".join(map(re.escape, _OURS))
 
 _LOCK_SECONDS = 2.0
 
@@ -84,7 +86,7 @@ class ClassFolder:
         Raises:
             ClassroomError: Something else is there, or it can't be made.
         """
-        if not self.exists and self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if not self.exists and self.path.exists() and (not self.path.is_dir() or self._others()):
             raise ClassroomError(
                 f"{self.path} is not a class's: something else is there.\n"
                 + say("Choose another folder, which is empty or does not exist: --folder FOLDER")
@@ -99,6 +101,10 @@ class ClassFolder:
                 f"The folder {self.path} can't be used: {error.strerror}.\n"
                 + say("Choose another folder, which is empty or does not exist: --folder FOLDER")
             ) from error
+
+    def _others(self) -> list[str]:
+        """The names of what is in it and not a class's, which another command may be about to make."""
+        return sorted(one.name for one in self.path.iterdir() if not re.match(rf"\.?(?:{_NAMES})(?:\.|$)", one.name))
 
     def _see_to_rights(self) -> None:
         found = self.path.stat()

@@ -47,7 +47,9 @@ def page(server: "ClassServer", students: "Sequence[Student]") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    python = ".venv/bin/python -m helpers doctor", r".venv\Scripts\python -m helpers doctor"
+    systems = _SHELLS[0], "Windows"
+    checks = ".venv/bin/python -m helpers doctor", r".venv\Scripts\python -m helpers doctor"
+    opens = "make lab", r".venv\Scripts\python -m tools lab"
     with speaking(server.language):
         shown = [
             {
@@ -67,11 +69,12 @@ def page(server: "ClassServer", students: "Sequence[Student]") -> str:
             pictured=say("Your address, as in step 1"),
             paste=say("Open a terminal in the kit's folder, and paste the line for your system:"),
             check=say("In the same terminal, check that the room is ready. The last line must begin with “Ready”:"),
-            checks=[(_SHELLS[0], python[0]), ("Windows", python[1])],
+            checks=list(zip(systems, checks, strict=True)),
             open=say(
                 "Start JupyterLab in that terminal, open {notebook} and choose Run all:",
                 notebook=f"{server.language}/01_redis.ipynb",
             ),
+            opens=list(zip(systems, opens, strict=True)),
             form=say(
                 "If your notebook runs elsewhere in this network, enter the address in its form, in the field "
                 "ENDPOINT. It is then saved with the notebook, so don't pass that on:"

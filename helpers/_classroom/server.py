@@ -222,9 +222,9 @@ def start(
         return server
     server, addresses = _settled(wishes, before, language)
     _see_to_chats(folder, before, server)
+    _end(folder, GATE, before.gate if before else 0)  # one that was left alone
     for one in addresses:
         _see_to_port(one, server)
-    _end(folder, GATE, before.gate if before else 0)  # one that was left alone
     server = _with_certificate(folder, server, addresses) if server.tls else replace(server, digest="", names=())
     server = replace(server, pid=0, gate=0, inner=0)
     server = _started(folder, server, addresses, list(users(server)), tell)
