@@ -15,8 +15,8 @@ from helpers._localization.messages import say
 from helpers.errors import (
     AuthenticationFailedError,
     CertificateRefusedError,
-    ConnectionFailedError,
     ConnectionTimeoutError,
+    connection_error,
 )
 
 Finding = tuple[Literal["good", "warning", "bad"], str, str]
@@ -26,43 +26,43 @@ Finding = tuple[Literal["good", "warning", "bad"], str, str]
 def user(url: str) -> str:
     """The student's user that an address names; blank if it names none."""
     try:
-        name = unquote(urlsplit(url).username or "")
-    except ValueError:
+        place = urlsplit(url)
+        name = unquote(place.username or "") if place.port != 0 else ""
+    except ValueError:  # which `connect` says
         return ""
     return name if name.startswith(USER_PREFIX) else ""
 
 
-def advice(error: ConnectionFailedError, url: str) -> str:
-    """What a student does about a class's server that can't be reached; blank if the error itself says it.
+def unreachable(error: redis.RedisError, url: str) -> Finding:
+    """What a student does about a class's server that can't be reached.
 
     Args:
-        error: What `connect` raised.
+        error: What `connect` raised, or redis-py.
         url: The student's address.
     """
-    if isinstance(error, AuthenticationFailedError):
-        return say(
+    place = urlsplit(url)
+    where = {"host": place.hostname or "localhost", "port": place.port or 6379}
+    told = connection_error(error, "{scheme}://{host}:{port}".format(scheme=place.scheme, **where))
+    found, _, advice = str(told).partition("\n")
+    if isinstance(told, AuthenticationFailedError):
+        advice = say(
             "The password of {user} is not valid, or not any more: ask your teacher for your new line.", user=user(url)
         )
-    if isinstance(error, CertificateRefusedError):
-        return say("This is not the server that your line is for: ask your teacher for your new line.")
-    try:
-        place = urlsplit(url)
-        where = {"host": place.hostname, "port": place.port or 6379}
-    except ValueError:
-        return ""
-    if isinstance(error, ConnectionTimeoutError):
-        return say(
+    elif isinstance(told, CertificateRefusedError):
+        advice = say("This is not the server that your line is for: ask your teacher for your new line.")
+    elif isinstance(told, ConnectionTimeoutError):
+        advice = say(
             "Nothing answered at {host}, port {port}. Connect to the room's network, not to a guest network or a VPN. "
             "If others can connect, tell your teacher: a firewall may block this port.",
             **where,
         )
-    if "refused" in str(error):
-        return say(
+    elif "refused" in found:
+        advice = say(
             "No server listens at {host}, port {port}. Tell your teacher; when the class's server runs again, your "
             "line works as before.",
             **where,
         )
-    return ""
+    return "bad", found, advice
 
 
 def look(client: Any, name: str) -> Iterator[Finding]:

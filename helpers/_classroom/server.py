@@ -157,7 +157,8 @@ def signed_in(folder: ClassFolder) -> tuple[redis.Redis, ClassServer]:
         )
     try:
         client: Any = connect(server.own_address)
-    except ConnectionFailedError as error:
+        client.ping()
+    except (ConnectionFailedError, redis.ResponseError) as error:
         if "BUSY" not in str(error):
             raise
         _end_script(server)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -59,7 +60,8 @@ def test_it_outlives_the_command_and_ends_with_another(room: Room, engine: str, 
     assert client.ping()
     assert client.config_get("maxmemory*")["maxmemory"] == str(64 << 20)
     assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
-    about = {name.decode(): value.decode() for name, value in client.hgetall(ABOUT).items()}
+    found: Any = client.hgetall(ABOUT)
+    about = {name.decode(): value.decode() for name, value in found.items()}
     assert about.keys() == {"language", "started", "kit", "instance", "keeps"}
     assert about["language"] == "ko"
     assert len(processes(room)) == 1 + (tls == "--tls")

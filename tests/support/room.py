@@ -1,19 +1,22 @@
 """A class's server as its teacher runs it, by the command line."""
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import redis
 
 from helpers import connect
+from helpers.__main__ import main
 from helpers._classroom import server, students
 from helpers._classroom.folder import ClassFolder
 from helpers._connecting.connection import forget
+from helpers._localization.messages import speaking
 from tests.support.cluster import free_port
 
 
@@ -29,14 +32,23 @@ class Room:
         self.port = free_port()
 
     def run(self, task: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Carry a command out."""
-        return subprocess.run(
-            [sys.executable, "-m", "helpers", "class", task, "--folder", str(self.folder.path), *arguments],
-            env=os.environ | {"HELPERS_LANGUAGE": "en"} | environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        """Carry a command out, in a process of its own, which ends, if it starts a server, else in this one."""
+        command = ["class", task, "--folder", str(self.folder.path), *arguments]
+        if task == "start" or environment:
+            return subprocess.run(
+                [sys.executable, "-m", "helpers", *command],
+                env=os.environ | {"HELPERS_LANGUAGE": "en"} | environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        out, errors = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(errors), speaking("en"):
+            try:
+                status = main(command)
+            except SystemExit as wrong_usage:
+                status = int(str(wrong_usage.code))
+        return subprocess.CompletedProcess(command, status, out.getvalue(), errors.getvalue())
 
     def done(self, task: str, *arguments: str, **environment: str) -> str:
         """What a command says that succeeds."""
