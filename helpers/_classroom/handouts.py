@@ -144,7 +144,8 @@ def _code(address: str) -> object:
     import segno
     from markupsafe import Markup
 
-    code = segno.make(address, error="m", micro=False)
+    # The fewer squares the better a camera reads them from paper, on which little gets lost.
+    code = segno.make(address, error="l", micro=False)
     label = say("QR code of the address")
     drawn = code.svg_inline(omitsize=True, light="#fff", border=4, svgclass=None, lineclass=None)
     assert drawn.startswith("<svg ")
