@@ -428,8 +428,8 @@ _ADVICE = {
         'tunnel="127.0.0.1:6378") does.'
     ),
     r"not the one of this address": words(
-        "The server that answered is another one, or it has a new certificate: ask whoever runs it for its address, "
-        "which ends in the certificate's SHA-256."
+        "Another server answered, or the server has a new certificate. Ask whoever runs it for the current address, "
+        "which contains the certificate's SHA-256."
     ),
     r"CERTIFICATE_VERIFY_FAILED": words(
         "The server's certificate was not accepted: load every certificate in the instance's "

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from helpers._localization import formats
 from helpers._localization.languages import LANGUAGES
-from helpers._localization.messages import language, say, words
+from helpers._localization.messages import language, say
 
 if TYPE_CHECKING:
     from helpers._classroom.folder import ClassFolder
     from helpers._classroom.server import ClassServer
     from helpers._classroom.students import Student
 
-_ADDED = words("{name}: another student has the short name, so theirs is {slug}")
 _FOLDER = "class"
 _EPILOG = """\
 The server goes on when the terminal is closed. What is known of the class is in a folder that only its owner can read.
@@ -178,57 +177,47 @@ def _start(options: argparse.Namespace) -> int:
         options.keep,
     )  # fmt: skip
     with folder.one_command():
-        is_new = not folder.exists
+        before = server.load(folder) if folder.exists else None
         try:
             started = server.start(folder, wishes, language(), lambda one: students.configured(folder, one), _tell)
             students.settle(folder)
         except BaseException:
-            if is_new:
+            if before is None:
+                if folder.exists:
+                    server.stop(folder, server.load(folder))
                 folder.clean()
             raise
     client, _ = server.signed_in(folder)
-    _tell(
-        say(
-            "The class's server is running: {facts}.",
-            facts=formats.facts(started.where, _version(client), started.memory, "TLS" if started.tls else ""),
-        )
-    )
+    what = formats.facts(started.where, _version(client), started.memory, "TLS" if started.tls else "")
+    _tell(say("The class's server is running: {facts}.", facts=what))
     if started.host.startswith("127.") or started.host in ("localhost", "::1"):
         _tell(
             say(
-                "Only this computer can reach it. For a room, connect to the room's network and pass this computer's "
+                "Only this computer can reach it. For a room, connect to the room's network, and pass this computer's "
                 "address there: --bind ADDRESS"
             )
         )
     elif not started.tls:
-        _tell(
-            say(
-                "Passwords and chats cross the network unencrypted. In a network that you don't trust, start with "
-                "--tls."
-            )
-        )
+        _tell(say("Passwords and chats cross the network unencrypted. On a network that you don't trust, use --tls."))
     if not started.keep:
-        _tell(say("Chats are kept in memory only: a restart loses them."))
+        _tell(say("Chats are kept in memory only, so a restart loses them."))
     _tell(
         say(
-            "It goes on when you close this terminal. Only you can read its folder, {folder}: pass nothing of it on.",
+            "It keeps running when you close this terminal. Only you can read its folder, {folder}; don't share what "
+            "is in it.",
             folder=folder.path,
         )
     )
-    known = len(students.load(folder))
-    if known:
-        _tell(
-            say(
-                "Students: {count}. Their addresses are: {command}",
-                count=known,
-                command=_command(options, "list --lines"),
-            )
-        )
+    if known := len(students.load(folder)):
+        if before and (before.where, before.digest) != (started.where, started.digest):
+            _tell(say("Its address or certificate has changed, so the students need new lines."))
+        to_see = _command(options, "list --lines")
+        _tell(say("Students: {count}. To see their lines, run: {command}", count=known, command=to_see))
     else:
-        _tell(say("Next, add students: {command}", command=_command(options, "add 30")))
-    teacher = shlex.quote(str(options.folder / "teacher.txt"))
-    _tell(say("To connect as the teacher: {command}", command=f'export REDIS_URL="$(cat {teacher})"'))
-    _tell(say("In the end: {command}", command=_command(options, "stop")))
+        _tell(say("To add students, run: {command}", command=_command(options, "add 30")))
+    teacher = f'export REDIS_URL="$(cat {shlex.quote(str(options.folder / "teacher.txt"))})"'
+    _tell(say("To connect as the teacher on this computer, run: {command}", command=teacher))
+    _tell(say("At the end of the class, run: {command}", command=_command(options, "stop")))
     return 0
 
 
@@ -240,13 +229,18 @@ def _add(options: argparse.Namespace) -> int:
     if options.handouts:
         handouts.see_to(options.handouts)
     with folder.one_command():
-        taken = set(students.load(folder))
         new = students.add(folder, options.names)
     found = server.load(folder)
     for one in new:
-        if (wished := names.slug(one.name, ())) in taken and wished != one.slug and one.name != one.slug:
-            _tell(say(_ADDED, name=names.clipped(one.name), slug=one.slug))
-        taken.add(one.slug)
+        if (short := names.letters(one.name)) not in ("", one.slug):
+            _tell(
+                say(
+                    "The short name {short} is taken, so {name} gets {slug}.",
+                    short=short,
+                    name=names.clipped(one.name),
+                    slug=one.slug,
+                )
+            )
     _show_lines(options, found, new)
     _write_handouts(options, found, new)
     return 0
@@ -305,7 +299,7 @@ def _list(options: argparse.Namespace) -> int:
     memory: Any = client.info("memory")
     _tell(
         say(
-            "Students: {count}, connected: {connected}. Memory: {used} of {limit}.",
+            "Students: {count}. Connected: {connected}. Memory: {used} of {limit}.",
             count=formats.number(len(chosen)),
             connected=formats.number(sum(one.slug in connected for one in chosen)),
             used=formats.size(memory["used_memory"]),
@@ -332,7 +326,7 @@ def _export(options: argparse.Namespace) -> int:
     done = exporting.export(folder, options.file)
     _tell(say("{file}: sessions: {count}", file=options.file, count=formats.number(done.sessions)))
     _tell(say("{file}: students: {count}", file=done.progress, count=formats.number(done.students)))
-    _tell(say("Both hold what people wrote, or how they did, unencrypted: delete them when you no longer need them."))
+    _tell(say("Both files are unencrypted and hold personal data. Delete them when you no longer need them."))
     return 0
 
 
@@ -353,7 +347,7 @@ def _remove(options: argparse.Namespace) -> int:
         done = students.remove(folder, None if options.all else options.names)
     _tell(
         say(
-            "Removed: students: {students}, keys that they had stored: {keys}.",
+            "Students removed: {students}. Keys deleted: {keys}.",
             students=formats.number(done.students),
             keys=formats.number(done.keys),
         )
@@ -379,22 +373,22 @@ def _stop(options: argparse.Namespace) -> int:
     else:
         _tell(say("The server has ended."))
     if left is None:
-        kept = say("students and chats") if found.keep else say("students, without their chats")
-        _tell(
-            say(
-                "Kept in {folder}: {kept}. To go on: {start}. To delete all of it: {stop}",
-                folder=folder.path,
-                kept=kept,
-                start=_command(options, "start"),
-                stop=_command(options, "stop --delete"),
-            )
-        )
+        if found.keep:
+            _tell(say("The students and their chats are kept in {folder}.", folder=folder.path))
+        else:
+            _tell(say("The students are kept in {folder}; their chats are lost.", folder=folder.path))
+        _tell(say("To continue, run: {command}", command=_command(options, "start")))
+        _tell(say("To delete everything, run: {command}", command=_command(options, "stop --delete")))
     elif left:
         _tell(
-            say("What is not the class's stays in {folder}: {files}", folder=folder.path, files=formats.listing(left))
+            say(
+                "These files are not the class's and stay in {folder}: {files}",
+                folder=folder.path,
+                files=formats.listing(left),
+            )
         )
     else:
-        _tell(say("Nothing of the class is left: {folder} is deleted.", folder=folder.path))
+        _tell(say("Nothing of the class is left: {folder} was deleted.", folder=folder.path))
     return 0
 
 
@@ -423,12 +417,14 @@ def _show_lines(options: argparse.Namespace, found: "ClassServer", chosen: "list
     rows = [[names.clipped(one.name), one.slug, handouts.lines(one.address(found))[0][1]] for one in chosen]
     for line in formats.aligned(rows):
         _tell(line)
-    if chosen:
-        address = say("ADDRESS")
-        others = formats.listing(f"{shell} {line}" for shell, line in handouts.lines(address)[1:])
-        _tell(say("Each line is for one student alone. On Windows: {lines}", lines=others))
-        if not options.handouts:
-            _tell(say("As pages to print: {command}", command=_command(options, "list --handouts handouts.html")))
+    if not chosen:
+        return
+    _tell(say("Give each line to its student only."))
+    for shell, line in handouts.lines(say("ADDRESS"))[1:]:
+        _tell(say("In {shell}, the line is: {line}", shell=shell, line=line))
+    if not options.handouts:
+        to_print = _command(options, "list --handouts handouts.html")
+        _tell(say("To print a page for each student, run: {command}", command=to_print))
 
 
 def _write_handouts(options: argparse.Namespace, found: "ClassServer", chosen: "list[Student]") -> None:
@@ -438,8 +434,8 @@ def _write_handouts(options: argparse.Namespace, found: "ClassServer", chosen: "
         handouts.write(options.handouts, found, chosen)
         _tell(
             say(
-                "{file} is a page for each student: open it in a browser and print it. It holds passwords, so delete "
-                "it afterwards.",
+                "{file} has a page for each student. Open it in a browser and print it. It contains passwords, so "
+                "delete it afterwards.",
                 file=options.handouts,
             )
         )

@@ -59,8 +59,12 @@ def export(folder: ClassFolder, file: Path) -> Exported:
     known = load(folder)
     keys = [session.key for some in find_sessions(client) for session in some]
     try:
-        _write(file, export_sessions(client, keys, missing_ok=True))
         _write(progress, _progress(client, list(known.values())))
+        try:
+            _write(file, export_sessions(client, keys, missing_ok=True))
+        except BaseException:
+            progress.unlink()
+            raise
     except OSError as error:
         raise ClassroomError(
             f"{file} can't be written: {error.strerror}.\n"

@@ -58,7 +58,7 @@ class ClassFolder:
         if sys.platform == "win32":
             raise ClassroomError(
                 "A class's server does not run on Windows itself.\n"
-                + say("Run this in WSL: there the students reach it as they would on Linux.")
+                + say("Run it on Linux or macOS, or in WSL with mirrored networking, so that others can reach it.")
             )
         self.path = path.absolute()
 
@@ -75,8 +75,7 @@ class ClassFolder:
         """
         if not self.exists:
             raise ClassroomError(
-                f"There is no class in {self.path}.\n"
-                + say("Start its server first, or name the folder of a class: --folder FOLDER")
+                f"There is no class in {self.path}.\n" + say("Start a class first, or name its folder: --folder FOLDER")
             )
         self._see_to_rights()
 
@@ -88,8 +87,8 @@ class ClassFolder:
         """
         if not self.exists and self.path.exists() and (not self.path.is_dir() or self._others()):
             raise ClassroomError(
-                f"{self.path} is not a class's: something else is there.\n"
-                + say("Choose another folder, which is empty or does not exist: --folder FOLDER")
+                f"{self.path} contains something other than a class.\n"
+                + say("Choose a folder that is empty or doesn't exist: --folder FOLDER")
             )
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,7 +98,7 @@ class ClassFolder:
         except OSError as error:
             raise ClassroomError(
                 f"The folder {self.path} can't be used: {error.strerror}.\n"
-                + say("Choose another folder, which is empty or does not exist: --folder FOLDER")
+                + say("Choose a folder that is empty or doesn't exist: --folder FOLDER")
             ) from error
 
     def _others(self) -> list[str]:
@@ -111,7 +110,7 @@ class ClassFolder:
         if found.st_uid != os.geteuid():
             raise ClassroomError(
                 f"The folder {self.path} belongs to another user of this computer.\n"
-                + say("Choose another folder, which is empty or does not exist: --folder FOLDER")
+                + say("Choose a folder that is empty or doesn't exist: --folder FOLDER")
             )
         if found.st_mode & 0o077:
             self.path.chmod(0o700)
@@ -130,7 +129,7 @@ class ClassFolder:
         except (ValueError, OSError) as error:
             raise ClassroomError(
                 f"{file} can't be read: {type(error).__name__}.\n"
-                + say("Restore the file, or stop the server and start a class in another folder: --folder FOLDER")
+                + say("Restore the file, or start a class in another folder: --folder FOLDER")
             ) from error
         return found
 

@@ -65,10 +65,10 @@ def page(server: "ClassServer", students: "Sequence[Student]") -> str:
             lang=server.language,
             generator=_GENERATOR,
             title=say("Handouts of the class"),
-            place=say("Your place in the class at {address}", address=server.where),
-            pictured=say("Your address, as in step 1"),
+            place=say("Class server: {address}", address=server.where),
+            pictured=say("Your address from step 1"),
             paste=say("Open a terminal in the kit's folder, and paste the line for your system:"),
-            check=say("In the same terminal, check that the room is ready. The last line must begin with “Ready”:"),
+            check=say("In the same terminal, check that the room is ready. The last line says whether it is:"),
             checks=list(zip(systems, checks, strict=True)),
             open=say(
                 "Start JupyterLab in that terminal, open {notebook} and choose Run all:",
@@ -80,8 +80,8 @@ def page(server: "ClassServer", students: "Sequence[Student]") -> str:
                 "ENDPOINT. It is then saved with the notebook, so don't pass that on:"
             ),
             private=say(
-                "This page is for you alone: whoever has the address can read and change your chats. Your teacher can "
-                "read them too."
+                "This page is for you alone. Anyone who has the address can read and change your chats, and your "
+                "teacher can read them too."
             ),
             students=shown,
         )
@@ -128,7 +128,8 @@ def see_to(file: Path) -> None:
         raise _unwritable(file, error) from error
     if others:
         raise ClassroomError(
-            f"{file} exists, and is not a page of handouts.\n" + say("Choose another name: it would be lost.")
+            f"{file} exists, and is not a page of handouts.\n"
+            + say("Choose another name, so that the file isn't lost.")
         )
 
 

@@ -34,11 +34,13 @@ def shown(name: str) -> str:
     plain = "".join(" " if unicodedata.category(one) in _CONTROLS else one for one in _TURNING.sub("", name))
     plain = unicodedata.normalize("NFC", " ".join(plain.split()))
     if not plain:
-        raise ClassroomError("A student's name is empty.\n" + say("Give each student a name, or a number of students."))
+        raise ClassroomError(
+            "A student's name is empty.\n" + say("Give each student a name, or give the number of students.")
+        )
     if len(plain) > LONGEST_NAME:
         raise ClassroomError(
             f"The name {clipped(plain)!r} has {len(plain)} characters.\n"
-            + say("Give it at most {count}.", count=LONGEST_NAME)
+            + say("A name can have up to {count} characters.", count=LONGEST_NAME)
         )
     return plain
 
@@ -54,8 +56,7 @@ def slug(name: str, taken: Container[str]) -> str:
         A short name that is not taken: that of the name, with a number if somebody else has it, or ``s01``, ``s02`` and
         so on if nothing of the name is left.
     """
-    plain = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
-    wanted = "".join(re.findall("[a-z0-9]", plain))[:LONGEST_SLUG]
+    wanted = letters(name)
     if wanted and wanted not in taken:
         return wanted
     number = 2 if wanted else 1
@@ -65,6 +66,12 @@ def slug(name: str, taken: Container[str]) -> str:
         if made not in taken:
             return made
         number += 1
+
+
+def letters(name: str) -> str:
+    """What a short name takes of a name; blank if there is nothing."""
+    plain = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    return "".join(re.findall("[a-z0-9]", plain))[:LONGEST_SLUG]
 
 
 def clipped(name: str, columns: int = 24) -> str:

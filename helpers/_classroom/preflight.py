@@ -46,7 +46,7 @@ def unreachable(error: redis.RedisError, url: str) -> Finding:
     found, _, advice = str(told).partition("\n")
     if isinstance(told, AuthenticationFailedError):
         advice = say(
-            "The password of {user} is not valid, or not any more: ask your teacher for your new line.", user=user(url)
+            "The password of {user} is wrong or was replaced: ask your teacher for your new line.", user=user(url)
         )
     elif isinstance(told, CertificateRefusedError):
         advice = say("This is not the server that your line is for: ask your teacher for your new line.")
@@ -58,7 +58,7 @@ def unreachable(error: redis.RedisError, url: str) -> Finding:
         )
     elif "refused" in found:
         advice = say(
-            "No server listens at {host}, port {port}. Tell your teacher; when the class's server runs again, your "
+            "No server is listening at {host}, port {port}. Tell your teacher; when the class's server runs again, your "
             "line works as before.",
             **where,
         )
@@ -82,8 +82,8 @@ def look(client: Any, name: str) -> Iterator[Finding]:
     if not about.get("started", "").isdecimal():
         yield (
             "bad",
-            say("The class's server does not know of its class."),
-            say("Ask your teacher to stop the class's server and to start it again."),
+            say("The server has no information about its class."),
+            say("Ask your teacher to stop the class's server and start it again."),
         )
         return
     if _is_full(client, name):
@@ -96,12 +96,16 @@ def look(client: Any, name: str) -> Iterator[Finding]:
     if (own := _kit()) != about.get("kit", own):
         yield (
             "warning",
-            say("This kit is {own}, and the class's is {theirs}.", own=own or "–", theirs=about["kit"] or "–"),
-            say("Install the version of the class, if a cell fails."),
+            say(
+                "This is version {own} of the kit, and the class uses {theirs}.",
+                own=own or "–",
+                theirs=about["kit"] or "–",
+            ),
+            say("If a cell fails, install the class's version."),
         )
     started = datetime.fromtimestamp(int(about["started"]) / 1000).strftime("%H:%M")
-    forgets = say("a restart of it loses the chats") if about.get("keeps") == "0" else ""
-    ready = say("The class is ready for you, {user}; its server runs since {time}", user=name, time=started)
+    forgets = say("it loses the chats if it is restarted") if about.get("keeps") == "0" else ""
+    ready = say("The class is ready for you, {user}; its server has been running since {time}", user=name, time=started)
     yield "good", formats.facts(ready, forgets), ""
 
 

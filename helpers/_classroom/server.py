@@ -107,11 +107,6 @@ class ClassServer:
         return f"{scheme}//{user}:{password}@{place}" + (f"?{OPTION}={self.digest}" if self.tls else "")
 
     @property
-    def teacher_address(self) -> str:
-        """The teacher's, on this computer or another one."""
-        return self.address("default", self.secret)
-
-    @property
     def own_address(self) -> str:
         """The teacher's, from this computer, whatever the students reach it by."""
         port = self.inner if self.tls else self.port
@@ -133,7 +128,7 @@ def load(folder: ClassFolder) -> ClassServer:
     except TypeError as error:
         raise ClassroomError(
             f"{folder.path / CLASS} does not describe a class.\n"
-            + say("Restore the file, or stop the server and start a class in another folder: --folder FOLDER")
+            + say("Restore the file, or start a class in another folder: --folder FOLDER")
         ) from error
 
 
@@ -153,7 +148,7 @@ def signed_in(folder: ClassFolder) -> tuple[redis.Redis, ClassServer]:
     if not is_running(folder):
         raise ClassroomError(
             f"The class's server at {server.where} is not running.\n"
-            + say("Start it again; what it kept is still there: {command}", command="python -m helpers class start")
+            + say("To start it again, run: {command}", command="python -m helpers class start")
         )
     try:
         client: Any = connect(server.own_address)
@@ -218,9 +213,7 @@ def start(
                 f"The server of the class in {folder.path} is already running, at {before.where}.\n"
                 + say("Use it, stop it first, or start another class with --folder FOLDER and --port PORT.")
             )
-        server = _with_gate(folder, before)
-        folder.write(CLASS, asdict(server))
-        return server
+        return _with_gate(folder, before)
     server, addresses = _settled(wishes, before, language)
     _see_to_chats(folder, before, server)
     _end(folder, GATE, before.gate if before else 0)  # one that was left alone
@@ -228,15 +221,17 @@ def start(
         _see_to_port(one, server)
     server = _with_certificate(folder, server, addresses) if server.tls else replace(server, digest="", names=())
     server = replace(server, pid=0, gate=0, inner=0)
-    server = _started(folder, server, addresses, list(users(server)), tell)
     try:
+        server = _started(folder, server, addresses, list(users(server)), tell)
         if server.tls:
             server = _with_gate(folder, server)
-        _introduce(folder, server)
+        _introduce(server)
     except BaseException:
-        stop(folder, server)
+        stop(folder, load(folder) if folder.exists else server)
+        if before:
+            folder.write(CLASS, asdict(before))
         raise
-    folder.write_text(TEACHER, server.teacher_address + "\n")
+    folder.write_text(TEACHER, server.own_address + "\n")
     return server
 
 
@@ -304,8 +299,8 @@ def _settled(wishes: Wishes, before: ClassServer | None, language: str) -> tuple
     size = _SIZE.fullmatch(memory)
     if not size or int(size[1]) * (1024 if size[2] == "gb" else 1) < _LEAST_MEGABYTES:
         raise ClassroomError(
-            f"{memory!r} is no size of memory.\n"
-            + say("Write it like {example}, and give at least {least}.", example="256mb", least=f"{_LEAST_MEGABYTES}mb")
+            f"{memory!r} is not a memory size.\n"
+            + say("Use a form such as {example}, at least {least}.", example="256mb", least=f"{_LEAST_MEGABYTES}mb")
         )
     bind = wished("bind", "") or next(iter(own_addresses()), _LOOPBACK)
     resolved = _resolved(bind, port)
@@ -453,7 +448,7 @@ def _started(
         said = _last_words(folder.path / SERVER_LOG)
         if not (server.tls and attempt < _ATTEMPTS and "already in use" in said):
             raise ClassroomError(
-                f"The class's server did not start: {said}.\n" + say("Remove that cause, then start it again.")
+                f"The class's server did not start: {said}.\n" + say("Fix that, then start the server again.")
             )
     raise AssertionError("unreachable")
 
@@ -538,14 +533,16 @@ def _with_gate(folder: ClassFolder, server: ClassServer) -> ClassServer:
         _kill(process)
         raise ClassroomError(
             f"TLS for the class's server can't be had at {server.where}: {answer['error']}.\n"
-            + say("Remove that cause, then start it again.")
+            + say("Fix that, then start the server again.")
         )
     process.returncode = 0
-    return replace(server, gate=process.pid)
+    server = replace(server, gate=process.pid)
+    folder.write(CLASS, asdict(server))
+    return server
 
 
-def _introduce(folder: ClassFolder, server: ClassServer) -> None:
-    """Write what everybody in the class may know of it, and remember how it is run."""
+def _introduce(server: ClassServer) -> None:
+    """Write what everybody in the class may know of it."""
     with redis.Redis.from_url(server.own_address, protocol=2, driver_info=None) as client:
         seconds, microseconds = client.time()
         try:
@@ -560,7 +557,6 @@ def _introduce(folder: ClassFolder, server: ClassServer) -> None:
             "keeps": int(server.keep),
         }
         written_though_full(client, lambda: client.hset(ABOUT, mapping=about))
-    folder.write(CLASS, asdict(server))
 
 
 def _end(folder: ClassFolder, name: str, pid: int) -> bool:

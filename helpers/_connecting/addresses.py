@@ -27,7 +27,7 @@ _ENCODE = words(
     "for example); urllib.parse.quote(PASSWORD, safe='') does that. Or leave the password out "
     "and pass password=…."
 )
-_PINNED = words("Begin the address with rediss://, which means TLS, or leave the certificate out.")
+_PINNED = words("Begin the address with rediss:// (TLS), or leave the certificate out.")
 
 _IN_PAGE = words(
     "Leave the endpoint blank and unset REDIS_URL: then the server inside this page keeps the chats until you close "

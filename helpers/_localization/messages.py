@@ -47,7 +47,7 @@ def speaking(language: str) -> Iterator[None]:
         language: A code such as ``"ko"``.
 
     Raises:
-        ValueError: There is no such language here.
+        ValueError: The kit does not speak it.
     """
     global _chosen
     before = _chosen

@@ -82,7 +82,7 @@ def test_nothing_comes_from_the_network(running: Room, tmp_path: Path) -> None:
 def test_they_speak_the_language_of_the_class_whatever_the_teachers_is(
     running: Room, language: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = {"Your address, as in step 1": "첫 단계", "QR code of the address": "QR"}
+    said = {"Your address from step 1": "첫 단계", "QR code of the address": "QR"}
     real = messages.catalog
 
     def catalog(code: str) -> Any:

@@ -54,7 +54,9 @@ def test_the_room_is_ready(room: Room, tls: str) -> None:
     report = doctor(room.address("anna"))
     assert str(report).splitlines()[-1] == "Ready: all is well."
     *_, last = of_redis(room.address("anna"))
-    assert re.fullmatch(r"The class is ready for you, student-anna; its server runs since \d\d:\d\d", last.found)
+    assert re.fullmatch(
+        r"The class is ready for you, student-anna; its server has been running since \d\d:\d\d", last.found
+    )
     assert (last.status, last.advice) == ("good", "")
     assert room.address("anna").rpartition("@")[0].rpartition(":")[2] not in str(report) + str(report._repr_html_())
 
@@ -75,7 +77,7 @@ def test_it_says_so_in_a_terminal(room: Room) -> None:
 def test_a_class_that_forgets_says_so(room: Room) -> None:
     room.start("--forget")
     room.done("add", "anna")
-    assert of_redis(room.address("anna"))[-1].found.endswith(", a restart of it loses the chats")
+    assert of_redis(room.address("anna"))[-1].found.endswith(", it loses the chats if it is restarted")
 
 
 def test_a_new_password_that_the_student_does_not_have_yet(room: Room) -> None:
@@ -89,7 +91,7 @@ def test_a_new_password_that_the_student_does_not_have_yet(room: Room) -> None:
         assert only.status == "bad"
         assert f"redis://127.0.0.1:{room.port}" in only.found
         assert only.advice == (
-            "The password of student-anna is not valid, or not any more: ask your teacher for your new line."
+            "The password of student-anna is wrong or was replaced: ask your teacher for your new line."
         )
         forget(line)
 
@@ -104,7 +106,7 @@ def test_the_server_has_ended(room: Room) -> None:
     for _ in range(2):
         (only,) = of_redis(line)
         assert only.status == "bad"
-        assert only.advice.startswith(f"No server listens at 127.0.0.1, port {room.port}. Tell your teacher")
+        assert only.advice.startswith(f"No server is listening at 127.0.0.1, port {room.port}. Tell your teacher")
         forget(line)
     room.done("start")
     assert of_redis(line)[-1].found.startswith("The class is ready for you, student-anna")
@@ -158,7 +160,7 @@ def test_a_server_that_has_lost_its_class(room: Room) -> None:
     room.done("add", "anna")
     room.teacher().delete(ABOUT)
     last = of_redis(room.address("anna"))[-1]
-    assert (last.status, last.found) == ("bad", "The class's server does not know of its class.")
+    assert (last.status, last.found) == ("bad", "The server has no information about its class.")
 
 
 def test_somebody_who_is_called_so_on_another_server() -> None:

@@ -67,7 +67,7 @@ def test_it_outlives_the_command_and_ends_with_another(room: Room, engine: str, 
     assert len(processes(room)) == 1 + (tls == "--tls")
     with pytest.raises(ConnectionFailedError):
         connect(room.server.where + (f"?ssl_certificate_sha256={room.server.digest}" if room.server.tls else ""))
-    assert connect(room.server.teacher_address).ping()
+    assert connect(room.server.address("default", room.server.secret)).ping()
 
     room.done("stop")
     assert processes(room) == []
@@ -103,7 +103,7 @@ def test_no_password_is_told(room: Room) -> None:
     assert password not in said
     kept = "".join(one.read_text() for one in room.folder.path.glob("*.json"))
     assert password not in kept
-    assert (room.folder.path / "teacher.txt").read_text().strip() == room.server.teacher_address
+    assert (room.folder.path / "teacher.txt").read_text().strip() == room.server.own_address
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -132,18 +132,18 @@ def test_a_restart_in_mid_lesson_loses_nothing(room: Room, engine: str) -> None:
 
 
 def test_a_class_that_keeps_nothing_says_so_and_has_its_students_again(room: Room) -> None:
-    assert "a restart loses them" in room.start("--forget")
+    assert "so a restart loses them" in room.start("--forget")
     room.done("add", "anna")
     client = room.student("anna")
     history = RedisChatMessageHistory("anna-lesson", client=client)
     history.add_user_message("before")
     kill(room)
-    assert "a restart loses them" in room.done("start")
+    assert "so a restart loses them" in room.done("start")
     assert history.messages == []
     history.add_user_message("after")
     assert room.teacher().hgetall(STUDENTS).keys() == {b"anna"}
     assert room.teacher().hget(ABOUT, "keeps") == b"0"
-    assert "students, without their chats" in room.done("stop")
+    assert "their chats are lost" in room.done("stop")
     assert not (room.folder.path / "appendonlydir").exists()
 
 
@@ -153,7 +153,7 @@ def test_what_is_kept_by_stop_is_said_and_deleted_when_asked(room: Room) -> None
     history = RedisChatMessageHistory("anna-lesson", client=room.student("anna"))
     history.add_user_message("hello")
     said = room.done("stop")
-    assert "students and chats" in said
+    assert "The students and their chats are kept" in said
     assert "stop --delete" in said
     assert processes(room) == []
     assert room.run("start", "--forget").returncode == 1  # which would lose them

@@ -89,7 +89,7 @@ def test_each_student_gets_a_line_to_paste(room: Room) -> None:
 
 def test_two_with_the_same_name(room: Room) -> None:
     said = room.done("add", "Anna", "Anna")
-    assert said.splitlines()[0] == "Anna: another student has the short name, so theirs is anna2"
+    assert said.splitlines()[0] == "The short name anna is taken, so Anna gets anna2."
     assert lines(said).keys() == {"anna", "anna2"}
     first, last = room.refused("reset", "Anna")
     assert first == "Several students are called 'Anna'."
@@ -100,7 +100,7 @@ def test_two_with_the_same_name(room: Room) -> None:
 def test_thirty_by_number(room: Room) -> None:
     assert [*lines(room.done("add", "30"))] == [f"s{number:02}" for number in range(1, 31)]
     assert [*lines(room.done("add", "2"))] == ["s31", "s32"]
-    assert "Students: 32, connected: 0." in room.done("list")
+    assert "Students: 32. Connected: 0." in room.done("list")
 
 
 @pytest.mark.parametrize("names", [["0"], ["501"], [""], ["Anna", "\n"], ["x" * 201]])
@@ -205,7 +205,7 @@ def test_a_student_who_fills_the_memory(room: Room) -> None:
     assert room.teacher().hexists(STUDENTS, "carla")
     assert room.teacher().config_get("maxmemory") == {"maxmemory": str(32 << 20)}
     said = room.done("remove", "anna")
-    assert "students: 1" in said
+    assert "Students removed: 1." in said
     RedisChatMessageHistory("ben-lesson", client=room.student("ben")).add_user_message("after")
 
 
@@ -254,7 +254,7 @@ def test_removal_leaves_nothing(room: Room) -> None:
         # What a write may leave after a fault.
         client.set(f"message_store:{{message_store:{slug}-lesson}}write", 1)
         client.set(f"{{thread:{slug}-agent}}delete", 1)
-    assert room.done("remove", "Anna") == "Removed: students: 1, keys that they had stored: 3.\n"
+    assert room.done("remove", "Anna") == "Students removed: 1. Keys deleted: 3.\n"
     with pytest.raises(redis.AuthenticationError):
         anna.ping()
     left = {key.decode() for key in room.teacher().scan_iter()}
