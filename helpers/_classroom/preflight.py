@@ -58,8 +58,8 @@ def unreachable(error: redis.RedisError, url: str) -> Finding:
         )
     elif "refused" in found:
         advice = say(
-            "No server is listening at {host}, port {port}. Tell your teacher; when the class's server runs again, your "
-            "line works as before.",
+            "No server is listening at {host}, port {port}. Tell your teacher; when the class's server runs again, "
+            "your line works as before.",
             **where,
         )
     return "bad", found, advice

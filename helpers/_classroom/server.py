@@ -273,14 +273,20 @@ def written_though_full(client: redis.Redis, write: Callable[[], object]) -> Non
 def _end_script(server: ClassServer) -> None:
     """End a student's script that does not end by itself, and keeps everybody waiting."""
     with redis.Redis.from_url(server.own_address, protocol=2, driver_info=None) as client:
-        try:
-            client.script_kill()
-        except redis.ResponseError as error:
-            if "UNKILLABLE" in str(error):
-                raise ClassroomError(
-                    f"A script that has written keeps the class's server at {server.where} busy, and can't be ended.\n"
-                    + say("Stop the server and start it again.")
-                ) from error
+        deadline = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                client.script_kill()
+            except redis.ResponseError as error:
+                if "NOTBUSY" in str(error):
+                    return
+                if "UNKILLABLE" in str(error):
+                    break
+            time.sleep(_POLL_SECONDS)  # it ends when it is next interrupted
+    raise ClassroomError(
+        f"A script keeps the class's server at {server.where} busy, and can't be ended.\n"
+        + say("Stop the server and start it again.")
+    )
 
 
 def password_hash(password: str) -> str:
@@ -407,7 +413,8 @@ def _with_certificate(folder: ClassFolder, server: ClassServer, addresses: Seque
     everywhere = server.bind == EVERYWHERE
     found = [server.host, *(own_addresses() if everywhere else addresses), _LOOPBACK, "localhost"]
     names = tuple(dict.fromkeys(found))
-    if server.digest and set(names) <= set(server.names) and (folder.path / CERTIFICATE).exists():
+    file = folder.path / CERTIFICATE
+    if set(names) <= set(server.names) and file.exists() and fingerprint(file.read_bytes()) == server.digest:
         return server
     authority = Authority("Class CA")
     pem = authority.server_pem(names)
