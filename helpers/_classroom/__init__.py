@@ -1,1 +1,1 @@
-"""A class that shares one Redis: its server, its students, and what the teacher sees of them."""
+"""A class that shares one Redis: what its students report, and what their teacher sees."""
