@@ -205,9 +205,9 @@ def test_two_commands_at_once_start_one_server(room: Room) -> None:
     assert len(processes(room)) == 1
 
 
-@pytest.mark.parametrize("task", ["list", "add", "reset", "remove", "export", "stop"])
+@pytest.mark.parametrize("task", ["list", "add", "reset", "remove", "export", "stop", "watch"])
 def test_there_is_no_class_in_the_folder(room: Room, task: str) -> None:
-    arguments = () if task in ("list", "stop") else ("x",)
+    arguments = () if task in ("list", "stop", "watch") else ("x",)
     first, last = room.refused(task, *arguments)
     assert first == f"There is no class in {room.folder.path}."
     assert "--folder" in last
