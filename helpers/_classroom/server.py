@@ -51,6 +51,7 @@ _START_SECONDS, _STOP_SECONDS, _POLL_SECONDS = 20.0, 10.0, 0.05
 _ATTEMPTS = 10
 _SIZE = re.compile(r"([1-9][0-9]{0,6})(mb|gb)", re.IGNORECASE)
 _LEAST_MEGABYTES = 16
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 # Selectors of keys that may be read and not written came with Redis 7.0.
 _OLDEST_REDIS = 7
 _NOWHERE = "192.0.2.1"  # RFC 5737: an address for documentation, to which nothing is sent here
@@ -311,6 +312,11 @@ def _settled(wishes: Wishes, before: ClassServer | None, language: str) -> tuple
     bind = wished("bind", "") or next(iter(own_addresses()), _LOOPBACK)
     resolved = _resolved(bind, port)
     host = wishes.host or (before.host if before and wishes.bind is None else "") or _host(bind)
+    if not _NAME.fullmatch(host):
+        raise ClassroomError(
+            f"{host!r} is not a host name or an address.\n"
+            + say("Use a form such as {example}.", example="class.example, 192.168.1.20")
+        )
     server = ClassServer(
         bind=EVERYWHERE if bind == EVERYWHERE else resolved[0],
         host=host,
@@ -434,6 +440,8 @@ def _started(
         # Behind TLS any port will do, which somebody may take before the server does.
         running = replace(server, inner=_free_port()) if server.tls else server
         text = "\n".join([*_config(running, addresses), *users, ""])
+        log = folder.path / SERVER_LOG
+        logged = log.stat().st_size if log.exists() else 0
         lock = folder.locked(SERVER)
         try:
             process = _detached([str(program), "-"], folder, SERVER_LOG, lock)
@@ -452,7 +460,7 @@ def _started(
             _kill(process)
             raise
         _kill(process)
-        said = _last_words(folder.path / SERVER_LOG)
+        said = _last_words(log, logged)
         if not (server.tls and attempt < _ATTEMPTS and "already in use" in said):
             raise ClassroomError(
                 f"The class's server did not start: {said}.\n" + say("Fix that, then start the server again.")
@@ -593,9 +601,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _last_words(log: Path) -> str:
-    """Why a process ended, by the last line of its log."""
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+def _last_words(log: Path, logged: int = 0) -> str:
+    """Why a process ended, by what it wrote last into its log, after what others had written."""
+    lines = log.read_bytes()[logged:].decode(errors="replace").strip().splitlines() if log.exists() else []
     telling = [line for line in lines[-20:] if " # " in line and "WARNING" not in line] or lines or ["it said nothing"]
     return re.sub(r"^\S+ \d+ \w+ \d+ [\d:.]+ [#*.-] ", "", telling[-1]).rstrip(".")
 

@@ -241,6 +241,13 @@ def test_a_file_that_is_damaged_is_named(room: Room, file: str) -> None:
     (room.folder.path / file).write_text(before)
 
 
+@pytest.mark.parametrize("host", ["a b", "köln.example", "x@y", "redis://x", "'"])
+def test_what_is_no_host_is_refused(room: Room, host: str) -> None:
+    first, _ = room.refused("start", "--bind", "127.0.0.1", "--port", str(room.port), "--host", host)
+    assert first.endswith("is not a host name or an address.")
+    assert not room.folder.path.exists()
+
+
 @pytest.mark.parametrize("memory", ["lots", "256", "1mb", "-1gb", "1tb"])
 def test_what_is_no_size_is_refused(room: Room, memory: str) -> None:
     first, last = room.refused("start", f"--memory={memory}")
@@ -268,6 +275,21 @@ def test_a_server_that_does_not_start_says_why_and_leaves_nothing(
     first, _ = room.refused("start", *arguments, PATH=str(tmp_path))
     assert "there is no redis-server on the PATH" in first
     assert not room.folder.path.exists()
+
+
+def test_a_restart_that_fails_leaves_the_class_as_it_was(room: Room) -> None:
+    room.start()
+    room.done("add", "anna")
+    room.done("stop")
+    line, before = room.address("anna"), room.server
+    for file in (room.folder.path / "appendonlydir").iterdir():
+        file.write_bytes(b"damaged")
+    first, last = room.refused("start", "--memory", "32mb", "--tls")
+    assert first.startswith("The class's server did not start: ")
+    assert last == "Fix that, then start the server again."
+    assert room.server == before
+    assert room.address("anna") == line
+    assert processes(room) == []
 
 
 def test_tls_that_has_ended_is_started_again(room: Room) -> None:
