@@ -6,6 +6,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import redis
 from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, HumanMessage
 
 from helpers import RedisChatMessageHistory, RedisSaver, chat_model, connect
 from helpers._classroom import students
@@ -163,6 +165,30 @@ def test_a_student_uses_all_of_the_kit_with_own_keys_only(room: Room) -> None:
         "message_store:ben-lesson",
         "thread:ben-agent",
     }
+
+
+def test_thirty_at_once_over_tls(tmp_path: Path) -> None:
+    with room_in(tmp_path / "class") as room:
+        room.start("--tls")
+        found = lines(room.done("add", "30"))
+
+        def lesson(slug: str) -> list[str]:
+            history = RedisChatMessageHistory(f"{slug}-lesson", client=connect(found[slug]))
+            for number in range(10):
+                history.add_messages([HumanMessage(f"{slug} asks {number}"), AIMessage(f"{slug} hears {number}")])
+            return [str(message.content) for message in history.messages]
+
+        with ThreadPoolExecutor(len(found)) as pool:
+            for slug, said in zip(found, pool.map(lesson, found), strict=True):
+                assert said == [f"{slug} {word} {number}" for number in range(10) for word in ("asks", "hears")]
+        assert "Students: 30. Connected: 30." in room.done("list")
+        file = tmp_path / "sessions.jsonl"
+        assert "sessions: 30" in room.done("export", str(file))
+        assert len(file.read_text(encoding="utf-8").splitlines()) == 1 + 30 * 21
+        assert room.done("remove", "--all") == "Students removed: 30. Keys deleted: 30.\n"
+        assert "Nothing of the class is left" in room.done("stop")
+        for one in found.values():
+            forget(one)
 
 
 def test_a_lost_laptop(room: Room) -> None:
