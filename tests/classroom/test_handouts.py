@@ -130,6 +130,9 @@ def test_a_sheet_of_paper_for_each_student(running: Room, tmp_path: Path) -> Non
         for sheet in ("A4", "Letter"):
             printed = page.pdf(format=sheet)
             assert len(re.findall(rb"/Type\s*/Page\b", printed)) == len(NAMES), sheet
+        # Some languages take more room.
+        page.evaluate("document.querySelectorAll('li, footer p').forEach(one => one.prepend('Wort '.repeat(18)))")
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="Letter"))) == len(NAMES)
         assert (
             page.evaluate("getComputedStyle(document.querySelector('section')).backgroundColor") == "rgb(255, 255, 255)"
         )
