@@ -127,6 +127,8 @@ def test_a_sheet_of_paper_for_each_student(running: Room, tmp_path: Path) -> Non
         page = browser.new_page(color_scheme="dark")
         page.on("request", lambda request: asked.append(request.url))
         page.goto((tmp_path / "handouts.html").as_uri())
+        page.set_viewport_size({"width": 360, "height": 640})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
         for sheet in ("A4", "Letter"):
             printed = page.pdf(format=sheet)
             assert len(re.findall(rb"/Type\s*/Page\b", printed)) == len(NAMES), sheet
@@ -136,8 +138,6 @@ def test_a_sheet_of_paper_for_each_student(running: Room, tmp_path: Path) -> Non
         assert (
             page.evaluate("getComputedStyle(document.querySelector('section')).backgroundColor") == "rgb(255, 255, 255)"
         )
-        page.set_viewport_size({"width": 360, "height": 640})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
         page.close()
     assert [url for url in asked if not url.startswith("file:")] == []
 
