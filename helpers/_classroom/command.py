@@ -422,6 +422,7 @@ def _show_lines(options: argparse.Namespace, found: "ClassServer", chosen: "list
     _tell(say("Give each line to its student only."))
     for shell, line in handouts.lines(say("ADDRESS"))[1:]:
         _tell(say("In {shell}, the line is: {line}", shell=shell, line=line))
+    _tell(say("In a notebook's form, the field ENDPOINT takes what is between the quotation marks."))
     if not options.handouts:
         to_print = _command(options, "list --handouts handouts.html")
         _tell(say("To print a page for each student, run: {command}", command=to_print))
