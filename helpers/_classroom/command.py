@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from helpers._classroom.folder import DEFAULT
 from helpers._localization import formats
 from helpers._localization.languages import LANGUAGES
 from helpers._localization.messages import language, say
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from helpers._classroom.server import ClassServer
     from helpers._classroom.students import Student
 
-_FOLDER = "class"
 _EPILOG = """\
 The server goes on when the terminal is closed. What is known of the class is in a folder that only its owner can read.
 Exit status: 0 done, 1 refused or failed, 2 wrong usage.
@@ -45,7 +45,7 @@ def add_to(commands: Any) -> None:
         made.add_argument(
             "--folder",
             type=Path,
-            default=Path(_FOLDER),
+            default=Path(DEFAULT),
             help="what is known of the class is there (default: %(default)s)",
         )
         made.set_defaults(run=run)
@@ -158,9 +158,7 @@ def _folder(options: argparse.Namespace) -> "ClassFolder":
 
 
 def _command(options: argparse.Namespace, task: str) -> str:
-    """A command as it can be typed here."""
-    folder = "" if options.folder == Path(_FOLDER) else f" --folder {shlex.quote(str(options.folder))}"
-    return f"python -m helpers class {task}{folder}"
+    return _folder(options).command(task)
 
 
 def _tell(text: str) -> None:
@@ -269,7 +267,7 @@ def _list(options: argparse.Namespace) -> int:
     folder = _folder(options)
     client, found = server.signed_in(folder)
     known = students.load(folder)
-    chosen = students.find(known, options.names) if options.names else list(known.values())
+    chosen = students.find(folder, known, options.names) if options.names else list(known.values())
     if options.handouts:
         handouts.see_to(options.handouts)
     if options.lines:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -15,6 +16,8 @@ from typing import Any
 from helpers._localization.messages import say
 from helpers.errors import ClassroomError
 
+DEFAULT = "class"
+"""The folder of a class where none is named."""
 CLASS = "class.json"
 """The file by which a class's folder is known: how its server was started, and the secret."""
 STUDENTS = "students.json"
@@ -66,6 +69,11 @@ class ClassFolder:
     def exists(self) -> bool:
         """Whether there is a class in it."""
         return (self.path / CLASS).exists()
+
+    def command(self, task: str) -> str:
+        """A command of this class, as it can be typed here."""
+        folder = "" if self.path == Path(DEFAULT).absolute() else f" --folder {shlex.quote(str(self.path))}"
+        return f"python -m helpers class {task}{folder}"
 
     def check(self) -> None:
         """See that it is a class's.

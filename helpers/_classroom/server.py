@@ -149,7 +149,7 @@ def signed_in(folder: ClassFolder) -> tuple[redis.Redis, ClassServer]:
     if not is_running(folder):
         raise ClassroomError(
             f"The class's server at {server.where} is not running.\n"
-            + say("To start it again, run: {command}", command="python -m helpers class start")
+            + say("To start it again, run: {command}", command=folder.command("start"))
         )
     try:
         client: Any = connect(server.own_address)

@@ -107,7 +107,7 @@ def reset(folder: ClassFolder, wanted: Sequence[str]) -> list[Student]:
     """
     client, server = signed_in(folder)
     known = load(folder)
-    chosen = [Student(one.slug, one.name, one.added, secrets.token_hex(8)) for one in find(known, wanted)]
+    chosen = [Student(one.slug, one.name, one.added, secrets.token_hex(8)) for one in find(folder, known, wanted)]
     _change(folder, known | {one.slug: one for one in chosen}, lambda: _introduce(client, server, chosen))
     for one in chosen:
         client.execute_command("CLIENT", "KILL", "USER", one.user)
@@ -139,7 +139,7 @@ def remove(folder: ClassFolder, wanted: Sequence[str] | None) -> Removed:
     """
     client, _ = signed_in(folder)
     known = load(folder)
-    chosen = list(known.values()) if wanted is None else find(known, wanted)
+    chosen = list(known.values()) if wanted is None else find(folder, known, wanted)
     slugs = {one.slug for one in chosen}
     if chosen:
         # First, so that nothing is written while it is deleted.
@@ -154,10 +154,11 @@ def remove(folder: ClassFolder, wanted: Sequence[str] | None) -> Removed:
     return Removed(len(slugs), len(keys))
 
 
-def find(known: Mapping[str, Student], wanted: Iterable[str]) -> list[Student]:
+def find(folder: ClassFolder, known: Mapping[str, Student], wanted: Iterable[str]) -> list[Student]:
     """The students who are meant.
 
     Args:
+        folder: The class's folder.
         known: The students by short name.
         wanted: Short names, users or names.
 
@@ -179,7 +180,7 @@ def find(known: Mapping[str, Student], wanted: Iterable[str]) -> list[Student]:
         if not (found or alike):
             raise ClassroomError(
                 f"No student is called {names.clipped(plain)!r}. Nothing was changed.\n"
-                + say("To see the students, run: {command}", command="python -m helpers class list")
+                + say("To see the students, run: {command}", command=folder.command("list"))
             )
         student = (found or alike)[0]
         chosen[student.slug] = student

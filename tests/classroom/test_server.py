@@ -121,7 +121,7 @@ def test_a_restart_in_mid_lesson_loses_nothing(room: Room, engine: str) -> None:
         history.add_user_message("lost")
     first, last = room.refused("list")
     assert first == f"The class's server at redis://127.0.0.1:{room.port} is not running."
-    assert last.endswith("python -m helpers class start")
+    assert last.endswith(f"python -m helpers class start --folder {room.folder.path}")
     said = room.done("start")  # with all that it was started with
     assert f"redis://127.0.0.1:{room.port}" in said
     assert "Students: 2." in said

@@ -118,7 +118,7 @@ def test_nobody_is_called_that(room: Room, task: str) -> None:
     room.done("add", "anna")
     first, last = room.refused(task, "anna", "carla")
     assert first == "No student is called 'carla'. Nothing was changed."
-    assert last.endswith("python -m helpers class list")
+    assert last.endswith(f"python -m helpers class list --folder {room.folder.path}")
     assert room.student("anna").ping()
 
 
