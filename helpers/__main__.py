@@ -1,13 +1,15 @@
-"""The command line: ``python -m helpers doctor``, or ``chat-history-tutorials doctor``."""
+"""The command line: ``python -m helpers doctor``, or ``chat-history-tutorials doctor``; the same with ``class``."""
 
 import argparse
 import io
 import sys
 from collections.abc import Sequence
 
+from helpers._classroom import command as classroom
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0 ready, 1 something is bad, 2 wrong usage."""
+    """Run a command; returns the exit status: 0 ready or done, 1 something is bad, 2 wrong usage."""
     prog = "python -m helpers" if sys.argv[0].endswith(".py") else None
     parser = argparse.ArgumentParser(prog=prog, description="Tools of the chat history tutorials.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -22,13 +24,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nargs="?",
         help="a Redis, or a Memorystore instance by its name; default: $REDIS_URL, else an embedded server",
     )
+    classroom.add_to(commands)
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a code page of Windows, which a pipe gets, lacks the marks
+    if options.command == "class":
+        return classroom.run(options)
 
     from helpers._doctor.checks import doctor
 
     report = doctor(options.endpoint)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a code page of Windows, which a pipe gets, lacks the marks
     print(report)
     return 0 if report.ok else 1
 

@@ -66,6 +66,10 @@ def require(extra: str, *modules: str) -> None:
             raise MissingExtraError(extra, module)
 
 
+class ClassroomError(HelpersError):
+    """A class's server, folder or students are not as a command needs them. Nothing was changed."""
+
+
 class EmbeddedServerError(HelpersError):
     """The embedded server could not be started."""
 
@@ -422,6 +426,10 @@ _ADVICE = {
         "This is another server's certificate, or you are at the end of a tunnel: verify against the "
         'instance\'s own address, as connect("projects/P/locations/R/instances/I", '
         'tunnel="127.0.0.1:6378") does.'
+    ),
+    r"not the one of this address": words(
+        "Another server answered, or the server has a new certificate. Ask whoever runs it for the current address, "
+        "which contains the certificate's SHA-256."
     ),
     r"CERTIFICATE_VERIFY_FAILED": words(
         "The server's certificate was not accepted: load every certificate in the instance's "

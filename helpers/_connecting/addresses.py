@@ -2,7 +2,7 @@
 
 import re
 from typing import Any, NoReturn
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import redis
 from redis.backoff import ConstantBackoff
@@ -10,6 +10,7 @@ from redis.connection import parse_url
 from redis.retry import Retry
 from redis.sentinel import SentinelManagedConnection
 
+from helpers._connecting import pinned
 from helpers._connecting.clients import DEFAULTS, Connector, TlsConnection, TlsSentinelConnection
 from helpers._connecting.failover import FailoverRetry
 from helpers._localization.messages import say, words
@@ -26,6 +27,7 @@ _ENCODE = words(
     "for example); urllib.parse.quote(PASSWORD, safe='') does that. Or leave the password out "
     "and pass password=…."
 )
+_PINNED = words("Begin the address with rediss:// (TLS), or leave the certificate out.")
 
 _IN_PAGE = words(
     "Leave the endpoint blank and unset REDIS_URL: then the server inside this page keeps the chats until you close "
@@ -46,10 +48,17 @@ _SHARED = ("ssl_", "socket_", "username", "password", "client_name", "protocol",
 
 def server(url: str, options: dict[str, Any]) -> Connector:
     """The way to one server: ``redis://``, ``rediss://`` or ``unix://``."""
-    where, _, _ = _checked(url, options)
+    where, parts, _ = _checked(url, options)
     # One more try for a connection that broke while idle; a server that stays silent is not asked twice.
     retry = Retry(ConstantBackoff(0.05), 1, supported_errors=(redis.ConnectionError,))
-    settings = DEFAULTS | {"retry": retry} | _tls(url, TlsConnection) | options
+    tls = _tls(url, TlsConnection)
+    digest = parse_qs(parts["query"][1:]).get(pinned.OPTION, [options.get(pinned.OPTION)])[0]
+    if digest is not None:
+        if not tls:
+            raise ValueError(f"{where!r} has no certificate that {pinned.OPTION} could be of.\n{say(_PINNED)}")
+        pinned.checked(digest)
+        tls = {"connection_class": pinned.PinnedConnection}
+    settings = DEFAULTS | {"retry": retry} | tls | options
     return Connector(lambda: redis.Redis.from_url(_plain(url), **settings), where)
 
 

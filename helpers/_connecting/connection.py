@@ -79,7 +79,9 @@ def connect(endpoint: str | None = None, **options: Any) -> Client:
             ``//memorystore.googleapis.com/`` before it says which one is meant.
         options: Anything that `redis.Redis` (or `redis.RedisCluster`) takes, such as ``password``,
             ``ssl_ca_certs`` or ``decode_responses``; one that is ``None``, and a blank tunnel, count as not
-            given. What the endpoint itself says wins. With an instance's name also ``tunnel="127.0.0.1:6378"``, the
+            given. What the endpoint itself says wins. With ``rediss://`` also ``ssl_certificate_sha256``, in the
+            address or as an option: the SHA-256 of the server's certificate, in hexadecimal digits, by which alone the
+            server is then known, whoever signed it. With an instance's name also ``tunnel="127.0.0.1:6378"``, the
             local end of a tunnel to it: the server at the other end is verified as ever. With the name of one for
             Valkey also ``reader=True``, to read from its replicas, which take no writes; ``network``, the one of its
             networks that this runs in; and ``username`` alone, the token user to sign in as.

@@ -8,7 +8,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -257,6 +257,28 @@ def _shadows() -> Iterator[Finding]:
 
 
 def _redis(endpoint: str | None) -> Iterator[Finding]:
+    import redis
+
+    from helpers._classroom import preflight
+    from helpers._connecting.connection import address
+
+    student = preflight.user(address(endpoint))
+    try:
+        client = yield from _reached(endpoint)
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        if not student:
+            raise
+        yield preflight.unreachable(error, address(endpoint))
+        return
+    if client is None:
+        return
+    yield from _commands(client)
+    if student:
+        yield from preflight.look(client, student)
+
+
+def _reached(endpoint: str | None) -> Generator[Finding, None, Any]:
+    """The client of a server that serves chats, if it does."""
     from helpers._connecting.connection import address, connect, peculiarity
 
     with warnings.catch_warnings():
@@ -265,7 +287,7 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
     if peculiar := peculiarity(client):
         answer, advice = peculiar
         yield "bad", answer, say(advice)
-        return
+        return None
     times: list[float] = []
     while len(times) < _PINGS and sum(times) < _PING_SECONDS * 1000:
         started = time.perf_counter()
@@ -277,7 +299,7 @@ def _redis(endpoint: str | None) -> Iterator[Finding]:
     slow = latency > _SLOW_MILLISECONDS
     advice = say("Each turn of a chat takes two round trips: run this closer to the server.") if slow else ""
     yield "warning" if slow else "good", found, advice
-    yield from _commands(client)
+    return client
 
 
 def _version(client: Any) -> str:

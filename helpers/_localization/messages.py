@@ -6,6 +6,8 @@ English is written where it is said; the translations are in ``locales/LANGUAGE.
 import locale
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,25 @@ def speak(language: str) -> None:
     if known is None:
         raise ValueError(f"{language!r} is not one of the languages {', '.join(LANGUAGES)}.")
     _chosen = known
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Say in a language what is for somebody else, such as a student, and then go on in the one before.
+
+    Args:
+        language: A code such as ``"ko"``.
+
+    Raises:
+        ValueError: The kit does not speak it.
+    """
+    global _chosen
+    before = _chosen
+    speak(language)
+    try:
+        yield
+    finally:
+        _chosen = before
 
 
 def language() -> str:

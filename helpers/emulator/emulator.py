@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import grpc.aio
 
+from helpers._tls.listener import bound_socket
 from helpers.embedded.server import EmbeddedServer, Engine
 from helpers.emulator.servers.instances import Settings
-from helpers.emulator.servers.listener import bound_socket
 from helpers.emulator.servers.tokens import DEFAULT_SECONDS
 from helpers.emulator.service import Service
 

@@ -298,7 +298,7 @@ def test_every_extra_that_a_reader_may_lack_is_looked_at() -> None:
     from helpers._doctor.checks import _EXTRAS
 
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert set(_EXTRAS) == set(extras) - {"tutorials", "notebooks", "browser", "dev"}
+    assert set(_EXTRAS) == set(extras) - {"class", "tutorials", "notebooks", "browser", "dev"}
 
 
 def test_another_python(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:

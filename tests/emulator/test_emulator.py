@@ -30,10 +30,10 @@ from google.cloud.redis_v1.services.cloud_redis.transports import (
 from google.longrunning import operations_pb2
 from google.protobuf import duration_pb2, field_mask_pb2
 
+from helpers._tls import listener
 from helpers.embedded import EmbeddedServer
 from helpers.emulator import Emulator
 from helpers.emulator.api.errors import PROVOKING_PROJECTS
-from helpers.emulator.servers import listener
 from helpers.emulator.servers.redis_instance import BLOCKED_COMMANDS
 from helpers.environment import EMULATOR_VARIABLE
 from helpers.errors import EmbeddedServerError

@@ -25,8 +25,8 @@ from redis.crc import key_slot
 from helpers import RedisChatMessageHistory, connect
 from helpers._connecting.asynchronous import async_twin
 from helpers._connecting.connection import forget
+from helpers._tls.listener import Listener
 from helpers.emulator.servers.certificates import Authority
-from helpers.emulator.servers.listener import Listener
 from helpers.errors import (
     AuthenticationFailedError,
     BlockedCommandError,

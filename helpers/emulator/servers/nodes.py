@@ -8,9 +8,9 @@ from typing import Any
 import redis.asyncio
 
 from helpers._localization.messages import say
+from helpers._tls.listener import Address, Listener, bound_socket, socket_of_its_own
 from helpers.embedded.server import EmbeddedServer, Engine
 from helpers.emulator.servers.instances import finished
-from helpers.emulator.servers.listener import Address, Listener, bound_socket, socket_of_its_own
 from helpers.errors import EmbeddedServerError
 
 _ADMIN = "emulator/admin"

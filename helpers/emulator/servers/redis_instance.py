@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import redis.asyncio
 from google.cloud import redis_v1
 
+from helpers._tls.listener import Listener, socket_of_its_own
 from helpers.embedded.server import EmbeddedServer
 from helpers.emulator.api.errors import invalid, not_possible_now
 from helpers.emulator.api.regions import zones
@@ -19,7 +20,6 @@ from helpers.emulator.servers.instances import (
     bad_config,
     finished,
 )
-from helpers.emulator.servers.listener import Listener, socket_of_its_own
 
 Instance = redis_v1.Instance
 State = redis_v1.Instance.State

@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 from google.cloud import memorystore_v1
 
+from helpers._tls.listener import Listener, socket_of_its_own
 from helpers.emulator.api.errors import ApiError, invalid, not_emulated, not_possible_now
 from helpers.emulator.api.regions import zones
 from helpers.emulator.servers import cluster
@@ -26,7 +27,6 @@ from helpers.emulator.servers.instances import (
     Settings,
     bad_config,
 )
-from helpers.emulator.servers.listener import Listener, socket_of_its_own
 from helpers.emulator.servers.nodes import Node, new_password
 
 Instance = memorystore_v1.Instance

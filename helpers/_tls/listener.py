@@ -20,12 +20,18 @@ _ATTEMPTS = 20
 def bound_socket(address: Address) -> socket.socket:
     """A socket that has an address and does not listen yet, so connecting to it is refused.
 
+    Args:
+        address: An IP address of either family, and a port.
+
     Raises:
         OSError: The address is taken, or not of this machine.
     """
-    made = socket.socket()
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    made = socket.socket(family)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)
         made.setblocking(False)
     except OSError:

@@ -1,0 +1,1 @@
+"""What speaks TLS to clients: listeners, and the certificates that they show."""
