@@ -30,7 +30,8 @@ const TICK = 10000;
 let tables = 0;
 
 /**
- * Make a table of `link.data`: `columns`, `rows`, `caption` and `about`, `searching`.
+ * Make a table of `link.data`: `columns`, `rows`, `caption` and `about`, `searching`; and `middle`, where there is a
+ * row below the others, a text by column, which is neither sorted nor filtered.
  *
  * @param {Link} link What the view is given; what was chosen, sorted and filtered is in its memory.
  * @param {Use} use How it is used.
@@ -46,6 +47,7 @@ export function table(link, use) {
   let largest = 1;
   let narrow = false;
   let drawn = "";
+  let headed = "";
 
   const filter = h("input.grow", { type: "search", id, value: memory.filter, placeholder: use.hint, oninput: filtered });
   const order = h("select", { onchange: () => sortBy(order.value) });
@@ -56,7 +58,9 @@ export function table(link, use) {
   const body = h("tbody", null);
   const widths = h("colgroup", null);
   const caption = h("caption", null);
-  const grid = h("table.rows", { onkeydown: pressed, onfocusin: focused }, caption, widths, h("thead", null, head), body);
+  const foot = h("tr", null);
+  const feet = h("tfoot", { hidden: true }, foot);
+  const grid = h("table.rows", { onkeydown: pressed, onfocusin: focused }, caption, widths, h("thead", null, head), body, feet);
   const message = h("div.blank", null);
   const scroller = h("div.scroller", { onscroll: scrolled }, grid, message);
   const status = h("p.status.faint", { role: "status" });
@@ -68,6 +72,7 @@ export function table(link, use) {
     if (now !== narrow) {
       narrow = now;
       makeHead();
+      makeFoot();
     }
     draw();
   });
@@ -99,6 +104,17 @@ export function table(link, use) {
     ordering.hidden = shown.length === columns.length;
     place.classList.toggle("narrow", narrow);
     drawn = "";
+  }
+
+  /** Write the row below the others; on a narrow page, all of it stands in the first cell. */
+  function makeFoot() {
+    const middle = /** @type {Record<string, string> | null} */ (link.data.middle ?? null);
+    if (!middle) return;
+    const rest = columns.filter((one) => !one.stays && middle[one.key]).map((one) => labelled(one, middle[one.key]));
+    const cells = shownColumns().map((one) => one.kind === "name"
+      ? h("th.name", { scope: "row" }, h("span", null, middle[one.key]), narrow && h("span.rest.faint", null, rest.join(" · ")))
+      : h(`td.${one.kind}`, { title: middle[one.key] }, middle[one.key]));
+    foot.replaceChildren(...(use.chosen ? [h("td.choose")] : []), ...cells, ...(hasActions() ? [h("td.actions")] : []));
   }
 
   /** @param {string} key */
@@ -142,6 +158,7 @@ export function table(link, use) {
     const counted = use.counted({ shown: numbers.format(rows.length), all: numbers.format(link.data.rows.length) });
     const parts = [first, counted, link.data.searching ? use.searching : "", link.data.note ?? ""];
     const text = parts.filter(Boolean).join(" · ");
+    feet.hidden = !link.data.middle || !rows.length;
     if (status.textContent !== text) status.textContent = text;
     explain();
   }
@@ -234,7 +251,10 @@ export function table(link, use) {
       const number = `${worded ? cell.text : ""}${numbers.format(value ?? 0)}`;
       return brief ? [labelled(column, number)] : [h("span.sized", null, share, h("span", null, number))];
     }
-    if (column.kind === "number") return [brief ? labelled(column, numbers.format(value ?? 0)) : numbers.format(value ?? 0)];
+    if (column.kind === "number") {
+      const number = worded ? cell.text : numbers.format(value ?? 0);
+      return [brief ? labelled(column, number) : number];
+    }
     if (column.kind === "until") {
       if (value === null || value === undefined) return ["–"];
       const left = value - Date.now() / 1000;
@@ -350,7 +370,11 @@ export function table(link, use) {
       const there = new Set(link.data.rows.map((/** @type {Row} */ row) => row.id));
       if (!link.data.searching) for (const one of memory.chosen) if (!there.has(one)) memory.chosen.delete(one);
       arrange();
-      makeHead();
+      // A header that has the focus stays there while rows come and go.
+      const heads = JSON.stringify([columns, hasActions(), memory.key, memory.descending]);
+      if (heads !== headed) makeHead();
+      headed = heads;
+      makeFoot();
       if (scroller.isConnected) scroller.scrollTop = memory.top;
       draw();
       say();
