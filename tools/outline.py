@@ -57,4 +57,4 @@ def _sections(name: str) -> Iterator[dict[str, Any]]:
 def _title(language: str, name: str, cell: NotebookNode) -> str:
     """The last heading of a cell in a language."""
     text, _ = building.translated(language, name, cell)
-    return _HEADING.findall(text)[-1].replace("`", "")
+    return str(_HEADING.findall(text)[-1]).replace("`", "")

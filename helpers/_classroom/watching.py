@@ -15,6 +15,10 @@ from helpers.errors import require
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_FIGURES = (4, 5, 6, 7)
+_SHARED = {0: 12, 2: 8, 3: 14, 8: 16}
+_WIDE = 110
+_ON_WIDE = (1, 2, 6, 7)
 _FRAME = 7
 """How many lines of a terminal are no student's: the table's head, frame and middle, and the line below it."""
 
@@ -68,40 +72,44 @@ def _draw(client: Client, out: TextIO) -> None:
             for state in follow(client):
                 last = state if isinstance(state, ClassState) else last
                 error = "" if isinstance(state, ClassState) else str(state)
-                if last:
-                    live.update(
-                        _table(last, console.height - _FRAME - error.count("\n") - bool(error), error), refresh=True
-                    )
-                else:
-                    live.update(error, refresh=True)
+                room = console.height - _FRAME - len(error.splitlines())
+                live.update(_table(last, console.width, room, error) if last else error, refresh=True)
     finally:
         if last:  # what was seen stays
-            console.print(_table(last, len(last.students)))
+            console.print(_table(last, console.width, len(last.students)))
 
 
-def _table(state: ClassState, height: int, error: str = "") -> "RenderableType":
-    """A class as far as it fits into so many lines."""
+def _table(state: ClassState, width: int, height: int, error: str = "") -> "RenderableType":
+    """A class as far as it fits into so many lines; on a narrow terminal without what can be done without."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(expand=True, show_footer=True)
+    places = [place for place in range(len(_head())) if width >= _WIDE or place not in _ON_WIDE]
+    table = Table(expand=True, show_footer=True, box=SIMPLE_HEAD)
     middle = state.middle
     feet = [
         *(say("Median"), formats.number(middle.connected), *reached(middle.section)),
         *(exercises(middle.solved, middle.tried), quiet(middle.quiet), formats.number(middle.messages, 1)),
-        *(formats.size(round(middle.bytes)), formats.number(middle.failing)),
+        *(formats.number(round(middle.bytes)), formats.number(middle.failing)),
     ]
     for place, (head, foot) in enumerate(zip(_head(), feet, strict=True)):
-        right = place in (4, 5, 6, 7)
-        table.add_column(
-            Text(head), Text(foot), justify="right" if right else "left", no_wrap=True, ratio=2 if place == 8 else None
-        )
+        if place in places:
+            # The least width of those that share what is left by the figures.
+            share = _SHARED.get(place)
+            table.add_column(
+                *(Text(head), Text(foot)),
+                justify="right" if place in _FIGURES else "left",
+                no_wrap=True,
+                width=share,
+                ratio=share,
+            )
     students = sorted(state.students, key=_need)
     shown = students if len(students) <= height else students[: max(1, height - 1)]
     for one in shown:
         style = "red" if one.error else "" if one.connected else "dim"
-        table.add_row(*(Text(cell) for cell in _cells(one)), style=style)
+        table.add_row(*(Text(cell) for place, cell in enumerate(_cells(one)) if place in places), style=style)
     more = len(students) - len(shown)
     below = [standing(state), say("{count} more", count=formats.number(more)) if more else ""]
     return Group(table, Text(" · ".join(filter(None, below))), *([Text(error, style="red")] if error else []))
@@ -123,5 +131,5 @@ def _cells(one: Student) -> Sequence[str]:
     return [
         *(one.name, say("yes") if one.connected else say("no"), *reached(one.section)),
         *(exercises(one.solved, one.tried), quiet(one.quiet), formats.number(one.messages)),
-        *(formats.size(one.bytes), one.error or "–"),
+        *(formats.number(one.bytes), one.error or "–"),
     ]
