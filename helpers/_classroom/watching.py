@@ -90,9 +90,9 @@ def _table(state: ClassState, width: int, height: int, error: str = "") -> "Rend
     table = Table(expand=True, show_footer=True, box=SIMPLE_HEAD)
     middle = state.middle
     feet = [
-        *(say("Median"), formats.number(middle.connected), *reached(middle.section)),
+        *(say("Median"), "", *reached(middle.section)),
         *(exercises(middle.solved, middle.tried), quiet(middle.quiet), formats.number(middle.messages, 1)),
-        *(formats.number(round(middle.bytes)), formats.number(middle.failing)),
+        *(formats.number(round(middle.bytes)), ""),
     ]
     for place, (head, foot) in enumerate(zip(_head(), feet, strict=True)):
         if place in places:

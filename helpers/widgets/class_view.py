@@ -148,12 +148,12 @@ def _middle(state: ClassState) -> dict[str, Any]:
     lesson, section = reached(middle.section)
     return {
         "student": say("Median"),
-        "connected": formats.number(middle.connected),
+        "connected": "",
         "lesson": lesson,
         "section": section,
         "exercises": exercises(middle.solved, middle.tried),
         "quiet": quiet(middle.quiet),
         "messages": formats.number(middle.messages, 1),
         "bytes": formats.number(round(middle.bytes)),
-        "error": formats.number(middle.failing),
+        "error": "",
     }
