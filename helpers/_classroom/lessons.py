@@ -76,8 +76,9 @@ def sections() -> dict[tuple[str, str], Section]:
 
 
 def title(lesson: str) -> str:
-    """A lesson's title, in the language that is spoken now; the name of one that is not known."""
-    return _said(_table()[lesson]["title"]) if lesson in _table() else lesson
+    """A lesson's number and title, in the language that is spoken now; the name of one that is not known."""
+    number = lesson.partition("_")[0].lstrip("0")
+    return f"{number} · {_said(_table()[lesson]['title'])}" if lesson in _table() else lesson
 
 
 def found(cell_id: str | None, source: str, lesson: str = "") -> tuple[Section, str] | None:

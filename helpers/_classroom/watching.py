@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import redis
 
@@ -15,10 +15,8 @@ from helpers.errors import require
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_FIGURES = (4, 5, 6, 7)
-_SHARED = {0: 12, 2: 8, 3: 14, 8: 16}
 _WIDE = 110
-_ON_WIDE = (1, 2, 6, 7)
+"""From how many columns on a terminal shows all of a table."""
 _FRAME = 7
 """How many lines of a terminal are no student's: the table's head, frame and middle, and the line below it."""
 
@@ -54,7 +52,7 @@ def _tell(client: Client, out: TextIO) -> None:
         else:
             rows = {one.slug: _cells(one) for one in state.students}
             new = [row for slug, row in rows.items() if told.get(slug) != row]
-            lines = list(formats.aligned([_head(), *new])) if new else []
+            lines = list(formats.aligned([[one.label for one in _columns()], *new])) if new else []
             lines += [standing(state)] * bool(lines or said)
             told, said = rows, ""
         if lines:
@@ -86,7 +84,7 @@ def _table(state: ClassState, width: int, height: int, error: str = "") -> "Rend
     from rich.table import Table
     from rich.text import Text
 
-    places = [place for place in range(len(_head())) if width >= _WIDE or place not in _ON_WIDE]
+    shown_columns = [(place, one) for place, one in enumerate(_columns()) if width >= _WIDE or not one.wide]
     table = Table(expand=True, show_footer=True, box=SIMPLE_HEAD)
     middle = state.middle
     feet = [
@@ -94,22 +92,20 @@ def _table(state: ClassState, width: int, height: int, error: str = "") -> "Rend
         *(exercises(middle.solved, middle.tried), quiet(middle.quiet), formats.number(middle.messages, 1)),
         *(formats.number(round(middle.bytes)), ""),
     ]
-    for place, (head, foot) in enumerate(zip(_head(), feet, strict=True)):
-        if place in places:
-            # The least width of those that share what is left by the figures.
-            share = _SHARED.get(place)
-            table.add_column(
-                *(Text(head), Text(foot)),
-                justify="right" if place in _FIGURES else "left",
-                no_wrap=True,
-                width=share,
-                ratio=share,
-            )
+    for place, one in shown_columns:
+        table.add_column(
+            *(Text(one.label), Text(feet[place])),
+            justify="right" if one.figure else "left",
+            no_wrap=True,
+            width=one.share,
+            ratio=one.share,
+        )
     students = sorted(state.students, key=_need)
     shown = students if len(students) <= height else students[: max(1, height - 1)]
-    for one in shown:
-        style = "red" if one.error else "" if one.connected else "dim"
-        table.add_row(*(Text(cell) for place, cell in enumerate(_cells(one)) if place in places), style=style)
+    for student in shown:
+        cells = _cells(student)
+        style = "red" if student.error else "" if student.connected else "dim"
+        table.add_row(*(Text(cells[place]) for place, _ in shown_columns), style=style)
     more = len(students) - len(shown)
     below = [standing(state), say("{count} more", count=formats.number(more)) if more else ""]
     return Group(table, Text(" · ".join(filter(None, below))), *([Text(error, style="red")] if error else []))
@@ -120,10 +116,29 @@ def _need(one: Student) -> tuple[bool, bool, int, str]:
     return not one.error, not one.connected, one.section.place if one.section else 0, one.name.casefold()
 
 
-def _head() -> list[str]:
+class _Column(NamedTuple):
+    """A column: what its head says, and how it is shown in a terminal.
+
+    One with a share has that width at least, and shares what the others leave. A narrow terminal leaves wide ones out.
+    """
+
+    label: str
+    figure: bool = False
+    share: int | None = None
+    wide: bool = False
+
+
+def _columns() -> list[_Column]:
     return [
-        *(say("Student"), say("Connected"), say("Lesson"), say("Section"), say("Exercises")),
-        *(say("Last seen"), say("Messages"), say("Bytes"), say("Error")),
+        _Column(say("Student"), share=12),
+        _Column(say("Online"), wide=True),
+        _Column(say("Lesson"), share=8, wide=True),
+        _Column(say("Section"), share=14),
+        _Column(say("Exercises"), figure=True),
+        _Column(say("Last seen"), figure=True),
+        _Column(say("Messages"), figure=True, wide=True),
+        _Column(say("Bytes"), figure=True, wide=True),
+        _Column(say("Error"), share=16),
     ]
 
 

@@ -84,14 +84,14 @@ class ClassView(Live):
     def _state(self) -> dict[str, Any]:
         columns = (
             ("student", say("Student"), "name", True),
-            ("connected", say("Connected"), "flag", False),
-            ("lesson", say("Lesson"), "text", False),
+            ("connected", say("Online"), "flag", False),
+            ("lesson", say("Lesson"), "state", False),
             ("section", say("Section"), "text", False),
+            ("error", say("Error"), "text", False),
             ("exercises", say("Exercises"), "number", False),
             ("quiet", say("Last seen"), "number", False),
             ("messages", say("Messages"), "number", False),
             ("bytes", say("Bytes"), "bytes", False),
-            ("error", say("Error"), "text", False),
         )
         state = self.state or ClassState(())
         return {

@@ -43,7 +43,9 @@ def thirty(a_class: Class) -> Class:
         if number % 10 == 3:
             a_class.teacher.hset(REPORT + slug, "error", "NameError: name 'histroy' is not defined")
         for _ in range(number % 3 + 1):
-            a_class.teacher.rpush(f"message_store:{slug}-redis", json.dumps({"type": "human", "data": {"content": "Hi"}}))
+            a_class.teacher.rpush(
+                f"message_store:{slug}-redis", json.dumps({"type": "human", "data": {"content": "Hi"}})
+            )
     return a_class
 
 
@@ -53,7 +55,7 @@ def report(a_class: Class, slug: str, *, section: str, solved: int = 0, tried: i
     for number in range(max(solved, tried)):
         fields[f"exercise:01_redis:{number}"] = json.dumps({"solved": number < solved, "tries": 1, "at": 0})
     with redis.Redis.from_url(a_class.addresses[slug], protocol=2) as student:
-        student.hset(REPORT + slug, mapping=fields)  # type: ignore[arg-type]
+        student.hset(REPORT + slug, mapping=fields)
 
 
 def names(place: Locator) -> Locator:
@@ -61,7 +63,12 @@ def names(place: Locator) -> Locator:
 
 
 def row(place: Locator, name: str) -> Locator:
-    return place.get_by_role("row").filter(has=place.get_by_role("rowheader", name=name, exact=True))
+    return place.get_by_role("row").filter(has=place.page.get_by_role("rowheader", name=name, exact=True))
+
+
+def status(place: Locator) -> Locator:
+    """The line below the table."""
+    return place.locator(".status")
 
 
 def header(place: Locator, name: str) -> Locator:
@@ -75,7 +82,7 @@ def test_the_teacher_sees_two_students_work(lab: Lab, browser: Browser, a_class:
     teacher = lab.open_cells(browser, VIEW)
     view = teacher.cell("follow")
     expect(names(view)).to_have_text(["Anna", "Ben", "Carla"])
-    expect(view.get_by_text("Students: 3 of 3 · Connected: 0")).to_be_visible()
+    expect(status(view)).to_contain_text("Students: 3 of 3 · Connected: 0")
 
     pages: dict[str, Notebook] = {}
     source = json.loads((lab.tree / "notebooks" / "en" / "01_redis.ipynb").read_text(encoding="utf-8"))
@@ -104,9 +111,9 @@ def test_the_teacher_sees_two_students_work(lab: Lab, browser: Browser, a_class:
     pages["ben"].page.evaluate(_EDIT, ["connect", "histroy"])
     pages["ben"].page.evaluate(_RUN_ANYHOW, "connect")
     expect(row(view, "Ben")).to_contain_text("NameError: name 'histroy' is not defined")
-    expect(view.get_by_text("With an error: 1")).to_be_visible()
+    expect(status(view)).to_contain_text("With an error: 1")
     pages["ben"].run("retrieve")
-    expect(view.get_by_text("With an error: 0")).to_be_visible()
+    expect(status(view)).to_contain_text("With an error: 0")
     expect(row(view, "Carla")).to_contain_text("off")
 
     pages["anna"].close()
@@ -133,9 +140,9 @@ _RUN_ANYHOW = """async id => {
 def test_a_class_is_sorted_filtered_and_followed(lab: Lab, browser: Browser, thirty: Class) -> None:
     notebook = lab.open_cells(browser, VIEW)
     view = notebook.cell("follow")
-    expect(view.get_by_text("Students: 30 of 30 · Connected: 0 · With an error: 3")).to_be_visible()
+    expect(status(view)).to_contain_text("Students: 30 of 30 · Connected: 0 · With an error: 3")
     header(view, "Exercises").get_by_role("button").click()
-    expect(view.locator("tbody td.number").first).to_have_text("3 of 4")
+    expect(view.locator("tbody td.number").first).to_have_text(re.compile("^3 of"))
     header(view, "Error").get_by_role("button").click()
     header(view, "Error").get_by_role("button").click()
     expect(names(view).first).to_have_text("Student 4")
@@ -181,7 +188,7 @@ def test_a_class_that_is_no_longer_followed_says_so(lab: Lab, browser: Browser, 
     notebook.close()
     reopened = lab.open(browser, f"en/{notebook.path.name}", "en")
     expect(reopened.cell("follow").get_by_text("This is the class as it was.")).to_be_visible()
-    expect(reopened.cell("follow").get_by_text("Students: 30 of 30")).to_be_visible()
+    expect(status(reopened.cell("follow"))).to_contain_text("Students: 30 of 30")
     reopened.close()
 
 

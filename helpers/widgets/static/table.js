@@ -87,8 +87,12 @@ export function table(link, use) {
   const hasActions = () => rows.some((row) => row.actions?.length) || link.data.rows.some((/** @type {Row} */ row) => row.actions?.length);
   const current = () => Math.max(0, rows.findIndex((row) => row.id === memory.current));
 
+  /** @returns {string} What the headers depend on, beside how many columns have a place. */
+  const heads = () => JSON.stringify([columns, hasActions(), memory.key, memory.descending]);
+
   /** Make the headers: when columns change, or how many have a place. */
   function makeHead() {
+    headed = heads();
     const shown = shownColumns();
     const sortable = shown.map((column) => {
       const on = column.key === memory.key;
@@ -265,7 +269,7 @@ export function table(link, use) {
       return brief ? [`${column.label} `, mark] : [mark];
     }
     const text = cut(worded ? cell.text : String(value ?? ""), CELL);
-    return [h(`bdi${worded && cell.tone ? `.${cell.tone}` : ""}`, column.kind === "text" ? { title: text } : null, text)];
+    return [h(`bdi${worded && cell.tone ? `.${cell.tone}` : ""}`, ["text", "state"].includes(column.kind) ? { title: text } : null, text)];
   }
 
   /** @param {Row} row */
@@ -371,9 +375,7 @@ export function table(link, use) {
       if (!link.data.searching) for (const one of memory.chosen) if (!there.has(one)) memory.chosen.delete(one);
       arrange();
       // A header that has the focus stays there while rows come and go.
-      const heads = JSON.stringify([columns, hasActions(), memory.key, memory.descending]);
-      if (heads !== headed) makeHead();
-      headed = heads;
+      if (headed !== heads()) makeHead();
       makeFoot();
       if (scroller.isConnected) scroller.scrollTop = memory.top;
       draw();
