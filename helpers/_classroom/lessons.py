@@ -6,6 +6,7 @@
 import ast
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ TABLE = Path(__file__).with_name("lessons.json")
 LONGEST = 50_000
 """Up to how many characters of a cell are looked at."""
 _PASSED_OVER = (ast.Constant, ast.expr_context)
+_OWN_LINE = re.compile(r"^([ \t]*)[!%].*", re.MULTILINE)
 _NAMES = ("id", "attr", "arg", "name")
 
 
@@ -48,7 +50,7 @@ class Section:
 def fingerprint(source: str) -> str:
     """What stays the same of a cell in each language, wherever it runs, and when a text or a number in it was edited.
 
-    A cell with magics in it has none.
+    Code that Python can't read has none; IPython's own lines are passed over.
 
     Args:
         source: The cell's code.
@@ -56,7 +58,9 @@ def fingerprint(source: str) -> str:
     if len(source) > LONGEST:
         return ""
     try:
-        nodes = [one for one in ast.walk(ast.parse(source)) if not isinstance(one, _PASSED_OVER)]
+        nodes = [
+            one for one in ast.walk(ast.parse(_OWN_LINE.sub(r"\1pass", source))) if not isinstance(one, _PASSED_OVER)
+        ]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     # Without an order: a translation may name the fields of a text in another one.

@@ -224,7 +224,7 @@ def _student(
 ) -> Student:
     checked = [_solved(value) for field, value in report.items() if field.startswith("exercise:")]
     last = [idle] if idle is not None else []
-    with suppress(ValueError, KeyError):
+    with suppress(ValueError, LookupError, OverflowError):
         last.append(max(0.0, now - int(report["seen"]) / 1000))
     return Student(
         slug,

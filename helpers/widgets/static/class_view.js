@@ -13,6 +13,7 @@ export default widget("class_view", (root, link) => {
     searching: "",
     empty: link.say("No students yet. Add them with: {command}", { command: "python -m helpers class add NAME" }),
   });
+  students.place.classList.add("tall"); // thirty students at a glance
   const still = h("p.waiting", { role: "status", hidden: true });
   root.append(students.tools, students.place, still);
 
