@@ -5,6 +5,7 @@ serves others; benchmarks/classroom.py measures it. What a student has reported 
 """
 
 import json
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -162,16 +163,18 @@ def read(client: Client) -> ClassState:
     return ClassState(tuple(students), int(memory["used_memory"]), int(memory.get("maxmemory", 0)) or None)
 
 
-def follow(client: Client) -> Iterator[ClassState | redis.RedisError]:
+def follow(client: Client, ended: threading.Event | None = None) -> Iterator[ClassState | redis.RedisError]:
     """Read a class again and again, each second or, where that takes long, less often.
 
     Args:
         client: As `read` takes it.
+        ended: Set when it is to end.
 
     Yields:
         How it stands, or the error that kept it from being read.
     """
-    while True:
+    ended = ended or threading.Event()
+    while not ended.is_set():
         started = time.monotonic()
         try:
             state: ClassState | redis.RedisError = read(client)
@@ -179,7 +182,7 @@ def follow(client: Client) -> Iterator[ClassState | redis.RedisError]:
             state = error
         took = time.monotonic() - started
         yield state
-        time.sleep(max(EVERY_SECONDS - (time.monotonic() - started), took * (1 / _SHARE - 1), 0))
+        ended.wait(max(EVERY_SECONDS - (time.monotonic() - started), took * (1 / _SHARE - 1), 0))
 
 
 # What is shown, in the teacher's language.

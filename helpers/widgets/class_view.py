@@ -15,8 +15,7 @@ from helpers.widgets.live import Live
 
 KEPT = 200
 """How many students a saved notebook keeps."""
-_views: "weakref.WeakKeyDictionary[Client, weakref.WeakSet[ClassView]]" = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
+_ENDING_SECONDS = 2.0
 
 
 class ClassView(Live):
@@ -57,7 +56,9 @@ class ClassView(Live):
     def close(self) -> None:
         """Take the widget off the page, and stop reading for it."""
         with _lock:
-            _views.get(self._client, weakref.WeakSet()).discard(self)
+            feed = _feeds.get(self._client)
+        if feed is not None:
+            feed.leave(self)
         super().close()
 
     def _prepare(self) -> None:
@@ -66,11 +67,9 @@ class ClassView(Live):
         except redis.RedisError as error:
             self._failed(error)
         with _lock:
-            views = _views.get(self._client)
-            if views is None:
-                views = _views[self._client] = weakref.WeakSet()
-                threading.Thread(target=_feed, args=(self._client,), name="helpers-class-view", daemon=True).start()
-            views.add(self)
+            feed = _feeds.get(self._client)
+            if feed is None or not feed.enter(self):
+                _feeds[self._client] = _Feed(self._client, self)
 
     def _take(self, state: ClassState) -> None:
         self.state = state
@@ -111,20 +110,50 @@ class ClassView(Live):
         return pages.table(self._data, say("Students: {shown} of {all}"), "")
 
 
-def _feed(client: Client) -> None:
-    """Show all views of a class how it stands, until the last of them is closed."""
-    for state in follow(client):
-        with _lock:
-            views = list(_views[client])
+class _Feed:
+    """Reads a class in a thread, and shows all views of it how it stands, until the last of them is closed."""
+
+    def __init__(self, client: Client, first: ClassView) -> None:
+        self._views = weakref.WeakSet([first])
+        self._ended = threading.Event()
+        self._changing = threading.Lock()
+        self._thread = threading.Thread(target=self._go_on, args=(client,), name="helpers-class-view", daemon=True)
+        self._thread.start()
+
+    def enter(self, view: ClassView) -> bool:
+        """Have a view shown what is read. Returns whether anything still is."""
+        with self._changing:
+            if not self._ended.is_set():
+                self._views.add(view)
+            return not self._ended.is_set()
+
+    def leave(self, view: ClassView) -> None:
+        """Show a view nothing any more."""
+        with self._changing:
+            self._views.discard(view)
+            if not self._views:
+                self._ended.set()
+        if self._ended.is_set():
+            self._thread.join(_ENDING_SECONDS)
+
+    def _go_on(self, client: Client) -> None:
+        for state in follow(client, self._ended):
+            self._show(state)
+
+    def _show(self, state: ClassState | redis.RedisError) -> None:
+        with self._changing:
+            views = list(self._views)
             if not views:
-                del _views[client]
-                return
+                self._ended.set()
         for view in views:
             if isinstance(state, ClassState):
                 view._take(state)
             else:
                 view._failed(state)
-        del views[:], state
+
+
+_feeds: "weakref.WeakKeyDictionary[Client, _Feed]" = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
 
 
 def _cells(one: Student) -> dict[str, Any]:

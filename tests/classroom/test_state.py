@@ -1,6 +1,7 @@
 """What a teacher's view is made of: the state of a class, on a real server."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -182,7 +183,7 @@ def test_a_reading_that_takes_long_is_made_less_often(monkeypatch: pytest.Monkey
     moments, pauses = iter([0.0, 0.5, 0.5, 2.5, 2.51, 2.51]), list[float]()
     monkeypatch.setattr("helpers._classroom.state.read", lambda client: ClassState(()))
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
-    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(threading.Event, "wait", lambda self, seconds: pauses.append(seconds))
     states = follow(None)  # type: ignore[arg-type]
     next(states)
     with pytest.raises((StopIteration, RuntimeError)):

@@ -115,7 +115,7 @@ async def test_one_thread_reads_for_all_views_of_a_class(view: ClassView, room: 
     await eventually(lambda: all(len(page.data["rows"]) == 4 for page in pages))
     for one in (view, other):
         one.close()
-    await eventually(lambda: room.teacher not in class_view._views)
+    assert reading() == before - 1
 
 
 async def test_a_picture_stands_alone(page: Page) -> None:
