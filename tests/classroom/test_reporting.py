@@ -148,8 +148,8 @@ async def test_agents_threads_begin_with_the_name_too(room: Class) -> None:
 
 async def test_a_failing_cell_is_reported_until_one_succeeds(room: Class) -> None:
     join = "import helpers\nhelpers.join_class()"
-    await run(cells(join, "histroy.messages"), room.addresses["anna"])
-    assert reported(room, error="NameError: name 'histroy' is not defined")
+    await run(cells(join, "histories.messages"), room.addresses["anna"])
+    assert reported(room, error="NameError: name 'histories' is not defined")
     await run(cells(join, "1 +"), room.addresses["anna"])
     assert room.report("anna")["error"].startswith("SyntaxError: ")
     await run(cells(join, "1 / 0", "await __import__('asyncio').sleep(0)"), room.addresses["anna"])

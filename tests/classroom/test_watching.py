@@ -29,7 +29,7 @@ def room() -> Iterator[Class]:
         for slug, name in (("anna", "Anna"), ("ben", "Ben"), ("carla", "김민준")):
             made.add(slug, name)
         report(made, "anna", section="chain")
-        report(made, "ben", section="short", error="NameError: name 'histroy' is not defined")
+        report(made, "ben", section="short", error="NameError: name 'histories' is not defined")
         yield made
 
 

@@ -41,7 +41,7 @@ def thirty(a_class: Class) -> Class:
         a_class.add(slug, "Anna Schmidt-Öztürk" if number == 7 else f"Student {number + 1}")
         report(a_class, slug, section=sections[number % 8], solved=number % 4, tried=number % 5)
         if number % 10 == 3:
-            a_class.teacher.hset(REPORT + slug, "error", "NameError: name 'histroy' is not defined")
+            a_class.teacher.hset(REPORT + slug, "error", "NameError: name 'histories' is not defined")
         for _ in range(number % 3 + 1):
             a_class.teacher.rpush(
                 f"message_store:{slug}-redis", json.dumps({"type": "human", "data": {"content": "Hi"}})
@@ -108,9 +108,9 @@ def test_the_teacher_sees_two_students_work(lab: Lab, browser: Browser, a_class:
         b"message_store:ben-redis-tutorial-en",
     ]
 
-    pages["ben"].page.evaluate(_EDIT, ["connect", "histroy"])
+    pages["ben"].page.evaluate(_EDIT, ["connect", "histories"])
     pages["ben"].page.evaluate(_RUN_ANYHOW, "connect")
-    expect(row(view, "Ben")).to_contain_text("NameError: name 'histroy' is not defined")
+    expect(row(view, "Ben")).to_contain_text("NameError: name 'histories' is not defined")
     expect(status(view)).to_contain_text("With an error: 1")
     pages["ben"].run("retrieve")
     expect(status(view)).to_contain_text("With an error: 0")
@@ -165,7 +165,7 @@ def test_a_class_is_sorted_filtered_and_followed(lab: Lab, browser: Browser, thi
     report(thirty, "s08", section="streaming")
     expect(row(view, "Anna Schmidt-Öztürk")).to_contain_text("Streaming")
     expect(names(view).first).to_be_focused()
-    filter_.fill("histroy")
+    filter_.fill("histories")
     expect(names(view)).to_have_count(3)
     filter_.fill("nobody")
     expect(view.locator("tfoot")).to_be_hidden()
