@@ -422,7 +422,8 @@ def tally(client: Client, keys: Sequence[str]) -> dict[str, Tally]:
         keys: The Redis keys.
 
     Returns:
-        What was counted, by key; a key that holds something else than a session is left out.
+        What was counted, by key. Lists are counted whatever their records are; what is neither a list nor a thread is
+        left out, and what is gone counts 0.
 
     Raises:
         redis.RedisError: The server can't be reached, or refuses.
