@@ -10,6 +10,7 @@ report to its appearance in the view. All run on this machine, so the students' 
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import platform
@@ -36,6 +37,10 @@ from helpers.embedded import EmbeddedServer
 
 OLDEST_SECONDS = 2.0
 SLOWEST_RATIO = 2.0
+WARMING = 3
+"""The first turns of each student, in which processes start and connections open, don't count."""
+ALONE, TOGETHER, WATCHED = "a student alone", "all at once", "all at once, with the teacher"
+AGE = "until the teacher sees a report"
 _PAIR = ["x" * 500, "y" * 500]
 
 
@@ -98,14 +103,11 @@ def work(addresses: list[str], seconds: float, told: Any) -> None:
         list(pool.map(one, range(len(addresses))))
 
 
-def watched(url: str, ended: threading.Event, seen: dict[tuple[str, int], float], readings: list[float]) -> None:
+def watched(url: str, ended: threading.Event, seen: dict[tuple[str, int], float]) -> None:
     """Follow the class as the teacher's view does, and note when each report first shows."""
-    last = time.monotonic()
     for state in follow(connect(url), ended):
         assert isinstance(state, ClassState), state
         now = time.time()
-        readings.append(time.monotonic() - last)
-        last = time.monotonic()
         for one in state.students:
             if one.error.startswith("turn "):
                 seen.setdefault((one.slug, int(one.error[5:])), now)
@@ -117,49 +119,48 @@ def percentile(values: list[float], share: int) -> float:
 
 
 def measure(url: str, students: int, seconds: float, processes: int) -> dict[str, list[float]]:
-    """Turns of one student alone, turns of all at once with and without the teacher, and how old what is seen is."""
-    addresses = enrol(url, students)
-    alone = [took for took, _ in map(student(addresses[0]), range(200))]
-    measured = {"a student alone": alone}
-    for name in ("all at once", "all at once, with the teacher"):
+    """Turns of one student alone, of all at once without and with the teacher, and how old what is seen is."""
+    measured: dict[str, list[float]] = {}
+    for name, working in ((ALONE, 1), (TOGETHER, students), (WATCHED, students)):
+        addresses = enrol(url, students)[:working]
         seen: dict[tuple[str, int], float] = {}
-        readings: list[float] = []
         ended = threading.Event()
-        view = threading.Thread(target=watched, args=(url, ended, seen, readings))
-        if name.endswith("teacher"):
+        view = threading.Thread(target=watched, args=(url, ended, seen))
+        if name == WATCHED:
             view.start()
-        told: Any = multiprocessing.get_context("spawn").Queue()
-        made = [
-            multiprocessing.get_context("spawn").Process(target=work, args=(addresses[n::processes], seconds, told))
-            for n in range(processes)
-        ]
-        for process in made:
-            process.start()
-        turns = []
-        while any(process.is_alive() for process in made) or not told.empty():
-            try:
-                turns.append(told.get(timeout=0.2))
-            except queue.Empty:
-                continue
-        time.sleep(OLDEST_SECONDS)
+        turns = taken(addresses, seconds, processes)
+        ended.wait(OLDEST_SECONDS)
         ended.set()
-        if view.is_alive():
+        measured[name] = [took for _, number, took, _ in turns if number > WARMING]
+        if name == WATCHED:
             view.join()
-        # The first turns of each fall into the time in which processes start.
-        measured[name] = [took for _, number, took, _ in turns if number > 3]
-        if seen:
-            measured["until the teacher sees a report"] = [
-                at - moment
-                for address, number, _, moment in turns
-                if number > 3 and (at := _seen(seen, address, number)) is not None
+            measured[AGE] = [
+                _seen(seen, address, number) - moment for address, number, _, moment in turns if number > WARMING
             ]
     return measured
 
 
-def _seen(seen: dict[tuple[str, int], float], address: str, number: int) -> float | None:
+def taken(addresses: list[str], seconds: float, processes: int) -> list[tuple[str, int, float, float]]:
+    """The turns that students take: whose, its number, its seconds, and the moment of its report."""
+    spawned: Any = multiprocessing.get_context("spawn")
+    told = spawned.Queue()
+    shares = [share for share in (addresses[place::processes] for place in range(processes)) if share]
+    made = [spawned.Process(target=work, args=(share, seconds, told)) for share in shares]
+    for process in made:
+        process.start()
+    turns = []
+    while any(process.is_alive() for process in made) or not told.empty():
+        try:
+            turns.append(told.get(timeout=0.2))
+        except queue.Empty:
+            continue
+    return turns
+
+
+def _seen(seen: dict[tuple[str, int], float], address: str, number: int) -> float:
     """When a report, or a later one of the same student, first showed."""
     slug = urlsplit(address).username.removeprefix(USER_PREFIX)  # type: ignore[union-attr]
-    return min((at for (who, turn), at in seen.items() if who == slug and turn >= number), default=None)
+    return min((at for (who, turn), at in seen.items() if who == slug and turn >= number), default=math.inf)
 
 
 def main() -> int:
@@ -182,11 +183,10 @@ def main() -> int:
         f"{os.cpu_count()} cores, Python {platform.python_version()}, redis-py {redis.__version__}."
     )
     console.print(table)
-    ratio = percentile(measured["all at once, with the teacher"], 95) / percentile(measured["a student alone"], 95)
-    oldest = max(measured["until the teacher sees a report"])
-    console.print(
-        f"At the 95th percentile a turn takes {ratio:.2f} times its time alone; the oldest is {oldest:.2f} s."
-    )
+    ratio = percentile(measured[WATCHED], 95) / percentile(measured[ALONE], 95)
+    oldest = max(measured[AGE])
+    console.print(f"At the 95th percentile a turn takes {ratio:.2f} times its time alone.")
+    console.print(f"What the teacher sees is at most {oldest:.2f} s old.")
     return 0 if ratio <= SLOWEST_RATIO and oldest <= OLDEST_SECONDS else 1
 
 
