@@ -101,7 +101,8 @@ class _Scripting:
         """About how much memory a key takes."""
         if key.value is None:
             return None
-        held = key.value.items() if hasattr(key.value, "items") else key.value
+        held = [key.value] if isinstance(key.value, bytes) else key.value
+        held = held.items() if hasattr(held, "items") else held
         parts = [part for one in held for part in (one if isinstance(one, tuple) else (one,))]
         return sum(map(len, parts)) + 64 + 8 * len(parts)
 
