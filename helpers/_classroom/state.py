@@ -106,7 +106,7 @@ class ClassState:
 
     Attributes:
         students: The students, by name.
-        memory: How many bytes the server uses; 0: it doesn't say.
+        memory: How many bytes the server uses.
         limit: How many it may use; None: there is no limit.
     """
 
@@ -148,11 +148,8 @@ def read(client: Client) -> ClassState:
         pipeline.time()
         pipeline.client_list()
         pipeline.execute_command("HGETALL", STUDENTS, **{NEVER_DECODE: True})
-        (seconds, microseconds), connections, listed = pipeline.execute()
-    try:
-        memory = untyped.info("memory")
-    except redis.ResponseError:  # fakeredis, on Windows
-        memory = {}
+        pipeline.info("memory")
+        (seconds, microseconds), connections, listed, memory = pipeline.execute()
     names = {slug: _name(slug, about) for slug, about in sorted(_texts(listed).items())}
     idle = _idle(connections)
     reports = _reports(untyped, list(names))
@@ -163,7 +160,7 @@ def read(client: Client) -> ClassState:
         for slug, name in names.items()
     ]
     students.sort(key=lambda one: (one.name.casefold(), one.slug))
-    return ClassState(tuple(students), int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0)) or None)
+    return ClassState(tuple(students), int(memory["used_memory"]), int(memory.get("maxmemory", 0)) or None)
 
 
 def follow(client: Client, ended: threading.Event | None = None) -> Iterator[ClassState | redis.RedisError]:
@@ -217,7 +214,7 @@ def standing(state: ClassState) -> str:
         [
             say("Connected: {count}", count=formats.number(middle.connected)),
             say("With an error: {count}", count=formats.number(middle.failing)),
-            *([say("Memory: {size}", size=memory)] if state.memory else []),
+            say("Memory: {size}", size=memory),
         ]
     )
 

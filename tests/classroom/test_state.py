@@ -10,8 +10,7 @@ import pytest
 import redis
 from langchain.agents import create_agent
 
-from helpers import RedisChatMessageHistory, RedisSaver, chat_model, connect, join_class
-from helpers._classroom.reporting import exercise
+from helpers import RedisChatMessageHistory, RedisSaver, chat_model, connect
 from helpers._classroom.rules import REPORT, STUDENTS, USER_PREFIX
 from helpers._classroom.state import ClassState, Middle, Student, exercises, follow, quiet, read, standing
 from helpers.embedded import EmbeddedServer
@@ -191,15 +190,3 @@ def test_a_reading_that_takes_long_is_made_less_often(monkeypatch: pytest.Monkey
         for _ in states:
             pass
     assert pauses == [pytest.approx(2.0), pytest.approx(0.99)]
-
-
-def test_a_class_is_reported_and_read_on_the_server_of_windows_too() -> None:
-    with EmbeddedServer("fakeredis") as server, a_class(server) as room:
-        join_class(None, room.add("anna", "Anna"))
-        exercise("01_redis", "order", True)
-        RedisChatMessageHistory("anna-redis", client=connect(room.addresses["anna"])).add_user_message("Hi")
-        assert eventually(lambda: student(room, "anna").solved == 1)
-        anna, state = student(room, "anna"), read(room.teacher)
-        assert (anna.connected, anna.messages, anna.bytes, state.memory) == (True, 1, 0, 0)
-        assert standing(state) == "Connected: 1 · With an error: 0"
-        join_class(None, "redis://localhost")
