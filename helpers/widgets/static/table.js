@@ -48,6 +48,8 @@ export function table(link, use) {
   let narrow = false;
   let drawn = "";
   let headed = "";
+  let known = /** @type {Row[]} */ ([]);
+  let count = -1;
 
   const filter = h("input.grow", { type: "search", id, value: memory.filter, placeholder: use.hint, oninput: filtered });
   const order = h("select", { onchange: () => sortBy(order.value) });
@@ -373,9 +375,12 @@ export function table(link, use) {
       place.setAttribute("aria-busy", String(Boolean(link.data.searching)));
       const there = new Set(link.data.rows.map((/** @type {Row} */ row) => row.id));
       if (!link.data.searching) for (const one of memory.chosen) if (!there.has(one)) memory.chosen.delete(one);
-      arrange();
-      // A header that has the focus stays there while rows come and go.
-      if (headed !== heads()) makeHead();
+      // What has not changed stays as it is, or a key that is pressed meanwhile would be lost, and the focus of a header.
+      const headless = headed !== heads();
+      if (headless || known !== link.data.rows || count !== link.data.rows.length) arrange();
+      known = link.data.rows;
+      count = known.length;
+      if (headless || headed !== heads()) makeHead();
       makeFoot();
       if (scroller.isConnected) scroller.scrollTop = memory.top;
       draw();
