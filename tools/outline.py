@@ -55,7 +55,7 @@ def _sections(name: str) -> Iterator[dict[str, Any]]:
 
 
 def _title(language: str, name: str, cell: NotebookNode) -> str:
-    """The last heading of a cell in a language; the English one where a translation has lost it, which check refuses."""
+    """The last heading of a cell in a language; the English one where a translation has lost it."""
     text, _ = building.translated(language, name, cell)
     found = _HEADING.findall(text) or _HEADING.findall(cell.source)
     return str(found[-1]).replace("`", "")
