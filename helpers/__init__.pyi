@@ -6,6 +6,7 @@ from . import memorystore as memorystore
 from . import sessions as sessions
 from . import widgets as widgets
 from ._checkpoints.saver import RedisSaver as RedisSaver
+from ._classroom.reporting import join_class as join_class
 from ._connecting.connection import connect as connect
 from ._credentials.authentication import authenticate as authenticate
 from ._credentials.secrets import secret as secret

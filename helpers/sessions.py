@@ -38,6 +38,7 @@ PREFIXES = (DEFAULT_PREFIX, THREAD_PREFIX)
 SCAN_COUNT = 1000
 """How many keys the server looks at in one step of a search, before it serves others again."""
 _PIPELINED = 200
+_TALLIED = 50
 FORMAT = "chat-sessions/1"
 """What the first line of an export says that it is."""
 THREADS_FORMAT = "chat-sessions/2"
@@ -162,6 +163,23 @@ _ONE = f"""{_CUT}{_THREAD}
 if is_thread() then return get('messages@' .. ARGV[1]) end
 return at(ARGV[1])
 """
+# KEYS: some sessions. Redis's own estimate of their memory costs it next to nothing; who may not ask it gets 0.
+_TALLY = f"""{_CUT}{_THREAD}
+local keys, found = {{unpack(KEYS)}}, {{}}
+for place, key in ipairs(keys) do
+  KEYS[1] = key
+  local length, used = redis.pcall('LLEN', key), redis.pcall('MEMORY', 'USAGE', key)
+  if type(length) == 'table' then
+    length = -1
+    if is_thread() then
+      local _, head = newest()
+      length = messages(head, 0, 0)
+    end
+  end
+  found[place] = {{length, type(used) == 'number' and used or 0}}
+end
+return found
+"""
 _IS_THREAD = f"{_THREAD} return is_thread() and 1 or 0"
 # Asking for the length fails where the key holds something else than a list, which must stay.
 _DELETE = "redis.call('LLEN', KEYS[1]) return redis.call('DEL', KEYS[1])"
@@ -278,6 +296,18 @@ class Session:
     checkpoints: int = 0
 
 
+class Tally(NamedTuple):
+    """How much a session is, in short.
+
+    Attributes:
+        messages: How many messages Redis holds; of a thread those of its latest checkpoint.
+        bytes: The memory that Redis says it takes, all in all; 0 where the user may not ask that.
+    """
+
+    messages: int
+    bytes: int
+
+
 @dataclass(frozen=True)
 class Record:
     """One message of a session, as it is stored.
@@ -382,6 +412,29 @@ def find_sessions(
         new = [key for key in dict.fromkeys(some) if key not in seen]
         seen.update(new)
         yield _summaries(client, new, newest_first)
+
+
+def tally(client: Client, keys: Sequence[str]) -> dict[str, Tally]:
+    """Count messages and memory of many sessions at little cost, so that it can be done every second.
+
+    Args:
+        client: A redis-py client of one server, which may be asked of several keys at once.
+        keys: The Redis keys.
+
+    Returns:
+        What was counted, by key. Lists are counted whatever their records are; what is neither a list nor a thread is
+        left out, and what is gone counts 0.
+
+    Raises:
+        redis.RedisError: The server can't be reached, or refuses.
+    """
+    counted: dict[str, Tally] = {}
+    execute: Any = client.execute_command
+    for start in range(0, len(keys), _TALLIED):
+        some = keys[start : start + _TALLIED]
+        found = execute("EVAL", _TALLY, len(some), *map(_bytes, some), **{NEVER_DECODE: True})
+        counted |= {key: Tally(*one) for key, one in zip(some, found, strict=True) if one[0] >= 0}
+    return counted
 
 
 def look_into(

@@ -37,6 +37,7 @@ from helpers.sessions import (
     look_into,
     read_whole,
     readable,
+    tally,
 )
 from tests.conftest import eventually
 from tests.support.cluster import Cluster, running_cluster
@@ -799,3 +800,40 @@ def test_what_is_no_call_is_left_out(client: redis.Redis, calls: str) -> None:
     client.rpush("message_store:bob", '{"type": "ai", "data": ' + data + "}")
     (record,) = look_into(client, "message_store:bob").records
     assert (record.role, record.text, record.calls) == ("ai", "hi", ())
+
+
+@pytest.mark.real_server
+def test_a_tally_is_the_sessions_messages_and_what_redis_says_they_take(chats: redis.Redis) -> None:
+    keys = [str(key, "utf-8") for key in chats.scan_iter()]
+    counted = tally(chats, [*keys, "message_store:gone"])
+    assert {key: one.messages for key, one in counted.items()} == {
+        "message_store:anna": 2,
+        "message_store:bob": 1,
+        "message_store:numbers": 2,
+        "message_store:broken": 1,
+        "carla": 2,
+        "message_store:gone": 0,
+    }
+    for key, one in counted.items():
+        assert one.bytes == (chats.memory_usage(key) or 0)
+
+
+def test_a_tally_takes_many_keys_and_any_bytes(client: redis.Redis) -> None:
+    names = [b"message_store:%d" % number for number in range(120)] + [b"message_store:\xff"]
+    for place, name in enumerate(names):
+        client.rpush(name, *["{}"] * (place % 3 + 1))
+    keys = [name.decode("utf-8", "surrogateescape") for name in names]
+    counted = tally(client, keys)
+    assert list(counted) == keys
+    assert [one.messages for one in counted.values()] == [place % 3 + 1 for place in range(121)]
+    assert tally(client, []) == {}
+
+
+@pytest.mark.real_server
+def test_who_may_not_ask_for_memory_is_told_the_messages(chats: redis.Redis, server: EmbeddedServer) -> None:
+    rules = "reset on nopass ~* -@all +ping +eval +llen +hmget"
+    chats.execute_command("ACL", "SETUSER", "counts", *rules.split())
+    counts = connect(server.url, username="counts", password="any")
+    assert tally(counts, ["message_store:anna"]) == {"message_store:anna": (2, 0)}
+    counts.close()
+    chats.execute_command("ACL", "DELUSER", "counts")

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from tools import building, pages, reviews
+from tools import building, outline, pages, reviews
 from tools.checking import check as checking
 from tools.project import root
 from tools.running.execution import run_interruptibly
@@ -63,6 +63,7 @@ def extract(arguments: Sequence[str]) -> int:
         else:
             print(f"{language}: there is no catalog; python -m tools new {language} starts one.")
     formats.write()
+    outline.write()
     pages.write()
     return 0
 
@@ -84,6 +85,7 @@ def build(arguments: Sequence[str]) -> int:
     names = [options.tutorial] if options.tutorial else tutorials()
     building.write_pictures(languages)
     done = run_interruptibly(building.build(languages, names, rerun=options.execute))
+    outline.write()
     pages.write()
     return 0 if done else 1
 

@@ -26,7 +26,9 @@ as Colab, the first cell installs *the kit*, the package behind these lessons. E
 check what the text says: if the last cell runs, it was true on your machine.
 
 You can leave the form as it is. A blank endpoint means the environment variable `REDIS_URL` or, if that is not set,
-an *embedded server*, which starts with this notebook (Valkey, which speaks Redis's protocol).
+an *embedded server*, which starts with this notebook (Valkey, which speaks Redis's protocol). In a class with its own
+server, `join_class` puts your name before the session ID and tells your teacher how far you are; otherwise it does
+nothing.
 """
 
 # %% id="install"
@@ -53,6 +55,7 @@ ENDPOINT = ""  # @param {type:"string", placeholder:"redis://localhost:6379"}
 SESSION_ID = "redis-tutorial-en"  # @param {type:"string"}
 
 helpers.speak("en")  # the language of what the kit prints
+SESSION_ID = helpers.join_class(SESSION_ID, ENDPOINT)
 
 # %% [markdown] id="short"
 """

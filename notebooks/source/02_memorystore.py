@@ -31,7 +31,8 @@ nothing, and the code is the same as for your own project.
 On a hosted platform such as Colab, the first cell installs *the kit*, the package behind these lessons. It replaces
 nothing, so the kernel needs no restart. Elsewhere it does nothing.
 
-To practise, leave the form as it is. To enter your own project, read *Use your own project* first.
+To practise, leave the form as it is. To enter your own project, read *Use your own project* first. In a class with its
+own server, `join_class` tells your teacher how far you are; otherwise it does nothing.
 """
 
 # %% id="install"
@@ -76,6 +77,7 @@ GREETING = "Hi! I'm Bob."
 QUESTION = "What's my name?"
 
 helpers.speak("en")  # the language of what the kit prints
+helpers.join_class()
 
 # %% [markdown] id="short"
 """

@@ -55,7 +55,10 @@ def test_the_widgets_tests_pass_with_colabs_versions(tmp_path: Path) -> None:
         [
             *(str(official_python(COLAB)), "-m", "pytest", "-q", "-c", str(tmp_path / "pytest.ini")),
             *("--rootdir", str(ROOT), "--confcutdir", str(ROOT / "tests"), "-p", "no:cacheprovider"),
-            *(str(ROOT / f"tests/widgets/test_{name}.py") for name in ("live", "explorer", "picker", "chat_panel")),
+            *(
+                str(ROOT / f"tests/widgets/test_{name}.py")
+                for name in ("live", "explorer", "picker", "chat_panel", "class_view")
+            ),
         ],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},

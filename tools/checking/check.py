@@ -9,7 +9,7 @@ from typing import Any
 import polib
 from nbformat import NotebookNode
 
-from tools import pages
+from tools import outline, pages
 from tools.building import localized, picture, read_built, serialized, with_outputs_of
 from tools.checking import linking
 from tools.checking.linking import broken_links
@@ -78,6 +78,8 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
         )
     if not formats.path().exists() or formats.path().read_text(encoding="utf-8") != formats.made():
         found.append(Problem("", "it is not as python -m tools extract leaves it.", formats.path()))
+    if not outline.path().exists() or outline.path().read_text(encoding="utf-8") != outline.made():
+        found.append(Problem("", f"the outline {_STALE}", outline.path()))
     found.extend(_page_problems())
     return found
 

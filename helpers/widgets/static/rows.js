@@ -10,7 +10,7 @@
  * @property {"name" | "text" | "number" | "bytes" | "until" | "flag" | "state"} kind
  * @property {boolean} [stays] Whether it has a place of its own on a narrow page.
  *
- * A cell that says something else than its value: an estimate, a value that can't be sorted as it is read.
+ * A cell that says something else than its value: an estimate, a part of a whole, a value that can't be sorted as it is read.
  *
  * @typedef {{ value: any, text: string, tone?: "" | "faint" | "warn" }} Worded
  *

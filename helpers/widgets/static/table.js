@@ -30,7 +30,8 @@ const TICK = 10000;
 let tables = 0;
 
 /**
- * Make a table of `link.data`: `columns`, `rows`, `caption` and `about`, `searching`.
+ * Make a table of `link.data`: `columns`, `rows`, `caption` and `about`, `searching`; and `middle`, where there is a
+ * row below the others, a text by column, which is neither sorted nor filtered.
  *
  * @param {Link} link What the view is given; what was chosen, sorted and filtered is in its memory.
  * @param {Use} use How it is used.
@@ -46,6 +47,9 @@ export function table(link, use) {
   let largest = 1;
   let narrow = false;
   let drawn = "";
+  let headed = "";
+  let known = /** @type {Row[]} */ ([]);
+  let count = -1;
 
   const filter = h("input.grow", { type: "search", id, value: memory.filter, placeholder: use.hint, oninput: filtered });
   const order = h("select", { onchange: () => sortBy(order.value) });
@@ -56,7 +60,9 @@ export function table(link, use) {
   const body = h("tbody", null);
   const widths = h("colgroup", null);
   const caption = h("caption", null);
-  const grid = h("table.rows", { onkeydown: pressed, onfocusin: focused }, caption, widths, h("thead", null, head), body);
+  const foot = h("tr", null);
+  const feet = h("tfoot", { hidden: true }, foot);
+  const grid = h("table.rows", { onkeydown: pressed, onfocusin: focused }, caption, widths, h("thead", null, head), body, feet);
   const message = h("div.blank", null);
   const scroller = h("div.scroller", { onscroll: scrolled }, grid, message);
   const status = h("p.status.faint", { role: "status" });
@@ -68,6 +74,7 @@ export function table(link, use) {
     if (now !== narrow) {
       narrow = now;
       makeHead();
+      makeFoot();
     }
     draw();
   });
@@ -82,8 +89,12 @@ export function table(link, use) {
   const hasActions = () => rows.some((row) => row.actions?.length) || link.data.rows.some((/** @type {Row} */ row) => row.actions?.length);
   const current = () => Math.max(0, rows.findIndex((row) => row.id === memory.current));
 
+  /** @returns {string} What the headers depend on, beside how many columns have a place. */
+  const heads = () => JSON.stringify([columns, hasActions(), memory.key, memory.descending]);
+
   /** Make the headers: when columns change, or how many have a place. */
   function makeHead() {
+    headed = heads();
     const shown = shownColumns();
     const sortable = shown.map((column) => {
       const on = column.key === memory.key;
@@ -99,6 +110,17 @@ export function table(link, use) {
     ordering.hidden = shown.length === columns.length;
     place.classList.toggle("narrow", narrow);
     drawn = "";
+  }
+
+  /** Write the row below the others; on a narrow page, all of it stands in the first cell. */
+  function makeFoot() {
+    const middle = /** @type {Record<string, string> | null} */ (link.data.middle ?? null);
+    if (!middle) return;
+    const rest = columns.filter((one) => !one.stays && middle[one.key]).map((one) => labelled(one, middle[one.key]));
+    const cells = shownColumns().map((one) => one.kind === "name"
+      ? h("th.name", { scope: "row" }, h("span", null, middle[one.key]), narrow && h("span.rest.faint", null, rest.join(" · ")))
+      : h(`td.${one.kind}`, { title: middle[one.key] }, middle[one.key]));
+    foot.replaceChildren(...(use.chosen ? [h("td.choose")] : []), ...cells, ...(hasActions() ? [h("td.actions")] : []));
   }
 
   /** @param {string} key */
@@ -142,6 +164,7 @@ export function table(link, use) {
     const counted = use.counted({ shown: numbers.format(rows.length), all: numbers.format(link.data.rows.length) });
     const parts = [first, counted, link.data.searching ? use.searching : "", link.data.note ?? ""];
     const text = parts.filter(Boolean).join(" · ");
+    feet.hidden = !link.data.middle || !rows.length;
     if (status.textContent !== text) status.textContent = text;
     explain();
   }
@@ -234,7 +257,10 @@ export function table(link, use) {
       const number = `${worded ? cell.text : ""}${numbers.format(value ?? 0)}`;
       return brief ? [labelled(column, number)] : [h("span.sized", null, share, h("span", null, number))];
     }
-    if (column.kind === "number") return [brief ? labelled(column, numbers.format(value ?? 0)) : numbers.format(value ?? 0)];
+    if (column.kind === "number") {
+      const number = worded ? cell.text : numbers.format(value ?? 0);
+      return [brief ? labelled(column, number) : number];
+    }
     if (column.kind === "until") {
       if (value === null || value === undefined) return ["–"];
       const left = value - Date.now() / 1000;
@@ -245,7 +271,7 @@ export function table(link, use) {
       return brief ? [`${column.label} `, mark] : [mark];
     }
     const text = cut(worded ? cell.text : String(value ?? ""), CELL);
-    return [h(`bdi${worded && cell.tone ? `.${cell.tone}` : ""}`, column.kind === "text" ? { title: text } : null, text)];
+    return [h(`bdi${worded && cell.tone ? `.${cell.tone}` : ""}`, ["text", "state"].includes(column.kind) ? { title: text } : null, text)];
   }
 
   /** @param {Row} row */
@@ -349,8 +375,13 @@ export function table(link, use) {
       place.setAttribute("aria-busy", String(Boolean(link.data.searching)));
       const there = new Set(link.data.rows.map((/** @type {Row} */ row) => row.id));
       if (!link.data.searching) for (const one of memory.chosen) if (!there.has(one)) memory.chosen.delete(one);
-      arrange();
-      makeHead();
+      // What has not changed stays as it is, or a key that is pressed meanwhile would be lost, and the focus of a header.
+      const headless = headed !== heads();
+      if (headless || known !== link.data.rows || count !== link.data.rows.length) arrange();
+      known = link.data.rows;
+      count = known.length;
+      if (headless || headed !== heads()) makeHead();
+      makeFoot();
       if (scroller.isConnected) scroller.scrollTop = memory.top;
       draw();
       say();
