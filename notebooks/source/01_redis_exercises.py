@@ -61,7 +61,8 @@ with exercise("01_redis", "order") as check:
 
 # %% [markdown] id="order-hint" tags=["hint"]
 """
-`add_user_message` stores one message. *What Redis stores* in the lesson prints the records of a list with their indices.
+`add_user_message` stores one message. *What Redis stores* in the lesson prints the records of a list with their
+indices.
 """
 
 # %% [markdown] id="brief"
@@ -242,8 +243,8 @@ character comes after Anna's name, and not after the same letters of Annabel's?
 
 Write one turn of a chat by hand. `chat(history, text, max_tokens)` asks the model, stores the question and the answer,
 and returns the answer's text. The model gets the question and, before it, as many of the latest messages as fit.
-Together they have at most `max_tokens` tokens, by the estimate `approximate` of the lesson, and the first one is a human
-message. Redis keeps everything.
+Together they have at most `max_tokens` tokens, by the estimate `approximate` of the lesson, and the first one is a
+human message. Redis keeps everything.
 """
 
 # %% id="budget-cell" tags=["translate", "solution"]
@@ -307,8 +308,9 @@ with exercise("01_redis", "budget") as check:
 
 # %% [markdown] id="budget-hint" tags=["hint"]
 """
-Take the lines of *A chat by hand* in the lesson, and put `trim_messages` from *Limit a history* before `model.invoke`. Give it
-the messages and the question together, since the question counts too. With `start_on="human"` it begins with a question.
+Take the lines of *A chat by hand* in the lesson, and put `trim_messages` from *Limit a history* before `model.invoke`.
+Give it the messages and the question together, since the question counts too. With `start_on="human"` it begins with a
+question.
 """
 
 # %% [markdown] id="cleanup"
