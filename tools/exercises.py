@@ -90,9 +90,9 @@ def _folded(language: str, phrase: str, text: str) -> str:
 
 
 def checks(notebook: NotebookNode) -> Iterator[tuple[NotebookNode, bool]]:
-    """Each check of a notebook with outputs, and whether it found the exercise solved."""
+    """Each check of a notebook that has said something, and whether that is that the exercise is solved."""
     for cell in notebook.cells:
-        if cell.cell_type == "code" and _CHECK.search(cell.source):
+        if cell.cell_type == "code" and cell.outputs and _CHECK.search(cell.source):
             said = "".join(output.get("text", "") for output in cell.outputs)
             marks = [line[:1] for line in said.splitlines()]
             yield cell, RIGHT in marks and NOT_YET not in marks

@@ -190,8 +190,8 @@ Anna, Annabel and Ben share a server. Their session IDs begin with their names a
 pattern of the keys that Anna's user may access: all of her own sessions, and nobody else's.
 
 The check starts a server to practise on, and tries out your pattern there. If your class shares a server, also look for
-the names of your neighbours' sessions with `client.scan_iter("message_store:*")`, and try to read one. What can you find
-out, and what not?
+your neighbours' sessions with `client.scan_iter("message_store:*")`, and try to read one. What can you find out, and
+what not?
 """
 
 # %% id="neighbour-cell" tags=["translate", "solution"]

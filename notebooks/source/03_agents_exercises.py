@@ -6,16 +6,7 @@ Five exercises for [lesson 3](03_agents.ipynb), from three minutes to a challeng
 check, which says what is right and what is not yet. Do them in any order, and run a check as often as you like.
 """
 
-# %% [markdown] id="setup"
-"""
-## Setup
-
-Run the three cells below. The first two are the same as in the lesson. You can also choose **Run all**: the check of a
-cell that is still empty says so, and the notebook goes on.
-
-In the cells to fill in, a comment that begins with ✎ says what to write. Below each check you find a hint and a
-solution, both folded. Yours may look different: the check looks at what your code does, not at how it does it.
-"""
+# %% [markdown] id="setup" like="01_redis_exercises"
 
 # %% id="install" like="03_agents"
 
