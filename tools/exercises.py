@@ -17,7 +17,7 @@ from tools.site.phrases import PHRASES, translated
 from tools.translating.catalogs import GIVEN, HINT, SOLUTION
 
 _TASK = re.compile(r"\s*# ✎")
-_CHECK = re.compile(r'^with exercise\("([\w-]+)", "([\w-]+)"\) as \w+:$', re.MULTILINE)
+_CHECK = re.compile(r'^with exercise\("([\w-]+)", "([\w-]+)"\) as check\b', re.MULTILINE)
 _INDENT = re.compile(r"\s*")
 
 

@@ -229,6 +229,8 @@ def two_turns(request, handler):
     return handler(request.override(messages=latest))
 
 # %% id="turns-check" tags=["translate"]
+from langchain.agents.middleware import wrap_model_call
+
 seen = []
 
 
