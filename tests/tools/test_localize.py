@@ -120,6 +120,10 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 without = rf'^# %%[^\n]*id="{found[2]}".*?(?=^# %%|\Z)'
                 text = source.read_text(encoding="utf-8")
                 source.write_text(re.sub(without, "", text, flags=re.MULTILINE | re.DOTALL), encoding="utf-8")
+                for other in source.parent.glob("*.py"):  # which may be like it
+                    text = other.read_text(encoding="utf-8")
+                    alike = rf'^# %%[^\n]*id="{found[2]}" like="{found[1]}"\n\n'
+                    other.write_text(re.sub(alike, "", text, flags=re.MULTILINE), encoding="utf-8")
         main(["extract"])
         said = polib.pofile(str(spoken.path_of("ko")), wrapwidth=0)
         for entry in said.untranslated_entries():
