@@ -10,9 +10,11 @@ check, which says what is right and what is not yet. Do them in any order, and r
 """
 ## Setup
 
-Run the three cells below. You can also choose **Run all**: the check of a cell that is still empty says so, and the
-notebook goes on. You practise on the emulator of the lesson, whatever project you have: nothing reaches Google Cloud,
-and nothing costs anything.
+Run the three cells below. The first two are the same as in the lesson. You can also choose **Run all**: the check of a
+cell that is still empty says so, and the notebook goes on.
+
+Leave the form as it is. Of its fields the exercises use the region, the instance's ID and the session. They practise on
+the emulator even if you name a project: nothing reaches Google Cloud, and nothing costs anything.
 
 In the cells to fill in, a comment that begins with ✎ says what to write. Below each check you find a hint and a
 solution, both folded. Yours may look different: the check looks at what your code does, not at how it does it.
@@ -20,15 +22,7 @@ solution, both folded. Yours may look different: the check looks at what your co
 
 # %% id="install" like="02_memorystore"
 
-# %% id="form" tags=["translate"]
-# @title Instance and session
-# @markdown The region and the ID of the instance to practise on.
-REGION = "us-central1"  # @param {type:"string"}
-INSTANCE_ID = "chat-exercises-en"  # @param {type:"string"}
-# @markdown What the conversations' names begin with.
-SESSION_ID = "memorystore-exercises-en"  # @param {type:"string"}
-
-helpers.speak("en")  # the language of what the kit prints
+# %% id="form" like="02_memorystore"
 
 # %% id="connect" tags=["translate"]
 import json
