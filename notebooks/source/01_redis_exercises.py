@@ -286,9 +286,9 @@ with exercise("01_redis", "budget") as check:
     talk.clear()
     for turn in range(1, 11):
         talk.add_messages([HumanMessage(f"Question {turn}?"), AIMessage(f"Answer {turn}.")])
-    before = talk.messages
+    before, text = talk.messages, "What's my name?"
     with patch.object(type(model), "invoke", watched):
-        answer = chat(talk, "What's my name?", 60)
+        answer = chat(talk, text, 60)
 
     if check("The model is asked once.", len(sent), 1):
         *earlier, question = sent[0]
@@ -296,15 +296,15 @@ with exercise("01_redis", "budget") as check:
         contents = [message.content for message in earlier]
         tokens = count_tokens_approximately(sent[0])
         one_turn_more = count_tokens_approximately([*before[max(left_out - 2, 0) :], question])
-        check("The last message that it gets is the question.", question.content, "What's my name?")
+        check("The last message that it gets is the question.", question.content, text)
         latest = [message.content for message in before[left_out:]]
         check("Before the question it gets the latest messages.", contents, latest)
         check("The first message is a human one.", sent[0][0].type, "human")
         check("All together have at most 60 tokens.", tokens, lambda count: count <= 60)
         check("One turn more would not fit.", one_turn_more, lambda count: count > 60)
-    check("The answer is a text.", answer, lambda text: isinstance(text, str) and text)
+    check("The answer is a text.", answer, lambda value: isinstance(value, str) and value)
     check("Redis keeps the ten turns before.", texts(talk)[:20], [message.content for message in before])
-    check("The new turn is stored after them.", texts(talk)[20:], ["What's my name?", answer])
+    check("The new turn is stored after them.", texts(talk)[20:], [text, answer])
 
 # %% [markdown] id="budget-hint" tags=["hint"]
 """
