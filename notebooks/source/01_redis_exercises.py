@@ -93,7 +93,7 @@ with exercise("01_redis", "brief") as check:
 # %% [markdown] id="brief-hint" tags=["hint"]
 """
 *Limit a history* in the lesson has a table of the three arguments. Their units are seconds and messages. A message is
-text, so make one of each number with `str`.
+a string, so convert each number with `str`.
 """
 
 # %% [markdown] id="away"
@@ -218,7 +218,7 @@ def can_use(address, password, session_id):
 
 
 with exercise("01_redis", "neighbour") as check, EmbeddedServer() as practice:
-    if check("`pattern` is a text.", pattern, lambda value: isinstance(value, str) and value):
+    if check("`pattern` is a string.", pattern, lambda value: isinstance(value, str) and value):
         password = secrets.token_urlsafe()
         commands = ["ping", "eval", "exists", "set", "lpush", "ltrim", "expire", "llen", "lrange", "del"]
         # Each write also names a key of its own, by which it is stored only once.
@@ -234,7 +234,7 @@ with exercise("01_redis", "neighbour") as check, EmbeddedServer() as practice:
 # %% [markdown] id="neighbour-hint" tags=["hint"]
 """
 Print `order.key`: what comes before the session ID? In a pattern, `*` stands for any number of characters. Which
-character comes after Anna's name, and not after the same letters of Annabel's?
+character follows `anna` in Anna's session IDs, but not in Annabel's?
 """
 
 # %% [markdown] id="budget"
@@ -302,7 +302,7 @@ with exercise("01_redis", "budget") as check:
         check("The first message is a human one.", sent[0][0].type, "human")
         check("All together have at most 60 tokens.", tokens, lambda count: count <= 60)
         check("One turn more would not fit.", one_turn_more, lambda count: count > 60)
-    check("The answer is a text.", answer, lambda value: isinstance(value, str) and value)
+    check("The answer is a string.", answer, lambda value: isinstance(value, str) and value)
     check("Redis keeps the ten turns before.", texts(talk)[:20], [message.content for message in before])
     check("The new turn is stored after them.", texts(talk)[20:], [text, answer])
 

@@ -186,7 +186,7 @@ Unless you tell it otherwise, `failover_instance` waits. `len(steadfast)` asks R
 """
 ## 5. Challenge: an instance that always ends (20 minutes)
 
-An instance costs money until you delete it, also when a program fails in between. Write a context manager that creates
+An instance costs money until you delete it, even if your program fails in between. Write a context manager that creates
 an instance, hands over a client that is connected to it, and deletes the instance at the end of the `with` block,
 whatever happens in the block. An error in the block must still reach the caller.
 """

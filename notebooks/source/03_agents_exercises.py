@@ -63,7 +63,7 @@ with exercise("03_agents", "people") as check:
 
 # %% [markdown] id="people-hint" tags=["hint"]
 """
-The thread ID is an ordinary text. Which of the function's arguments has to be part of it?
+The thread ID is an ordinary string. Which of the function's arguments has to be part of it?
 """
 
 # %% [markdown] id="waiting"
@@ -131,8 +131,9 @@ waits, `tasks` is empty, and a loop over it does nothing.
 """
 ## 3. Yes or no (5 minutes)
 
-Write `decide(config, allowed)`: it answers the call that waits in a thread of `desk`. If `allowed` is true, the refund
-is made; if not, it is rejected. The function returns the messages of the thread.
+First run the cell of exercise 2 that makes `desk`. Then write `decide(config, allowed)`: it answers the call that waits
+in a thread of `desk`. If `allowed` is true, the refund is made; if not, it is rejected. The function returns the
+messages of the thread.
 """
 
 # %% id="decide-cell" tags=["translate", "solution"]
@@ -212,7 +213,7 @@ of that kind is the end of the latest turn, and the second one is the end of the
 """
 ## 5. Challenge: only the latest turns (20 minutes)
 
-Write middleware that sends the model only the latest two turns, beginning with the last but one human message. A tool's
+Write middleware that sends the model only the latest two turns, beginning with the second-to-last human message. A tool's
 result stays with its call, since many models refuse one without the other. The thread keeps everything.
 """
 
