@@ -213,8 +213,8 @@ of that kind is the end of the latest turn, and the second one is the end of the
 """
 ## 5. Challenge: only the latest turns (20 minutes)
 
-Write middleware that sends the model only the latest two turns, beginning with the second-to-last human message. A tool's
-result stays with its call, since many models refuse one without the other. The thread keeps everything.
+Write middleware that sends the model only the latest two turns, beginning with the second-to-last human message. A
+tool's result stays with its call, since many models refuse one without the other. The thread keeps everything.
 """
 
 # %% id="turns-cell" tags=["translate", "solution"]
