@@ -21,7 +21,7 @@ solution, both folded. Yours may look different: the check looks at what your co
 
 # %% id="form" like="01_redis"
 
-# %% id="connect" tags=["translate"]
+# %% id="begin" tags=["translate"]
 import json
 
 from helpers import RedisChatMessageHistory, chat_model, connect
@@ -320,7 +320,7 @@ question.
 This cell deletes the sessions of these exercises.
 """
 
-# %% id="clear"
+# %% id="end"
 for name in ["order", "brief", "away", "twice", "budget"]:
     RedisChatMessageHistory(f"{SESSION_ID}-{name}", client=client).clear()
 

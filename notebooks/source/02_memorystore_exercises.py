@@ -24,7 +24,7 @@ solution, both folded. Yours may look different: the check looks at what your co
 
 # %% id="form" like="02_memorystore"
 
-# %% id="connect" tags=["translate"]
+# %% id="begin" tags=["translate"]
 import json
 
 from helpers import MemorystoreChatMessageHistory, connect
@@ -248,7 +248,7 @@ case? `delete_instance` asks for the name once more, with `confirm`.
 This cell deletes the instances of these exercises, with everything in them.
 """
 
-# %% id="clear"
+# %% id="end"
 from helpers.memorystore import delete_instance
 
 for instance in list_instances(project, REGION):

@@ -12,7 +12,7 @@ check, which says what is right and what is not yet. Do them in any order, and r
 
 # %% id="form" like="03_agents"
 
-# %% id="connect" tags=["translate"]
+# %% id="begin" tags=["translate"]
 from langchain.agents import create_agent
 
 from helpers import RedisSaver, chat_model, connect
@@ -74,7 +74,7 @@ The agent `desk` asks a person before each refund. Write `waiting(config)`: it r
 arguments of the call that waits for a decision, as a dictionary. If nothing waits, it returns `None`.
 """
 
-# %% id="desk" tags=["translate"]
+# %% id="refunds" tags=["translate"]
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langgraph.types import Command
 
@@ -278,7 +278,7 @@ messages in `request.messages`. In the first turn there is only one.
 This cell deletes the threads of these exercises.
 """
 
-# %% id="delete"
+# %% id="end"
 own = [f"{THREAD_ID}-{name}" for name in ["waiting", "decide", "back", "turns"]]
 for thread_id in [*own, *people()]:
     saver.delete_thread(thread_id)

@@ -11,7 +11,7 @@ from tools import exercises
 from tools.building import localized
 from tools.running.execution import execute, shown
 from tools.site.phrases import PHRASES, translated
-from tools.translating.catalogs import read_source
+from tools.translating.catalogs import LIKE, read_source
 from tools.tutorials import ENGLISH, LANGUAGES, lessons, neutral_environment, notebook_path, tutorials
 
 NOTEBOOKS = [name for name in tutorials() if name not in lessons()]
@@ -206,6 +206,14 @@ def test_each_exercise_has_all_its_parts(name: str) -> None:
         assert "✎" in cells[f"{exercise}-cell"].source
     assert minutes[0] <= 3
     assert minutes[-1] == max(minutes) >= 15
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_cell_that_runs_is_known_from_those_of_the_lessons_by_its_id(name: str) -> None:
+    taught = {cell.id for lesson in lessons() for cell in read_source(lesson)}
+    own = [cell.id for cell in read_source(name) if cell.cell_type == "code" and LIKE not in cell.metadata]
+
+    assert taught.isdisjoint(own)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
