@@ -1,9 +1,8 @@
 """Every notebook under nbmake twice: as a reader finds it, and on servers that are not the embedded one.
 
-The second time, the Redis tutorials use the server at REDIS_URL, and the Memorystore tutorial an emulator
-whose instances are run by the `redis-server` of this machine. The tutorial on agents runs a third time, on such an
-instance, which it takes like any other server; the one on Memorystore runs a third time with its form at Memorystore
-for Valkey.
+The second time, the Redis tutorials use the server at REDIS_URL, and those on Memorystore an emulator whose instances
+are run by the `redis-server` of this machine. The lesson on agents runs a third time, on such an instance, which it
+takes like any other server; the one on Memorystore runs a third time with its form at Memorystore for Valkey.
 """
 
 import difflib
@@ -33,10 +32,11 @@ pytest_plugins = ["helpers.emulator.fixture"]
 # Where the controller tells its workers which separate server to use.
 _SEPARATE = "TUTORIALS_SEPARATE_SERVER"
 _server = pytest.StashKey[EmbeddedServer]()
-# The tutorial whose servers are instances of an emulator.
-_ON_EMULATOR = "02_memorystore"
-# The tutorial that runs on an instance too, named by REDIS_URL.
-_ON_INSTANCE = "03_agents"
+# The tutorials whose servers are instances of an emulator.
+_ON_EMULATOR = ("02_memorystore", "02_memorystore_exercises")
+# In which settings a tutorial runs a third time: with the other service in its form, or on an instance that REDIS_URL
+# names.
+_THIRD = {"02_memorystore": "valkey", "03_agents": "instance"}
 _INSTANCE = "projects/practice/locations/us-central1/instances/agents"
 # What its form says, what it says for the other service, and the cells whose outputs are then others.
 _FORM, _AT_VALKEY = 'SERVICE = "redis"', 'SERVICE = "valkey"'
@@ -124,7 +124,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _depends_on_the_server(item: pytest.Item) -> bool:
     if isinstance(item, TutorialItem):
-        return item.setting == "separate" and item.path.stem != _ON_EMULATOR
+        return item.setting == "separate" and item.path.stem not in _ON_EMULATOR
     return "server" in getattr(item, "fixturenames", ())
 
 
@@ -152,8 +152,8 @@ class TutorialFile(NotebookFile):  # type: ignore[misc]
     """A notebook, to be run in each of its settings."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        third = {_ON_EMULATOR: ["valkey"], _ON_INSTANCE: ["instance"]}.get(self.path.stem, [])
-        for setting in ("embedded", "separate", *third):
+        third = _THIRD.get(self.path.stem)
+        for setting in ("embedded", "separate", *([third] if third else [])):
             yield TutorialItem.from_parent(self, setting=setting)
 
 
@@ -181,7 +181,7 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
 
     def _execute(self, patch: pytest.MonkeyPatch) -> Any:
         seconds = self.config.option.nbmake_timeout
-        if self.setting == "separate" and self.path.stem != _ON_EMULATOR:
+        if self.setting == "separate" and self.path.stem not in _ON_EMULATOR:
             patch.setenv("REDIS_URL", os.environ[_SEPARATE])
         elif self.setting == "valkey":
             with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,7 @@ from . import embedded as embedded
 from . import emulator as emulator
 from . import environment as environment
 from . import errors as errors
+from . import exercises as exercises
 from . import memorystore as memorystore
 from . import sessions as sessions
 from . import widgets as widgets

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 import nbformat
 from nbformat import NotebookNode
 
+from tools import exercises
 from tools.project import raw_address, repository, root
-from tools.running.execution import AT_ONCE, code_cells, execute, lasting_outputs, tags
+from tools.running.execution import AT_ONCE, Failure, code_cells, execute, lasting_outputs, shown, tags
 from tools.translating import diagrams
 from tools.translating.catalogs import (
     AWAITING,
+    HINT,
     LINKS,
     MARKER,
     MARKER_KEY,
@@ -36,23 +38,39 @@ _INSTALLED_FROM = re.compile(r"git\+https://github\.com/[\w.-]+/[\w.-]+")
 _DIAGRAM = re.compile(r"!\[([^\]]*)\]\(diagrams/([\w-]+)\.svg\)")
 
 
-def localized(language: str, tutorial: str) -> NotebookNode:
+def localized(language: str, tutorial: str, *, solved: bool = False) -> NotebookNode:
     """A tutorial in a language, without outputs.
 
     What has no translation of its present English text stays English, tagged as awaiting one; above such
     prose stands a line that says so.
+
+    Args:
+        language: The language.
+        tutorial: The tutorial's name.
+        solved: Whether exercises are solved, rather than left to the reader.
     """
     notebook: NotebookNode = nbformat.v4.new_notebook(metadata=_METADATA)
+    answers: list[NotebookNode] = []
     for cell in read_source(tutorial):
         source, awaiting = translated(language, tutorial, cell)
-        if awaiting and cell.cell_type == "markdown":
-            source = f"{awaiting_marker(language)}\n\n{source}"
+        if cell.cell_type == "markdown":
+            if HINT in tags(cell):
+                source = exercises.hint(language, source)
+            else:  # the next exercise
+                notebook.cells += answers
+                answers = []
+            if awaiting:
+                source = f"{awaiting_marker(language)}\n\n{source}"
+        elif exercises.is_solution(cell):
+            answers.append(nbformat.v4.new_markdown_cell(exercises.answer(language, source), id=f"{cell.id}-solved"))
+            source = exercises.solved(source) if solved else exercises.blank(source)
         made = getattr(nbformat.v4, f"new_{cell.cell_type}_cell")(
             _with_pictures(source, language).replace("{{repository}}", repository()), id=cell.id
         )
-        if cell_tags := [*tags(cell), *[AWAITING] * awaiting]:
+        if cell_tags := [*exercises.lasting_tags(cell), *[AWAITING] * awaiting]:
             made.metadata.tags = cell_tags
         notebook.cells.append(made)
+    notebook.cells += answers
     links = nbformat.v4.new_markdown_cell(links_cell(language, tutorial), id=LINKS)
     notebook.cells.insert(1, links)
     for count, index in enumerate(code_cells(notebook), start=1):
@@ -182,6 +200,24 @@ def write_pictures(languages: Sequence[str]) -> None:
             path.write_text(picture(language, name), encoding="utf-8")
 
 
+async def _run(language: str, tutorial: str, notebook: NotebookNode) -> Failure | str | None:
+    """Run a notebook, and the solutions of its exercises. Returns what failed, or which check says the wrong thing."""
+    folder, environment = notebook_path(language, tutorial).parent, neutral_environment()
+    if failure := await execute(notebook, folder, environment):
+        return failure
+    if already := [cell.id for cell, solved in exercises.checks(notebook) if solved]:
+        return f"Nothing is filled in, and these checks find it solved: {', '.join(already)}."
+    answered = localized(language, tutorial, solved=True)
+    if not any(exercises.is_solution(cell) for cell in read_source(tutorial)):
+        return None
+    if failure := await execute(answered, folder, environment):
+        return failure
+    if refused := [cell for cell, solved in exercises.checks(answered) if not solved]:
+        said = "".join(f"\n{cell.id}:\n{shown(cell.outputs)}" for cell in refused)
+        return f"These checks refuse the solutions:{said}"
+    return None
+
+
 async def build(languages: Sequence[str], names: Sequence[str], *, rerun: bool) -> bool:
     """Make the notebooks. Those whose code has changed are executed, to get their outputs.
 
@@ -197,7 +233,7 @@ async def build(languages: Sequence[str], names: Sequence[str], *, rerun: bool) 
             async with one_of_few:
                 path.parent.mkdir(exist_ok=True)
                 fresh = localized(language, tutorial)
-                if failure := await execute(fresh, path.parent, neutral_environment()):
+                if failure := await _run(language, tutorial, fresh):
                     print(f"{language}/{tutorial}: failed\n{failure}", file=sys.stderr)
                     return False
                 with_outputs_of(notebook, fresh)

@@ -9,7 +9,17 @@ from tools.project import root
 from tools.status import TRANSLATED, counts, in_words
 from tools.translating.catalogs import KIT, read_source
 from tools.translating.documents import link, localized, with_regions
-from tools.tutorials import ENGLISH, LANGUAGES, document_path, documents, hosted, notebooks, source_path, tutorials
+from tools.tutorials import (
+    ENGLISH,
+    LANGUAGES,
+    document_path,
+    documents,
+    hosted,
+    lessons,
+    notebooks,
+    source_path,
+    tutorials,
+)
 
 
 def made() -> Iterator[tuple[Path, str]]:
@@ -64,12 +74,12 @@ def _lessons(language: str, name: str) -> str:
     """A table of languages and lessons, with a head in a language. Each lesson has one link, which opens it."""
     here = source_path(name)
     rows = [
-        "| | " + " | ".join(title(language, lesson) for lesson in tutorials()) + " |",
-        "|---" * (len(tutorials()) + 1) + "|",
+        "| | " + " | ".join(title(language, lesson) for lesson in lessons()) + " |",
+        "|---" * (len(lessons()) + 1) + "|",
     ]
     for code, called in LANGUAGES.items():
         page = called if code == ENGLISH else f"[{called}]({link(here, document_path(code, name))})"
-        cells = (f"[Colab]({hosted(code, lesson)['Colab']})" for lesson in tutorials())
+        cells = (f"[Colab]({hosted(code, lesson)['Colab']})" for lesson in lessons())
         rows.append(f"| {page} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
 

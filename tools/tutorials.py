@@ -14,6 +14,9 @@ PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PR
 # Pages for readers that are translated like the lessons, by the names of their messages.
 _DOCUMENTS = {"README": "README.md"}
 
+_EXERCISES = "_exercises"
+"""What a lesson's name ends with in the name of its exercises."""
+
 # Whatever lets a notebook reach the reader's own Redis, model or cloud.
 READERS_OWN = (
     "REDIS_URL",
@@ -25,8 +28,13 @@ READERS_OWN = (
 
 
 def tutorials() -> list[str]:
-    """The names of the tutorials, in the order in which they are read."""
+    """The names of the tutorials, in the order in which they are read: each lesson, and its exercises."""
     return sorted(path.stem for path in (notebooks() / "source").glob("*.py"))
+
+
+def lessons() -> list[str]:
+    """The names of the tutorials that teach, without the exercises."""
+    return [name for name in tutorials() if not name.endswith(_EXERCISES)]
 
 
 def notebooks() -> Path:

@@ -516,6 +516,7 @@ for suffix in ["", "-by-hand", "-stranger", "-bounded", "-panel"]:
 """
 ## What next?
 
+- [Exercises](01_redis_exercises.ipynb) on this lesson, with checks and solutions.
 - [Agents that remember, in Redis and Memorystore](03_agents.ipynb): what to use in new code.
 - [Chat history in Google Cloud Memorystore](02_memorystore.ipynb): the same in Google Cloud's managed Redis and Valkey.
 - A real model: set `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for your own server such as Ollama, and `OPENAI_MODEL`.

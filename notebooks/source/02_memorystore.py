@@ -610,6 +610,7 @@ else:
 """
 ## What next?
 
+- [Exercises](02_memorystore_exercises.ipynb) on this lesson, with checks and solutions.
 - [Agents that remember](03_agents.ipynb): what to use in new code.
 - [Chat history in Redis](01_redis.ipynb): what Redis stores, streaming, async, and limits for a history.
 - The emulator for your own programs and tests: `python -m helpers.emulator --help`.

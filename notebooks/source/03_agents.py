@@ -568,6 +568,7 @@ assert len(old) == 0
 
 ## What next?
 
+- [Exercises](03_agents_exercises.ipynb) on this lesson, with checks and solutions.
 - Lessons [1](01_redis.ipynb), on addresses, passwords and users, and [2](02_memorystore.ipynb), on Memorystore.
 - [The kit on GitHub]({{repository}}), with these lessons in other languages.
 - LangChain's documentation: [persistence](https://docs.langchain.com/oss/python/langgraph/persistence) and

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 
 from tests.conftest import ROOT
 from tools.running.execution import execute
-from tools.tutorials import tutorials
+from tools.tutorials import lessons
 
 FIRST_MESSAGE = re.compile(r"\.add_user_message\(|agent\.invoke\(")
 KERNEL = {*dir(builtins), "get_ipython", "__name__"}
@@ -62,14 +62,14 @@ def names(cell: NotebookNode) -> tuple[set[str], set[str]]:
     return used, bound
 
 
-@pytest.mark.parametrize("name", tutorials())
+@pytest.mark.parametrize("name", lessons())
 def test_the_third_code_cell_stores_the_first_message(name: str) -> None:
     code = [cell.source for cell in lesson(name).cells if cell.cell_type == "code"]
 
     assert FIRST_MESSAGE.search(code[2])
 
 
-@pytest.mark.parametrize("name", tutorials())
+@pytest.mark.parametrize("name", lessons())
 def test_the_page_on_teaching_names_sections_that_there_are(name: str) -> None:
     named = skippable(name)
 
@@ -77,7 +77,7 @@ def test_the_page_on_teaching_names_sections_that_there_are(name: str) -> None:
     assert {section for _, path in sections(lesson(name), named) for section in path} == set(named)
 
 
-@pytest.mark.parametrize("name", tutorials())
+@pytest.mark.parametrize("name", lessons())
 def test_no_name_comes_from_a_section_that_may_have_been_skipped(name: str) -> None:
     bound_in: dict[tuple[str, ...], set[str]] = {(): set(KERNEL)}
     for cell, path in sections(lesson(name), skippable(name)):
@@ -92,7 +92,7 @@ def test_no_name_comes_from_a_section_that_may_have_been_skipped(name: str) -> N
 
 # Every section alone would take minutes. Every second one leaves each next to one that is there.
 @pytest.mark.parametrize("left_out", [slice(None), slice(0, None, 2), slice(1, None, 2)], ids=["all", "odd", "even"])
-@pytest.mark.parametrize("name", tutorials())
+@pytest.mark.parametrize("name", lessons())
 async def test_a_lesson_runs_without_what_can_be_skipped(name: str, left_out: slice) -> None:
     notebook = lesson(name)
     skipped = set(skippable(name)[left_out])

@@ -24,7 +24,14 @@ if chromium() is None:
     pytest.skip("no Chromium", allow_module_level=True)  # conftest.py fails in CI, and says so elsewhere
 
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 375, "height": 800}
-KINDS = ["ko/index.html", "en/01_redis.html", "ja/02_memorystore.html", "zh-CN/teaching.html", "fr/api.html"]
+KINDS = [
+    "ko/index.html",
+    "en/01_redis.html",
+    "ja/02_memorystore.html",
+    "pt-BR/01_redis_exercises.html",
+    "zh-CN/teaching.html",
+    "fr/api.html",
+]
 
 
 @contextmanager

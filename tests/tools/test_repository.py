@@ -16,7 +16,7 @@ from tests.tools.test_localize import edit_notebook, executes_nothing
 from tests.tools.test_run import MAKE
 from tools import building, project, repository
 from tools.__main__ import main
-from tools.tutorials import LANGUAGES, tutorials
+from tools.tutorials import LANGUAGES, lessons, tutorials
 
 NEW = "/".join(["Some-One2", "other.kit_1"])  # in pieces, for this file is not to be one of those that name it
 OLD = repository.slug()
@@ -215,8 +215,8 @@ def test_every_badge_opens_its_own_notebook() -> None:
 
 def test_the_readme_opens_each_lesson_once_in_each_language() -> None:
     links = re.findall(r"\]\((https://colab\.\S+?)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    lessons = [f"{language}/{tutorial}" for language in LANGUAGES for tutorial in tutorials()]
-    assert [aim(link) for link in links] == [f"{OLD}/main/notebooks/{lesson}.ipynb" for lesson in lessons]
+    opened = [f"{language}/{lesson}" for language in LANGUAGES for lesson in lessons()]
+    assert [aim(link) for link in links] == [f"{OLD}/main/notebooks/{lesson}.ipynb" for lesson in opened]
 
 
 @pytest.mark.parametrize("file", ["notebooks/es/02_memorystore.ipynb", "notebooks/README.md"])

@@ -9,7 +9,7 @@ from typing import Any
 import polib
 from nbformat import NotebookNode
 
-from tools import outline, pages
+from tools import exercises, outline, pages
 from tools.building import localized, picture, read_built, serialized, with_outputs_of
 from tools.checking import linking
 from tools.checking.linking import broken_links
@@ -210,6 +210,9 @@ def _notebook_problems(language: str, tutorial: str) -> Iterator[Problem]:
         if cell.cell_type == "markdown":
             for reason, _ in broken_links(cell.source, path):
                 yield _cell_problem(name, cell, reason, path, text)
+    for cell, solved in exercises.checks(built):
+        if solved:
+            yield _cell_problem(name, cell, "the check finds an exercise solved that nobody has solved.", path, text)
     wanted = localized(language, tutorial)
     if [cell.get("id", "?") for cell in built.cells] != [cell.id for cell in wanted.cells]:
         yield Problem(name, f"the order of the cells {_STALE}", path)

@@ -17,7 +17,7 @@ from tools.site.pictures import Page
 from tools.site.prose import Body, Prose, code, made
 
 MODULES = ["helpers"] + [
-    f"helpers.{name}" for name in "memorystore sessions widgets embedded emulator environment errors".split()
+    f"helpers.{name}" for name in "memorystore sessions widgets exercises embedded emulator environment errors".split()
 ]
 """The public modules, in the order of their pages."""
 

@@ -19,6 +19,8 @@ PHRASES = {
     "copy": words("Copy"),
     "copied": words("Copied"),
     "output": words("Output"),
+    "hint": words("Hint"),
+    "solution": words("Solution"),
     "previous": words("Previous"),
     "next": words("Next"),
     "english": words("This page is in English."),

@@ -31,8 +31,11 @@ from tools.tutorials import (
 from tools.tutorials import documents as document_names
 
 TRANSLATE = "translate"
+SOLUTION, HINT = "solution", "hint"
 AWAITING = "awaiting-translation"
 LINKS = "links"
+LIKE = "like"
+"""The metadata that names the lesson which a cell is taken from, with its translations."""
 
 # What stands in the place of a tutorial's name in the keys of the diagrams' labels.
 DIAGRAMS = "diagrams"
@@ -42,7 +45,9 @@ KIT = "localize"
 MARKER_KEY = f"{KIT}/awaiting"
 MARKER = "This section is awaiting translation."
 
-_KNOWN_TAGS = {TRANSLATE, VARIES}
+_KNOWN_TAGS = {TRANSLATE, VARIES, SOLUTION, HINT}
+# Code that an exercise gives its reader instead of the solution.
+GIVEN = re.compile(r"^([ \t]*)#~ ")
 # For whoever edits a source, such as where a fact comes from, and in no notebook.
 _EDITORS_NOTE = re.compile(r"^#: .*\n", re.MULTILINE)
 _CELL_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -69,7 +74,21 @@ def read_source(name: str) -> list[NotebookNode]:
     if name in document_names():
         return documents.sections(name)
     path = source_path(name)
-    return _cells(path.name, po.read_text(path))
+    return [
+        _shared(path.name, cell) if LIKE in cell.metadata else cell for cell in _cells(path.name, po.read_text(path))
+    ]
+
+
+def _shared(file: str, cell: NotebookNode) -> NotebookNode:
+    """The cell of the same ID of the lesson that a cell names instead of having a text of its own."""
+    lesson = cell.metadata[LIKE]
+    found = next((one for one in read_source(lesson) if one.id == cell.id), None) if lesson in tutorials() else None
+    if found is None or cell.source:
+        reason = "takes its text from there, and has none of its own" if found else "which there is not"
+        raise SourceError(f"{file}, cell {cell.id!r}: the cell is like the one of {lesson!r}, {reason}.")
+    shared: NotebookNode = found.copy()
+    shared.metadata = found.metadata | {LIKE: lesson}
+    return shared
 
 
 @lru_cache
@@ -115,7 +134,7 @@ def comments(source: str) -> list[str]:
     return [
         token.string
         for token in tokens
-        if token.type == tokenize.COMMENT and not token.string.startswith(("# @param", "# noqa"))
+        if token.type == tokenize.COMMENT and not token.string.startswith(("# @param", "# noqa", "#~ "))
     ]
 
 
@@ -127,7 +146,7 @@ def plain_python(source: str) -> str:
 
 def context(name: str, cell: NotebookNode) -> str:
     """The key of a cell or section in the catalogs."""
-    return f"{name}/{cell.id}"
+    return f"{cell.metadata.get(LIKE, name)}/{cell.id}"
 
 
 def label_context(diagram: str, label: str) -> str:
@@ -158,7 +177,8 @@ def translatable() -> Iterator[tuple[str, NotebookNode]]:
     """What a translator works on, by its key: cells that hold words, sections, and each diagram's labels as cells."""
     for name in sources():
         for cell in filter(has_prose, read_source(name)):
-            yield context(name, cell), cell
+            if LIKE not in cell.metadata:
+                yield context(name, cell), cell
     for diagram in diagram_names():
         for label, text in diagrams.labels(diagram).items():
             yield label_context(diagram, label), nbformat.v4.new_markdown_cell(text)

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from markdown_it.token import Token
 
 from tools.site.headings import heading_title, markdown
-from tools.translating.catalogs import plain_python
+from tools.translating.catalogs import GIVEN, plain_python
 from tools.tutorials import ENGLISH, LANGUAGES
 
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
@@ -257,6 +257,7 @@ def code_difference(source: str, translation: str, *, strings: bool, language: s
         chain(
             _code_differences(ours, theirs, "prose" if strings else "frozen", languages),
             _form_differences(source, translation, language or ENGLISH),
+            _given_differences(source, translation),
             placeholder_differences(source, translation),
         ),
         None,
@@ -352,6 +353,13 @@ def format_fields(text: str) -> list[str]:
         )
     except ValueError:
         return []  # braces that are no format string's
+
+
+def _given_differences(source: str, translation: str) -> Iterator[Difference]:
+    """What differs in the code that an exercise gives its reader, which stands in comments."""
+    ours, theirs = ([line for line in text.splitlines() if GIVEN.match(line)] for text in (source, translation))
+    if ours != theirs:
+        yield Difference("the code that the reader is given (#~) differs from the English source.")
 
 
 def _form_differences(source: str, translation: str, language: str) -> Iterator[Difference]:

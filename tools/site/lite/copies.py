@@ -10,8 +10,8 @@ from tools.site.lite.phrases import IN_PAGE, NO_PROCESS
 from tools.site.phrases import translated
 from tools.tutorials import tutorials
 
-# It starts servers of its own, over gRPC and as processes.
-_NOT_IN_PAGE = "02_memorystore"
+# What starts servers of its own, over gRPC and as processes.
+_NOT_IN_PAGE = ("02_memorystore", "02_memorystore_exercises")
 _LINKS = "links"
 # A picture that hosted platforms fetch, and whose own copy stands behind it.
 _PICTURE = re.compile(r'src="https?://[^"]*" style="background: url\((data:image/[^)]+)\)[^"]*"')
@@ -20,7 +20,7 @@ _PROCESS = re.compile(r"\bsubprocess\.\w+\(")
 
 def in_page() -> list[str]:
     """The lessons that run in a page."""
-    return [name for name in tutorials() if name != _NOT_IN_PAGE]
+    return [name for name in tutorials() if name not in _NOT_IN_PAGE]
 
 
 def copy_of(notebook: NotebookNode, language: str) -> NotebookNode:
