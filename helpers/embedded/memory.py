@@ -136,6 +136,7 @@ class _Scripting:
 
 
 def _size(value: Any) -> int:
+    value = [value] if isinstance(value, bytes) else value
     held = value.items() if hasattr(value, "items") else value
     parts = [part for one in held for part in (one if isinstance(one, tuple) else (one,))]
     return sum(map(len, parts)) + 64 + 8 * len(parts)
