@@ -781,7 +781,7 @@ def page(tree: Path, language: str) -> nbformat.NotebookNode:
 
 def change_english(tree: Path) -> None:
     """New prose in one cell, and new code in another that has a comment."""
-    edit_source("an abandoned one disappears after an hour.", "an abandoned one is gone an hour later.")(tree)
+    edit_source("abandoned ones disappear after an hour.", "abandoned ones are gone an hour later.")(tree)
     edit_source("# The deprecation is explained above;", "new = 1\n# The deprecation was explained above;")(tree)
 
 
@@ -800,7 +800,7 @@ def test_changed_english_shows_at_once_and_awaits_translation(tree: Path, locali
     made = page(tree, "ko")
     prose, code = cell(made, "ttl"), cell(made, "chain-built")
     assert prose.source.startswith(f"> *{MARKED}*\n\nThe clock restarts")
-    assert "is gone an hour later" in prose.source
+    assert "are gone an hour later" in prose.source
     assert "new = 1\n# The deprecation was explained above" in code.source
     assert prose.metadata.tags == code.metadata.tags == [AWAITING]
     assert cell(made, "cleanup").source.startswith("## 정리")
@@ -827,7 +827,7 @@ def test_diff_shows_what_changed_in_english(tree: Path, localize: Run) -> None:
     assert status == 0
     assert re.sub(r"po:\d+", "", printed) == re.sub(r"po:\d+", "", before_extract)
     assert re.search(r"ko/01_redis, cell 'ttl' \(locales/ko\.po:\d+\)", printed)
-    assert "[-disappears after-]{+is gone+} an [-hour.-]{+hour later.+}" in printed
+    assert "[-disappear after-]{+are gone+} an [-hour.-]{+hour later.+}" in printed
     assert "\n+new = 1\n" in printed
     assert "한 시간 뒤에 사라집니다" in printed
     assert localize("diff", "ko", "--tutorial", M)[1] == "Nothing awaits translation.\n"

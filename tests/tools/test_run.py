@@ -179,17 +179,23 @@ def test_jupyterlab_has_a_server_that_outlives_kernels(tree: Path) -> None:
         text=True,
     )
     assert process.stdout is not None
-    line = process.stdout.readline()
-    found = re.search(r"redis://127\.0\.0\.1:\d+", line)
-    assert found, line
-    url = found[0]
-    assert answers(url)
-    assert eventually(lambda: len(family(process.pid)) >= 2, PATIENCE)
-    lab = next(p for p in family(process.pid) if p.cmdline()[1:3] == ["-m", "jupyterlab"])
-    assert lab.environ()["REDIS_URL"] == url
-    left = family(process.pid)
-    process.terminate()
-    process.communicate(timeout=PATIENCE)
+
+    def labs() -> list[psutil.Process]:
+        return [one for one in family(process.pid) if one.cmdline()[1:3] == ["-m", "jupyterlab"]]
+
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"redis://127\.0\.0\.1:\d+", line)
+        assert found, line
+        url = found[0]
+        assert answers(url)
+        assert eventually(lambda: bool(labs()), PATIENCE)
+        (lab,) = labs()
+        assert lab.environ()["REDIS_URL"] == url
+        left = family(process.pid)
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
     _, alive = psutil.wait_procs(left, timeout=PATIENCE)
     assert alive == []
     assert not answers(url)
