@@ -151,8 +151,8 @@ def test_the_reader_is_told_how_far_the_start_has_come(browser: Browser, port: i
 
 
 def test_a_copy_of_an_older_lesson_makes_way_and_is_kept(browser: Browser, lite: Path, port: int) -> None:
-    served = lite / "files" / "pt-BR" / "01_redis.ipynb"
-    published = served.read_text(encoding="utf-8")
+    lesson_file = lite / "files" / "pt-BR" / "01_redis.ipynb"
+    published = lesson_file.read_text(encoding="utf-8")
     address = lesson("127.0.0.1", port, "pt-BR/01_redis.ipynb")
     context = browser.new_context()
     page = context.new_page()
@@ -171,7 +171,7 @@ def test_a_copy_of_an_older_lesson_makes_way_and_is_kept(browser: Browser, lite:
         newer = nbformat.reads(published, as_version=4)
         newer.cells[0].source = "# newer"
         newer.metadata.kit.version = "newer"
-        served.write_text(json.dumps(newer), encoding="utf-8")
+        lesson_file.write_text(json.dumps(newer), encoding="utf-8")
         with visiting(page, address):
             expect(title).to_contain_text("newer")
             note = page.get_by_role("status").filter(has=page.get_by_role("link"))
@@ -179,7 +179,7 @@ def test_a_copy_of_an_older_lesson_makes_way_and_is_kept(browser: Browser, lite:
         with visiting(page, page.url):
             expect(title).to_contain_text("mine")
     finally:
-        served.write_text(published, encoding="utf-8")
+        lesson_file.write_text(published, encoding="utf-8")
         context.close()
 
 

@@ -105,6 +105,12 @@ def refuse_connections(emulator: Emulator) -> None:
     emulator._call(refuse)
 
 
+def give_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an instance that does not answer asked for half a second, with pauses that chance has no part in."""
+    monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
+    monkeypatch.setattr("helpers._connecting.failover._BACKOFF", ConstantBackoff(0.05))
+
+
 def ordinary_client(emulator: Emulator, tunnelled: bool) -> redis.Redis:
     """What the usual advice gives: the instance's CA, AUTH, and no check of the name."""
     found = get_instance(NAME)
@@ -380,8 +386,7 @@ def test_an_instance_is_not_asked_about_at_each_fault(
     emulator: Emulator, looks: list[InstanceAccess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = connect(NAME)
-    monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
-    monkeypatch.setattr("helpers._connecting.failover._BACKOFF", ConstantBackoff(0.05))  # not by chance the whole time
+    give_up_soon(monkeypatch)
     refuse_connections(emulator)
     looks.clear()
     for expected in (0, 1, 1):  # nothing is older than a moment; a minute later; a moment after that
@@ -438,8 +443,7 @@ def test_an_auth_string_that_is_rotated_while_the_api_is_away(
 def test_an_instance_that_is_away_while_the_api_is_too(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is reported is why the connection could not be made."""
     client = connect(NAME)
-    monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
-    monkeypatch.setattr("helpers._connecting.failover._BACKOFF", ConstantBackoff(0.05))  # not by chance the whole time
+    give_up_soon(monkeypatch)
     refuse_connections(emulator)
     access_of(client)._looked_up -= 60
     monkeypatch.setenv(EMULATOR_VARIABLE, "127.0.0.1:1")
@@ -633,8 +637,7 @@ def test_an_instance_that_does_not_come_back_is_reported_in_time(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = connect(NAME)
-    monkeypatch.setattr("helpers._connecting.failover.FAILOVER_SECONDS", 0.5)
-    monkeypatch.setattr("helpers._connecting.failover._BACKOFF", ConstantBackoff(0.05))  # not by chance the whole time
+    give_up_soon(monkeypatch)
     refuse_connections(emulator)
     started = time.monotonic()
     with pytest.raises(redis.ConnectionError):
