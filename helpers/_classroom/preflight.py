@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from importlib import metadata
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import redis
 
-from helpers._classroom.rules import ABOUT, REPORT, USER_PREFIX
+from helpers._classroom.rules import ABOUT, REPORT, USER_PREFIX, student
 from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.errors import (
@@ -21,16 +21,6 @@ from helpers.errors import (
 
 Finding = tuple[Literal["good", "warning", "bad"], str, str]
 """How it is, what was found, and what to do; blank: nothing."""
-
-
-def user(url: str) -> str:
-    """The student's user that an address names; blank if it names none."""
-    try:
-        place = urlsplit(url)
-        name = unquote(place.username or "") if place.port != 0 else ""
-    except ValueError:  # which `connect` says
-        return ""
-    return name if name.startswith(USER_PREFIX) else ""
 
 
 def unreachable(error: redis.RedisError, url: str) -> Finding:
@@ -46,7 +36,8 @@ def unreachable(error: redis.RedisError, url: str) -> Finding:
     found, _, advice = str(told).partition("\n")
     if isinstance(told, AuthenticationFailedError):
         advice = say(
-            "The password of {user} is wrong or was replaced: ask your teacher for your new line.", user=user(url)
+            "The password of {user} is wrong or was replaced: ask your teacher for your new line.",
+            user=USER_PREFIX + student(url),
         )
     elif isinstance(told, CertificateRefusedError):
         advice = say("This is not the server that your line is for: ask your teacher for your new line.")
@@ -65,12 +56,12 @@ def unreachable(error: redis.RedisError, url: str) -> Finding:
     return "bad", found, advice
 
 
-def look(client: Any, name: str) -> Iterator[Finding]:
+def look(client: Any, slug: str) -> Iterator[Finding]:
     """What a class's server says to one of its students.
 
     Args:
         client: A client that is signed in as the student.
-        name: The student's user.
+        slug: The student's short name.
 
     Yields:
         What was found; nothing if it is no class's server.
@@ -86,7 +77,7 @@ def look(client: Any, name: str) -> Iterator[Finding]:
             say("Ask your teacher to stop the class's server and start it again."),
         )
         return
-    if _is_full(client, name):
+    if _is_full(client, slug):
         yield (
             "bad",
             say("The class's memory is full: the server stores nothing more."),
@@ -105,14 +96,18 @@ def look(client: Any, name: str) -> Iterator[Finding]:
         )
     started = datetime.fromtimestamp(int(about["started"]) / 1000).strftime("%H:%M")
     forgets = say("it loses the chats if it is restarted") if about.get("keeps") == "0" else ""
-    ready = say("The class is ready for you, {user}; its server has been running since {time}", user=name, time=started)
+    ready = say(
+        "The class is ready for you, {user}; its server has been running since {time}",
+        user=USER_PREFIX + slug,
+        time=started,
+    )
     yield "good", formats.facts(ready, forgets), ""
 
 
-def _is_full(client: Any, name: str) -> bool:
+def _is_full(client: Any, slug: str) -> bool:
     """Whether the server refuses writes, tried with a command that would write nothing."""
     try:
-        client.execute_command("HSET", REPORT + name.removeprefix(USER_PREFIX), secrets.token_hex(4), 1, "no value")
+        client.execute_command("HSET", REPORT + slug, secrets.token_hex(4), 1, "no value")
     except redis.OutOfMemoryError:
         return True
     except redis.ResponseError:

@@ -15,10 +15,9 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, overload
-from urllib.parse import unquote, urlsplit
 
 from helpers._classroom import lessons
-from helpers._classroom.rules import ABOUT, REPORT, USER_PREFIX
+from helpers._classroom.rules import ABOUT, REPORT, student
 from helpers._connecting.connection import address, connect
 from helpers._localization.messages import say
 from helpers.environment import environment
@@ -27,7 +26,6 @@ ERROR_LENGTH = 200
 """How much of an error's first line is reported."""
 _TIMEOUT_SECONDS = 2.0
 _LAST_SECONDS = 1.0
-_STUDENT = re.compile(f"{re.escape(USER_PREFIX)}([a-z0-9]{{1,20}})")
 
 
 @overload
@@ -66,18 +64,6 @@ def join_class(session_id: str | None = None, endpoint: str | None = None) -> st
         )
     )
     return session_id if session_id is None or session_id.startswith(f"{slug}-") else f"{slug}-{session_id}"
-
-
-def student(url: str) -> str:
-    """The short name of the student that an address belongs to; empty if it is no student's.
-
-    Args:
-        url: The address.
-    """
-    with suppress(ValueError):
-        found = _STUDENT.fullmatch(unquote(urlsplit(url).username or ""))
-        return found[1] if found else ""
-    return ""
 
 
 def exercise(lesson: str, name: str, solved: bool) -> None:

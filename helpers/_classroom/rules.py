@@ -1,4 +1,8 @@
-"""What a student's Redis user may do: the commands of the kit, on the student's own keys."""
+"""A student's Redis user: its name, and what it may do, the commands of the kit on the student's own keys."""
+
+import re
+from contextlib import suppress
+from urllib.parse import unquote, urlsplit
 
 USER_PREFIX = "student-"
 """What the name of a student's Redis user begins with."""
@@ -17,6 +21,20 @@ COMMANDS = (
     # The moment of a report, by the server's clock.
     "time",
 )
+
+_STUDENT = re.compile(f"{USER_PREFIX}([a-z0-9]{{1,20}})")
+
+
+def student(url: str) -> str:
+    """The short name of the student that an address belongs to; empty if it is no student's.
+
+    Args:
+        url: The address.
+    """
+    with suppress(ValueError):
+        found = _STUDENT.fullmatch(unquote(urlsplit(url).username or ""))
+        return found[1] if found else ""
+    return ""
 
 
 def rules(slug: str) -> list[str]:

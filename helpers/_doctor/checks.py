@@ -259,10 +259,10 @@ def _shadows() -> Iterator[Finding]:
 def _redis(endpoint: str | None) -> Iterator[Finding]:
     import redis
 
-    from helpers._classroom import preflight
+    from helpers._classroom import preflight, rules
     from helpers._connecting.connection import address
 
-    student = preflight.user(address(endpoint))
+    student = rules.student(address(endpoint))
     try:
         client = yield from _reached(endpoint)
     except (redis.ConnectionError, redis.TimeoutError) as error:
