@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers._classroom.folder import DEFAULT
+from helpers._classroom import FOLDER
 from helpers._localization import formats
 from helpers._localization.languages import LANGUAGES
 from helpers._localization.messages import language, say
@@ -45,7 +45,7 @@ def add_to(commands: Any) -> None:
         made.add_argument(
             "--folder",
             type=Path,
-            default=Path(DEFAULT),
+            default=Path(FOLDER),
             help="what is known of the class is there (default: %(default)s)",
         )
         made.set_defaults(run=run)

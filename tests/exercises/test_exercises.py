@@ -184,7 +184,9 @@ def test_no_error_of_a_student_gets_past(
         check("There is one.", 1, 1)
         fails()
 
-    assert said(capsys) == ["✓ There is one.", line, "Not solved yet."]
+    first, found, last = said(capsys)
+    assert (first, last) == ("✓ There is one.", "Not solved yet.")
+    assert found == line or found.startswith(f"{line} "), "Python may say where the recursion became too deep"
     assert reports == [("01_redis", "order", False)]
 
 
