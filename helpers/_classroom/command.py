@@ -191,8 +191,8 @@ def _start(options: argparse.Namespace) -> int:
     if started.host.startswith("127.") or started.host in ("localhost", "::1"):
         _tell(
             say(
-                "Only this computer can reach it. For a room, connect to the room's network, and pass this computer's "
-                "address there: --bind ADDRESS"
+                "Only this computer can reach it. To let a room use it, connect to the room's network, and pass this "
+                "computer's address in that network: --bind ADDRESS"
             )
         )
     elif not started.tls:
