@@ -3,7 +3,7 @@
 import ast
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import nbformat
@@ -24,11 +24,15 @@ LINES = 12
 _PREPARING = ("links", "install", "form")
 # Such a cell is in English, and above it stands a line that says so.
 _AWAITING = "awaiting-translation"
+# What only IPython takes: `!pip` and `%pip`.
+_MAGIC = re.compile(r"^(\s*)[!%].*$", re.MULTILINE)
 _CHECK = re.compile(r"^with exercise\(", re.MULTILINE)
 _ENOUGH = 60
 # What may hold a full stop that ends no sentence: code, the address of a link, a tag.
 _OPAQUE = re.compile(r"`[^`]*`|\]\([^)]*\)|<[^>]*>")
 _END = re.compile(r"""[.!?…]+[)\]»”"’*_]*(?=\s|$)|[。！？]+[)）」』”*_]*""")
+_NOTHING = Markup()
+_NAME = re.compile(r"`(\w+)`")
 _PICTURE = re.compile(r"^(<img\b|<picture\b|!\[)")
 
 
@@ -42,16 +46,18 @@ class Slide:
         words: What stands below that.
         figure: A picture or a table.
         code: A block of code.
+        columns: How long its longest line is.
         notes: What the teacher's view shows beside it.
         english: Whether it is in English in this language too.
     """
 
     level: int
     heading: Markup
-    words: Markup = Markup("")
-    figure: Markup = Markup("")
-    code: Markup = Markup("")
-    notes: Markup = Markup("")
+    words: Markup = _NOTHING
+    figure: Markup = _NOTHING
+    code: Markup = _NOTHING
+    columns: int = 0
+    notes: Markup = _NOTHING
     english: bool = False
 
 
@@ -106,20 +112,22 @@ def deck(language: str, lesson: str) -> Deck:
     maker = _Maker(language, lesson)
     stacks = [[maker.title(title)]]
     for place, section in enumerate(sections):
-        below = [one.title for one in _below(sections, place)] if section.level == 2 else []
         if section.level == 2:
             stacks.append([])
-        stacks[-1] += maker.section(section, below, last=place == len(sections) - 1)
+        stacks[-1] += maker.section(section, list(_below(sections, place)), last=place == len(sections) - 1)
     exercises = notebook_path(language, f"{lesson}_exercises")
     if exercises.exists():
-        cover, *tasks = _sections(nbformat.read(exercises, as_version=4))
+        cover, *others = _sections(nbformat.read(exercises, as_version=4))
+        tasks = [one for one in others if one.is_exercise]
         maker = _Maker(language, exercises.stem)
-        stacks.insert(-1, [maker.cover(cover), *(maker.exercise(task) for task in tasks if task.is_exercise)])
+        stacks.insert(-1, [maker.cover(cover, tasks), *map(maker.exercise, tasks)])
     return Deck(title.title, stacks)
 
 
 def _below(sections: Sequence[_Section], place: int) -> Iterator[_Section]:
     """The subsections of the section at a place."""
+    if sections[place].level > 2:
+        return
     for section in sections[place + 1 :]:
         if section.level == 2:
             return
@@ -143,30 +151,33 @@ class _Maker:
     def title(self, section: _Section) -> Slide:
         """The lesson's title with its first picture."""
         first = self._figure(section, pictures_only=True)
-        return Slide(1, self._heading(section), self._words(section), first, notes=self._notes(section), english=section.english)
+        return Slide(
+            1, self._heading(section), self._words(section), first, notes=self._notes(section), english=section.english
+        )
 
-    def cover(self, section: _Section) -> Slide:
-        """What introduces the exercises."""
-        return Slide(2, self._heading(section, 2), self._words(section), notes=self._notes(section), english=section.english)
+    def cover(self, section: _Section, tasks: Iterable[_Section]) -> Slide:
+        """What introduces the exercises, with their headings."""
+        words = self._words(section) + self._overview(tasks)
+        return Slide(2, self._heading(section, 2), words, notes=self._notes(section), english=section.english)
 
-    def section(self, section: _Section, below: Sequence[str], *, last: bool) -> Iterator[Slide]:
+    def section(self, section: _Section, below: Iterable[_Section], *, last: bool) -> Iterator[Slide]:
         """A section: a slide, and one more for the code where there is a picture or a table too."""
         heading, notes = self._heading(section), self._notes(section)
         figure = self._figure(section)
-        source = next((found for one in section.code if (found := core(one))), "")
-        block = code(source, "python") if source else Markup("")
-        words = self._words(section)
-        if not figure and not block:
-            words += self._lists(section)
-        if not words and below:
-            words = Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(one) for one in below))
+        named = {name for _, text in section.blocks for name in _NAME.findall(text)}
+        source = next((found for one in section.code if (found := core(one, named))), "")
+        block = code(source, "python") if source else _NOTHING
+        wide = max(map(columns, source.split("\n")))
+        words = self._words(section, whole=not figure and not block)
+        if not words:
+            words = self._overview(below)
         if last:
             words = self._html(section, [one for _, one in section.blocks])
         if figure and block:
             yield Slide(section.level, heading, words, figure, notes=notes, english=section.english)
-            yield Slide(section.level, heading, code=block, notes=notes, english=section.english)
+            yield Slide(section.level, heading, code=block, columns=wide, notes=notes, english=section.english)
         else:
-            yield Slide(section.level, heading, words, figure, block, notes, section.english)
+            yield Slide(section.level, heading, words, figure, block, wide, notes, section.english)
 
     def exercise(self, section: _Section) -> Slide:
         """An exercise: its heading and its task. The notes have the hint and the solution."""
@@ -186,14 +197,15 @@ class _Maker:
         inline = markdown.renderInline(section.heading)
         return Markup("<h{0}>{1}</h{0}>").format(level or section.level, made(inline))
 
-    def _words(self, section: _Section) -> Markup:
-        """The first sentences of a section."""
-        text = next((one for kind, one in section.blocks if kind == "paragraph" and not _PICTURE.match(one)), "")
-        return self._html(section, [beginning(text)]) if text else Markup("")
+    def _overview(self, below: Iterable[_Section]) -> Markup:
+        """What comes in the slides below."""
+        rows = [Markup("<li>{}</li>").format(made(markdown.renderInline(one.heading))) for one in below]
+        return Markup('<ul class="overview">{}</ul>').format(Markup("").join(rows)) if rows else _NOTHING
 
-    def _lists(self, section: _Section) -> Markup:
-        """The first list of a section."""
-        return self._html(section, [one for kind, one in section.blocks if kind.endswith("_list")][:1])
+    def _words(self, section: _Section, *, whole: bool = False) -> Markup:
+        """The first sentences of a section, or its whole first paragraph."""
+        text = next((one for kind, one in section.blocks if kind == "paragraph" and not _PICTURE.match(one)), "")
+        return self._html(section, [text if whole else beginning(text)]) if text else _NOTHING
 
     def _figure(self, section: _Section, *, pictures_only: bool = False) -> Markup:
         """The first picture of a section, else its first table."""
@@ -246,32 +258,58 @@ def columns(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
-def core(source: str) -> str:
-    """What a slide shows of a cell: at most `LINES` lines. Empty where a cell only checks something."""
+def core(source: str, named: Collection[str] = ()) -> str:
+    """What a slide shows of a cell: about `LINES` lines at most. Empty where a cell only checks something.
+
+    Args:
+        source: The cell.
+        named: The names that the text speaks of. Of a long cell, what has them is shown first.
+    """
     lines = source.split("\n")
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError:  # `!pip` and `%pip` are no Python
-        return _cut(lines)
-    parts: list[tuple[ast.stmt, list[str]]] = []
+    parts: list[_Part] = []
     begin = 0
-    for statement in statements:
-        end = statement.end_lineno or begin + 1
+    for statement in ast.parse(_MAGIC.sub(r"\1pass", source)).body:
+        end = statement.end_lineno or begin
         if not isinstance(statement, ast.Assert):
-            parts.append((statement, lines[begin:end]))
+            parts.append(_Part(statement, lines[begin:end]))
         begin = end
-    for omitted in ((), (ast.Import, ast.ImportFrom)):
-        shown = [part for statement, part in parts if not isinstance(statement, omitted)]
-        kept = "\n".join("\n".join(part) for part in shown).strip("\n").split("\n")
-        if len(kept) <= LINES:
-            break
-    return _cut(kept)
+    if _length(parts) > LINES:
+        parts = [part for part in parts if not part.prepares]
+    chosen: list[_Part] = []
+    for part in sorted(parts, key=lambda part: not part.has(named)):
+        if _length([*chosen, part]) <= LINES:
+            chosen.append(part)
+    chosen = chosen or [_Part(part.statement, part.lines[: LINES - 1]) for part in parts[:1]]
+    shown: list[str] = []
+    for part in parts:
+        if any(part.statement is one.statement for one in chosen):
+            shown += next(one.lines for one in chosen if one.statement is part.statement)
+        elif shown[-1:] != ["…"]:
+            shown.append("…")
+    return "\n".join(shown).strip("\n")
 
 
-def _cut(lines: Sequence[str]) -> str:
-    """The first of many lines, up to the end of what belongs together."""
-    if len(lines) <= LINES:
-        return "\n".join(lines)
-    starts = [at for at in range(1, LINES) if lines[at] and not lines[at].startswith((" ", ")", "]", "}"))]
-    end = starts[-1] if starts and starts[-1] > LINES // 2 else LINES - 1
-    return "\n".join([*lines[:end], "…"]).replace("\n\n…", "\n…")
+@dataclass(frozen=True)
+class _Part:
+    """A statement of a cell, with the comments above it."""
+
+    statement: ast.stmt
+    lines: Sequence[str]
+
+    @property
+    def prepares(self) -> bool:
+        """Whether it only imports something, or has warnings not shown."""
+        match self.statement:
+            case ast.Import() | ast.ImportFrom():
+                return True
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="warnings")))):
+                return True
+        return False
+
+    def has(self, named: Collection[str]) -> bool:
+        """Whether one of these names stands in it."""
+        return any(isinstance(node, ast.Name) and node.id in named for node in ast.walk(self.statement))
+
+
+def _length(parts: Iterable[_Part]) -> int:
+    return sum(len(part.lines) for part in parts)

@@ -3,7 +3,7 @@ const slides = document.querySelector(".slides");
 slides.classList.add("measured");
 for (const slide of slides.querySelectorAll(".slide")) {
   const tooLong = () => slide.scrollHeight > slide.clientHeight || slide.scrollWidth > slide.clientWidth;
-  for (let size = 96; size >= 40 && tooLong(); size -= 4) slide.style.fontSize = `${size}%`;
+  for (let size = 0.96; size > 0.4 && tooLong(); size -= 0.04) slide.style.setProperty("--fit", size);
 }
 slides.classList.remove("measured");
 
@@ -13,6 +13,7 @@ Reveal.initialize({
   margin: 0,
   center: false,
   hash: true,
+  controlsLayout: "edges",
   slideNumber: "c/t",
   transition: "none",
   plugins: [RevealNotes],
