@@ -31,6 +31,7 @@ _ENOUGH = 60
 # What may hold a full stop that ends no sentence: code, the address of a link, a tag.
 _OPAQUE = re.compile(r"`[^`]*`|\]\([^)]*\)|<[^>]*>")
 _END = re.compile(r"""[.!?…]+[)\]»”"’*_]*(?=\s|$)|[。！？]+[)）」』”*_]*""")
+_WORD = re.compile(r"\w+")
 _NOTHING = Markup()
 _NAME = re.compile(r"`(\w+)`")
 _PICTURE = re.compile(r"^(<img\b|<picture\b|!\[)")
@@ -165,12 +166,13 @@ class _Maker:
         heading, notes = self._heading(section), self._notes(section)
         figure = self._figure(section)
         named = {name for _, text in section.blocks for name in _NAME.findall(text)}
-        source = next((found for one in section.code if (found := core(one, named))), "")
+        cells = sorted(section.code, key=lambda one: not _speaks_of(one, named))
+        source = next((found for one in cells if (found := core(one, named))), "")
         block = code(source, "python") if source else _NOTHING
         wide = max(map(columns, source.split("\n")))
         words = self._words(section, whole=not figure and not block)
         if not words:
-            words = self._overview(below)
+            words = self._overview(below) or self._lists(section)
         if last:
             words = self._html(section, [one for _, one in section.blocks])
         if figure and block:
@@ -206,6 +208,10 @@ class _Maker:
         """The first sentences of a section, or its whole first paragraph."""
         text = next((one for kind, one in section.blocks if kind == "paragraph" and not _PICTURE.match(one)), "")
         return self._html(section, [text if whole else beginning(text)]) if text else _NOTHING
+
+    def _lists(self, section: _Section) -> Markup:
+        """The first list of a section."""
+        return self._html(section, [one for kind, one in section.blocks if kind.endswith("_list")][:1])
 
     def _figure(self, section: _Section, *, pictures_only: bool = False) -> Markup:
         """The first picture of a section, else its first table."""
@@ -275,17 +281,18 @@ def core(source: str, named: Collection[str] = ()) -> str:
         begin = end
     if _length(parts) > LINES:
         parts = [part for part in parts if not part.prepares]
-    chosen: list[_Part] = []
-    for part in sorted(parts, key=lambda part: not part.has(named)):
-        if _length([*chosen, part]) <= LINES:
-            chosen.append(part)
-    chosen = chosen or [_Part(part.statement, part.lines[: LINES - 1]) for part in parts[:1]]
+    chosen: dict[int, Sequence[str]] = {}
+    left = LINES
+    for at in sorted(range(len(parts)), key=lambda at: not _speaks_of("\n".join(parts[at].lines), named)):
+        whole = parts[at].lines
+        if len(whole) <= left:
+            chosen[at] = whole
+        elif left >= LINES // 2:
+            chosen[at] = [*whole[: left - 1], "…"]
+        left -= len(chosen.get(at, ()))
     shown: list[str] = []
-    for part in parts:
-        if any(part.statement is one.statement for one in chosen):
-            shown += next(one.lines for one in chosen if one.statement is part.statement)
-        elif shown[-1:] != ["…"]:
-            shown.append("…")
+    for at in range(len(parts)):
+        shown += chosen.get(at, ["…"] if shown[-1:] != ["…"] else [])
     return "\n".join(shown).strip("\n")
 
 
@@ -306,10 +313,11 @@ class _Part:
                 return True
         return False
 
-    def has(self, named: Collection[str]) -> bool:
-        """Whether one of these names stands in it."""
-        return any(isinstance(node, ast.Name) and node.id in named for node in ast.walk(self.statement))
-
 
 def _length(parts: Iterable[_Part]) -> int:
     return sum(len(part.lines) for part in parts)
+
+
+def _speaks_of(source: str, named: Collection[str]) -> bool:
+    """Whether one of these names stands in some code."""
+    return any(word in named for word in _WORD.findall(source))

@@ -3,7 +3,7 @@ const slides = document.querySelector(".slides");
 slides.classList.add("measured");
 for (const slide of slides.querySelectorAll(".slide")) {
   const tooLong = () => slide.scrollHeight > slide.clientHeight || slide.scrollWidth > slide.clientWidth;
-  for (let size = 0.96; size > 0.4 && tooLong(); size -= 0.04) slide.style.setProperty("--fit", size);
+  for (let size = 0.96; size > 0.4 && tooLong(); size -= 0.04) slide.style.setProperty("--fit", size.toFixed(2));
 }
 slides.classList.remove("measured");
 
