@@ -72,7 +72,7 @@ test: $(READY_TO_TEST)
 	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/oxlint --quiet --deny-warnings helpers/widgets/static tests/widgets/modules tools/site/static tools/site/lite/static
+	$(BIN)/oxlint --quiet --deny-warnings helpers/widgets/static tests/widgets/modules tools/site/static tools/site/slides tools/site/lite/static
 	$(BIN)/python -m tools check --awaiting-translation-ok
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4
 

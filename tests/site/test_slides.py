@@ -2,8 +2,6 @@
 
 import hashlib
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.chromium import chromium
 from tools.site.phrases import phrases
-from tools.site.slides import deck
+from tools.site.slides import command, deck
 from tools.site.slides.command import VENDORED, page
 from tools.tutorials import LANGUAGES, lessons, notebook_path
 
@@ -182,12 +180,11 @@ def test_slides_are_one_file_with_the_languages_own_text(language: str, lesson: 
 
 def test_a_slide_begins_with_whole_sentences() -> None:
     text = "Short. A `history.of` reads [all. of it](a.md. b), or nothing, and writes it again. Then more."
-    assert deck.beginning(text) == text.removesuffix(" Then more.")
-    assert deck.beginning("**This is important, and it is long enough for a slide. Very.** No.").endswith("Very.**")
-    assert deck.beginning("这句话足够长，可以单独放在一张幻灯片上，读者一眼就能看懂它的意思。第二句。").endswith(
-        "意思。"
-    )
-    assert deck.beginning("It has no end") == "It has no end"
+    assert deck.beginning(text, 5) == "Short."
+    assert deck.beginning(text, 20) == text.removesuffix(" Then more.")
+    assert deck.beginning("**This is important. Very.** No.", 10) == "**This is important. Very.**"
+    assert deck.beginning("这句话足够长。第二句。", 10) == "这句话足够长。"
+    assert deck.beginning("It has no end", 5) == "It has no end"
 
 
 def test_a_slide_has_the_core_of_a_cell() -> None:
@@ -201,19 +198,26 @@ def test_a_slide_has_the_core_of_a_cell() -> None:
     assert deck.core("a = (\n" + "    1,\n" * 20 + ")").split("\n") == ["a = (", *["    1,"] * 10, "…"]
 
 
-def test_the_command_says_what_it_wrote(tree: Path) -> None:
-    def slides(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "tools", "slides", *arguments]
-        return subprocess.run(command, cwd=tree, capture_output=True, text=True)
+def test_the_command_says_what_it_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "SLIDES", tmp_path / "slides")
+    monkeypatch.chdir(tmp_path)
+    assert command.main(["--language", "ko", "--tutorial", ""]) == 0
+    wrote = capsys.readouterr().out.split()
+    assert wrote == [f"slides/ko/{lesson}.html" for lesson in lessons()]
+    assert [(tmp_path / path).read_text("utf-8") for path in wrote] == [page("ko", lesson) for lesson in lessons()]
 
-    done = slides("--language", "ko", "--tutorial", "")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [f"build/slides/ko/{lesson}.html" for lesson in lessons()]
-    assert all((tree / path).exists() for path in done.stdout.split())
-    for option, known in (("--language", list(LANGUAGES)), ("--tutorial", lessons())):
-        done = slides(option, "nonsense")
-        assert done.returncode == 2
-        assert f"there is no {option[2:]} 'nonsense'; choose from {', '.join(known)}" in done.stderr
+
+@pytest.mark.parametrize(
+    ("option", "known"), [("--language", list(LANGUAGES)), ("--tutorial", lessons())], ids=["language", "tutorial"]
+)
+def test_an_unknown_value_names_the_known_ones(
+    option: str, known: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main([option, "nonsense"])
+    assert f"there is no {option[2:]} 'nonsense'; choose from {', '.join(known)}" in capsys.readouterr().err
 
 
 def test_each_vendored_file_is_the_one_that_was_published() -> None:

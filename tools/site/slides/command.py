@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from tools.project import root
@@ -12,7 +13,8 @@ from tools.site.slides.deck import deck
 from tools.tutorials import LANGUAGES, lessons
 
 SLIDES = root() / "build" / "slides"
-VENDORED = Path(__file__).with_name("vendor")
+_HERE = Path(__file__).parent
+VENDORED = _HERE / "vendor"
 """reveal.js, as it was published."""
 
 
@@ -23,20 +25,23 @@ def page(language: str, lesson: str) -> str:
         language: The language.
         lesson: The lesson's name.
     """
-    style = (VENDORED / "reveal.css").read_text(encoding="utf-8") + _own("slides.css")
-    scripts = [(VENDORED / name).read_text(encoding="utf-8") for name in ("reveal.js", "notes.js")]
-    template = environment().get_template("slides.html")
-    return template.render(
-        language=language,
-        deck=deck(language, lesson),
-        say=phrases(language),
-        style=style,
-        scripts=[*scripts, _own("slides.js")],
+    return (
+        environment()
+        .get_template("slides.html")
+        .render(
+            language=language,
+            deck=deck(language, lesson),
+            say=phrases(language),
+            license=_read(VENDORED / "LICENSE"),
+            styles=[_read(VENDORED / "reveal.css"), _read(_HERE / "slides.css")],
+            scripts=[_read(VENDORED / "reveal.js"), _read(VENDORED / "notes.js"), _read(_HERE / "slides.js")],
+        )
     )
 
 
-def _own(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+@lru_cache
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

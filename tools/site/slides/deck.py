@@ -27,9 +27,10 @@ _AWAITING = "awaiting-translation"
 # What only IPython takes: `!pip` and `%pip`.
 _MAGIC = re.compile(r"^(\s*)[!%].*$", re.MULTILINE)
 _CHECK = re.compile(r"^with exercise\(", re.MULTILINE)
-_ENOUGH = 60
-# What may hold a full stop that ends no sentence: code, the address of a link, a tag.
-_OPAQUE = re.compile(r"`[^`]*`|\]\([^)]*\)|<[^>]*>")
+# Columns of text: beside code or a picture, and alone.
+_BESIDE, _ALONE = 60, 240
+# What may hold a full stop that ends no sentence: code, a link, a tag.
+_OPAQUE = re.compile(r"`[^`]*`|\[[^\]]*\]\([^)]*\)|<[^>]*>")
 _END = re.compile(r"""[.!?…]+[)\]»”"’*_]*(?=\s|$)|[。！？]+[)）」』”*_]*""")
 _WORD = re.compile(r"\w+")
 _NOTHING = Markup()
@@ -170,7 +171,7 @@ class _Maker:
         source = next((found for one in cells if (found := core(one, named))), "")
         block = code(source, "python") if source else _NOTHING
         wide = max(map(columns, source.split("\n")))
-        words = self._words(section, whole=not figure and not block)
+        words = self._words(section, _BESIDE if figure or block else _ALONE)
         if not words:
             words = self._overview(below) or self._lists(section)
         if last:
@@ -204,10 +205,10 @@ class _Maker:
         rows = [Markup("<li>{}</li>").format(made(markdown.renderInline(one.heading))) for one in below]
         return Markup('<ul class="overview">{}</ul>').format(Markup("").join(rows)) if rows else _NOTHING
 
-    def _words(self, section: _Section, *, whole: bool = False) -> Markup:
-        """The first sentences of a section, or its whole first paragraph."""
+    def _words(self, section: _Section, enough: int = _BESIDE) -> Markup:
+        """The first sentences of a section."""
         text = next((one for kind, one in section.blocks if kind == "paragraph" and not _PICTURE.match(one)), "")
-        return self._html(section, [text if whole else beginning(text)]) if text else _NOTHING
+        return self._html(section, [beginning(text, enough)]) if text else _NOTHING
 
     def _lists(self, section: _Section) -> Markup:
         """The first list of a section."""
@@ -249,12 +250,17 @@ def _sections(notebook: NotebookNode) -> list[_Section]:
     return found
 
 
-def beginning(text: str) -> str:
-    """The first sentence of a Markdown paragraph, and as many more as make it worth a slide's space."""
+def beginning(text: str, enough: int) -> str:
+    """The first sentences of a Markdown paragraph.
+
+    Args:
+        text: The paragraph.
+        enough: From how many columns on no further sentence is necessary.
+    """
     plain = _OPAQUE.sub(lambda found: "x" * len(found[0]), text)
     for end in _END.finditer(plain):
         said = text[: end.end()]
-        if said.count("*") % 2 == 0 and columns(said) >= _ENOUGH:
+        if said.count("*") % 2 == 0 and columns(said) >= enough:
             return said
     return text
 
