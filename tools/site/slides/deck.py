@@ -87,6 +87,7 @@ class _Section:
         blocks: The paragraphs, lists and so on, with their kinds, as Markdown.
         attachments: What the cells have attached.
         code: The code cells.
+        named: The names that the text above the first of them speaks of.
         english: Whether it awaits translation.
     """
 
@@ -96,6 +97,7 @@ class _Section:
     blocks: list[tuple[str, str]] = field(default_factory=list)
     attachments: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     code: list[str] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
     english: bool = False
 
     @property
@@ -166,9 +168,8 @@ class _Maker:
         """A section: a slide, and one more for the code where there is a picture or a table too."""
         heading, notes = self._heading(section), self._notes(section)
         figure = self._figure(section)
-        named = {name for _, text in section.blocks for name in _NAME.findall(text)}
-        cells = sorted(section.code, key=lambda one: not _speaks_of(one, named))
-        source = next((found for one in cells if (found := core(one, named))), "")
+        cells = sorted(section.code, key=lambda one: not _speaks_of(one, section.named))
+        source = next((found for one in cells if (found := core(one, section.named))), "")
         block = code(source, "python") if source else _NOTHING
         wide = max(map(columns, source.split("\n")))
         words = self._words(section, _BESIDE if figure or block else _ALONE)
@@ -246,6 +247,7 @@ def _sections(notebook: NotebookNode) -> list[_Section]:
                 found.append(_Section(level, heading_title(tokens, place), tokens[place + 1].content, english=english))
             else:
                 found[-1].blocks.append((token.type.removesuffix("_open"), source))
+                found[-1].named.update([] if found[-1].code else _NAME.findall(source))
         found[-1].attachments |= attached(cell.get("attachments", {}))
     return found
 
@@ -259,9 +261,10 @@ def beginning(text: str, enough: int) -> str:
     """
     plain = _OPAQUE.sub(lambda found: "x" * len(found[0]), text)
     for end in _END.finditer(plain):
-        said = text[: end.end()]
-        if said.count("*") % 2 == 0 and columns(said) >= enough:
-            return said
+        # In emphasis, a sentence would lose the end of it.
+        is_whole = not any(plain[: end.end()].count(mark) % 2 for mark in ("**", "*"))
+        if is_whole and columns(text[: end.end()]) >= enough:
+            return text[: end.end()]
     return text
 
 
@@ -293,9 +296,11 @@ def core(source: str, named: Collection[str] = ()) -> str:
         whole = parts[at].lines
         if len(whole) <= left:
             chosen[at] = whole
-        elif left >= LINES // 2:
+        elif left >= LINES // 2 and hasattr(parts[at].statement, "body"):
             chosen[at] = [*whole[: left - 1], "…"]
         left -= len(chosen.get(at, ()))
+    if parts and not chosen:
+        chosen[0] = [*parts[0].lines[: LINES - 1], "…"]
     shown: list[str] = []
     for at in range(len(parts)):
         shown += chosen.get(at, ["…"] if shown[-1:] != ["…"] else [])
