@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from tests.conftest import ROOT
 from tests.support.chromium import chromium
+from tools.building import awaiting_marker
 from tools.site.phrases import phrases
 from tools.site.slides import command, deck
 from tools.site.slides.command import VENDORED, page
+from tools.translating.catalogs import AWAITING
 from tools.tutorials import LANGUAGES, lessons, notebook_path
 
 if TYPE_CHECKING:  # not with Colab's packages, where nothing is tried in a browser
@@ -176,6 +179,23 @@ def test_slides_are_one_file_with_the_languages_own_text(language: str, lesson: 
     solution = phrases(language).solution
     assert len(exercises) >= 3
     assert all(f"<summary>{solution}</summary>" in one.notes and solution not in one.words for one in exercises)
+
+
+def test_what_awaits_translation_is_marked_as_english(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deck, "notebook_path", lambda _, name: tmp_path / f"{name}.ipynb")
+    awaiting = {"metadata": {"tags": [AWAITING]}}
+    cells = [
+        new_markdown_cell("# 제목\n\n한국어 문장."),
+        new_markdown_cell(f"{awaiting_marker('ko')}\n\n## Setup\n\nAn English sentence.", **awaiting),
+        new_markdown_cell("## 다음\n\n- 하나\n- 둘"),
+    ]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "01_redis.ipynb")
+    title, setup, last = (slide for stack in deck.deck("ko", "01_redis").stacks for slide in stack)
+    assert (title.english, setup.english, last.english) == (False, True, False)
+    assert (title.heading, setup.heading) == ("<h1>제목</h1>", "<h2>Setup</h2>")
+    assert setup.words == setup.notes == "<p>An English sentence.</p>\n"
+    assert "둘" in last.words
+    assert page("ko", "01_redis").count('<section lang="en">') == 1
 
 
 def test_a_slide_begins_with_whole_sentences() -> None:

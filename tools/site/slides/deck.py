@@ -10,7 +10,6 @@ import nbformat
 from markupsafe import Markup
 from nbformat import NotebookNode
 
-from tools.project import root
 from tools.site.addresses import Links
 from tools.site.headings import heading_title, markdown
 from tools.site.pictures import Page
@@ -149,8 +148,7 @@ class _Maker:
     def __init__(self, language: str, name: str) -> None:
         # Slides lead to those of other lessons, which lie beside them; what has none is on GitHub.
         pages = {f"notebooks/{one}/{other}.ipynb": f"{one}/{other}.html" for one in LANGUAGES for other in lessons()}
-        path = notebook_path(language, name).relative_to(root()).as_posix()
-        self._links = Links(path, pages, Page())
+        self._links = Links(f"notebooks/{language}/{name}.ipynb", pages, Page())
 
     def title(self, section: _Section) -> Slide:
         """The lesson's title with its first picture."""
