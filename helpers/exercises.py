@@ -85,7 +85,7 @@ class exercise:  # noqa: N801 - it reads as what it is in front of a check
 def _found(value: object) -> str:
     if value is ...:
         return say("There is nothing here yet.")
-    return say("You have: {value}", value=_clipped.repr(value))
+    return say("Found: {value}", value=_clipped.repr(value))
 
 
 def _trouble(error: BaseException) -> str:
@@ -94,6 +94,8 @@ def _trouble(error: BaseException) -> str:
         return say("There is no {name} yet.", name=error.name)
     if isinstance(error, (AttributeError, TypeError)) and "ellipsis" in str(error):
         return say("A value that is needed here is still missing: {dots}", dots="...")
+    if isinstance(error, (AttributeError, TypeError)) and "NoneType" in str(error):  # a function that returns nothing
+        return f"{say('There is nothing here yet.')} {_first_line(error)}"
     return say("The check ended early: {error}", error=_first_line(error))
 
 

@@ -12,7 +12,7 @@ ENGLISH = SOURCE_LANGUAGE
 PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
 
 # Pages for readers that are translated like the lessons, by the names of their messages.
-_DOCUMENTS = {"README": "README.md"}
+_DOCUMENTS = {"README": "README.md", "teaching": "docs/teaching.md"}
 
 _EXERCISES = "_exercises"
 """What a lesson's name ends with in the name of its exercises."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers._classroom.folder import DEFAULT
+from helpers._classroom import FOLDER
 from helpers._localization import formats
 from helpers._localization.languages import LANGUAGES
 from helpers._localization.messages import language, say
@@ -45,7 +45,7 @@ def add_to(commands: Any) -> None:
         made.add_argument(
             "--folder",
             type=Path,
-            default=Path(DEFAULT),
+            default=Path(FOLDER),
             help="what is known of the class is there (default: %(default)s)",
         )
         made.set_defaults(run=run)
@@ -201,14 +201,14 @@ def _start(options: argparse.Namespace) -> int:
         _tell(say("Chats are kept in memory only, so a restart loses them."))
     _tell(
         say(
-            "It keeps running when you close this terminal. Only you can read its folder, {folder}; don't share what "
-            "is in it.",
+            "The server keeps running when you close this terminal. Only you can read its folder, {folder}; don't "
+            "share what is in it.",
             folder=folder.path,
         )
     )
     if known := len(students.load(folder)):
         if before and (before.where, before.digest) != (started.where, started.digest):
-            _tell(say("Its address or certificate has changed, so the students need new lines."))
+            _tell(say("The server's address or certificate has changed, so the students need new lines."))
         to_see = _command(options, "list --lines")
         _tell(say("Students: {count}. To see their lines, run: {command}", count=known, command=to_see))
     else:
@@ -418,9 +418,17 @@ def _show_lines(options: argparse.Namespace, found: "ClassServer", chosen: "list
     if not chosen:
         return
     _tell(say("Give each line to its student only."))
-    for shell, line in handouts.lines(say("ADDRESS"))[1:]:
-        _tell(say("In {shell}, the line is: {line}", shell=shell, line=line))
-    _tell(say("In a notebook's form, the field ENDPOINT takes what is between the quotation marks."))
+    blank = say("ADDRESS")
+    for shell, line in handouts.lines(blank)[1:]:
+        _tell(
+            say(
+                "In {shell}, paste this line, with the student's address in place of {address}: {line}",
+                shell=shell,
+                address=blank,
+                line=line,
+            )
+        )
+    _tell(say("In a notebook's form, enter only the address in the field ENDPOINT."))
     if not options.handouts:
         to_print = _command(options, "list --handouts handouts.html")
         _tell(say("To print a page for each student, run: {command}", command=to_print))

@@ -13,11 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from helpers._classroom import FOLDER
 from helpers._localization.messages import say
 from helpers.errors import ClassroomError
 
-DEFAULT = "class"
-"""The folder of a class where none is named."""
 CLASS = "class.json"
 """The file by which a class's folder is known: how its server was started, and the secret."""
 STUDENTS = "students.json"
@@ -72,7 +71,7 @@ class ClassFolder:
 
     def command(self, task: str) -> str:
         """A command of this class, as it can be typed here."""
-        folder = "" if self.path == Path(DEFAULT).absolute() else f" --folder {shlex.quote(str(self.path))}"
+        folder = "" if self.path == Path(FOLDER).absolute() else f" --folder {shlex.quote(str(self.path))}"
         return f"python -m helpers class {task}{folder}"
 
     def check(self) -> None:

@@ -68,16 +68,16 @@ def page(server: "ClassServer", students: "Sequence[Student]") -> str:
             place=say("Class server: {address}", address=server.where),
             pictured=say("Your address from step 1"),
             paste=say("Open a terminal in the kit's folder, and paste the line for your system:"),
-            check=say("In the same terminal, check that the room is ready. The last line says whether it is:"),
+            check=say("In the same terminal, check that everything is ready. The last line says whether it is:"),
             checks=list(zip(systems, checks, strict=True)),
             open=say(
-                "Start JupyterLab in that terminal, open {notebook} and choose Run all:",
+                "Start JupyterLab in that terminal with the command below, open {notebook} and choose Run all.",
                 notebook=f"{server.language}/01_redis.ipynb",
             ),
             opens=list(zip(systems, opens, strict=True)),
             form=say(
-                "If your notebook runs elsewhere in this network, enter the address in its form, in the field "
-                "ENDPOINT. It is then saved with the notebook, so don't pass that on:"
+                "If your notebook runs elsewhere in this network, enter the address below in its form, in the field "
+                "ENDPOINT. The address is then saved with the notebook, so don't pass the notebook on."
             ),
             private=say(
                 "This page is for you alone. Anyone who has the address can read and change your chats, and your "

@@ -126,7 +126,7 @@ count = 6
 with exercise("01_redis", "away") as check:
     check("`lines` is a list.", lines, lambda value: isinstance(value, list))
     exported = [json.loads(line) for line in lines]
-    check("A line names the session.", [line["session"] for line in exported if "session" in line], [away.key])
+    check("A line names the session's key.", [line["session"] for line in exported if "session" in line], [away.key])
     check("The session holds its four messages again.", texts(away), ["one", "two", "three", "four"])
     check("`count` is the number of lines.", count, len(lines))
 

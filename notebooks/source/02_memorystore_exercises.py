@@ -44,7 +44,7 @@ def texts(history):
 
 
 def described(instance_name):
-    """What the API says of an instance, or None if there is no such instance."""
+    """What the API says about an instance, or None if there is no such instance."""
     found = [one for one in list_instances(project, REGION) if one.name == instance_name]
     return found[0] if found else None
 
@@ -94,7 +94,7 @@ small = f"{name}-small"
 # ✎ Create the instance, and allow for one that is there already, so that you can run this cell again.
 create_instance(small, memory_gb=2, replica_count=0, exist_ok=True)
 
-# ✎ What does the API say of it?
+# ✎ What does the API say about it?
 tier = "BASIC"
 port = 6378
 
@@ -119,8 +119,8 @@ TLS decides which port it is.
 ## 3. Who makes room? (5 minutes)
 
 Make two histories. A full instance, with Memorystore's default policy, never removes the conversation in `archive`. It
-may remove the one in `visitor`, which also expires a day after the last write, and holds at most 50 messages. The
-session IDs are `f"{SESSION_ID}-archive"` and `f"{SESSION_ID}-visitor"`.
+may remove the conversation in `visitor`. That one also expires a day after the last write, and holds at most 50
+messages. The session IDs are `f"{SESSION_ID}-archive"` and `f"{SESSION_ID}-visitor"`.
 """
 
 # %% id="room-cell" tags=["translate", "solution"]
@@ -137,7 +137,7 @@ with exercise("02_memorystore", "room") as check:
         for number in range(60):
             history.add_user_message(str(number))
     check("A full instance never removes `archive`.", client.ttl(archive.key), -1)
-    check("`archive` holds all of 60 messages.", client.llen(archive.key), 60)
+    check("`archive` holds all 60 messages.", client.llen(archive.key), 60)
     day = 24 * 60 * 60
     check("`visitor` expires after a day.", client.ttl(visitor.key), lambda seconds: day - 60 < seconds <= day)
     check("`visitor` holds at most 50 messages.", client.llen(visitor.key), 50)

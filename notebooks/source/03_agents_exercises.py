@@ -199,7 +199,7 @@ with exercise("03_agents", "back") as check:
         check("The new question follows it.", said[2:3], [QUESTION])
         check("The agent has answered it.", kinds(messages), ["human", "ai"] * 2)
         stored = [message.content for message in talker.get_state(thread).values["messages"]]
-        check("This is the thread's newest state.", stored, said)
+        check("The thread's newest state holds these messages.", stored, said)
     kept = talker.get_state(original.config).values
     check("The original can still be read by its own config.", kept, original.values)
 
@@ -262,7 +262,7 @@ with exercise("03_agents", "turns") as check:
     check("It gets the tool's result with its call, and the turn before.", got[2], with_tool)
     check("In the third turn the tool's turn is still there.", got[3], [*with_tool[2:], "ai", "human"])
     check("In the fourth turn there are only two questions and an answer.", got[4], ["human", "ai", "human"])
-    check("They are the latest ones.", seen[4], state["messages"][-4:-1])
+    check("They are the latest messages.", seen[4], state["messages"][-4:-1])
     check("The thread keeps all messages.", len(state["messages"]), 10)
 
 # %% [markdown] id="turns-hint" tags=["hint"]

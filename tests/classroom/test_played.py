@@ -276,8 +276,9 @@ def exported(file: Path) -> dict[str, list[tuple[str, str]]]:
     for line in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
         if "session" in line:
             found[line["session"]] = current = []
-        elif "type" in line:
-            current.append((line["type"], line["data"]["content"]))
+        elif "record" in line:
+            record = json.loads(line["record"])
+            current.insert(0, (record["type"], record["data"]["content"]))  # the newest comes first
     return found
 
 

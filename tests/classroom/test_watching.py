@@ -54,7 +54,8 @@ class Watching:
         # pytest's workers tell a size of their own.
         environment = {name: value for name, value in os.environ.items() if name not in ("LINES", "COLUMNS")}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WATCH],
+            # As in a terminal: what a shell starts in the background inherits that it ignores Ctrl+C.
+            [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + WATCH],
             stdout=writing,
             stderr=subprocess.STDOUT,
             env=environment | {"REDIS_URL": room.url, "PYTHONPATH": str(ROOT), "TERM": "xterm", "PYTHONUTF8": "1"},

@@ -33,6 +33,7 @@ LITERAL = re.compile(r"\{\w+\}|\S*[_=(/:$.]\S+|\b[A-Z][A-Z_]+\b|Memorystore for 
 # Words that other languages have from English, or share with it.
 ALIKE = {"Actions", "Assistant", "Bytes", "Chat", "Checkpoints: {count}", "Conversation", "Image", "Index", "Instance"}
 ALIKE |= {"Message", "Messages", "Service", "Session", "Sessions", "Thread", "Tokens: {count}", "Type", "Version"}
+ALIKE |= {"Section", "Solution"}
 KEYS = {'"Enter"', '"Escape"'}
 SAID = re.compile(r'\bsay\(\s*"(?:[^"\\]|\\.)+"')
 

@@ -302,7 +302,9 @@ def test_what_depends_on_the_server_runs_on_the_one_that_is_named() -> None:
     assert not any(path.startswith("tests/tools") for path in collected)
     assert re.findall(r"^notebooks/.*", run.stdout, re.MULTILINE) == [
         "notebooks/en/01_redis.ipynb::separate",
+        "notebooks/en/01_redis_exercises.ipynb::separate",
         "notebooks/en/03_agents.ipynb::separate",
+        "notebooks/en/03_agents_exercises.ipynb::separate",
     ]
 
 

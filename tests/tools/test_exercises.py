@@ -107,6 +107,11 @@ MADE = """\
 # Exercises
 \"\"\"
 
+# %% [markdown] id="setup"
+\"\"\"
+The exercises of another lesson have the same.
+\"\"\"
+
 # %% id="name-cell" tags=["solution"]
 # ✎ Your name.
 name = "Bob"
