@@ -23,7 +23,7 @@ from helpers._tls.listener import bound_socket
 from helpers.errors import AuthenticationFailedError
 from helpers.sessions import find_sessions
 from helpers.widgets import ClassView
-from tests.classroom.test_server import processes
+from tests.classroom.test_server import ENGINES, processes
 from tests.classroom.test_students import lines
 from tests.conftest import ROOT, eventually
 from tests.notebooks.test_exercises import WRONG
@@ -366,9 +366,10 @@ def the_server_is_restarted(room: Room, thirty: Class, page: Page) -> None:
     assert "Students: 30." in room.done("start")
 
 
-def test_a_class_of_thirty_from_its_start_to_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_class_of_thirty_from_its_start_to_its_end(engine: str, tmp_path: Path) -> None:
     with room_in(tmp_path / "class") as room, a_school() as school:
-        room.start()
+        room.start("--engine", engine)
         thirty = Class(room, school, lines(room.done("add", "30")))
         assert [*thirty.addresses] == [*SEEN]
         page = Page(ClassView(connect((room.folder.path / "teacher.txt").read_text().strip())))
