@@ -46,7 +46,7 @@ PATIENCE_SECONDS = 60.0
 SECRET, PASSWORD = "hunter2xyz", "correct horse"
 KEPT = Cell("own-1", f'key = "{SECRET}"')
 REFUSED = Cell("own-2", f'assert key\nraise ValueError(f"{{key!r}} is not {PASSWORD}, nor is {{key}}")')
-MISTYPED = Cell("greeting", 'reply = chain_with_histroy.invoke({"question": GREETING}, config=config)')
+MISTYPED = Cell("greeting", 'reply = chain_with_histories.invoke({"question": GREETING}, config=config)')
 
 
 class Seen(NamedTuple):
@@ -129,7 +129,7 @@ PLANS = (
     ),
     Plan(
         range(24, 25),
-        Seen(True, IN_LESSON, CHAIN, "0 of 0", 6, "NameError: name 'chain_with_histroy' is not defined"),
+        Seen(True, IN_LESSON, CHAIN, "0 of 0", 6, "NameError: name 'chain_with_histories' is not defined"),
         before="turns", after="chain-built", own=(MISTYPED,), stored=BY_HAND,
     ),
     Plan(
@@ -273,9 +273,10 @@ def said(plan: Plan, slug: str) -> dict[str, list[str]]:
 def exported(file: Path) -> dict[str, list[tuple[str, str]]]:
     """What an export holds, as `own_chats` has it."""
     found: dict[str, list[tuple[str, str]]] = {}
+    current: list[tuple[str, str]] = []
     for line in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
         if "session" in line:
-            found[line["session"]] = current = []
+            current = found[line["session"]] = []
         elif "record" in line:
             record = json.loads(line["record"])
             current.insert(0, (record["type"], record["data"]["content"]))  # the newest comes first
