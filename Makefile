@@ -5,6 +5,7 @@
 #   make site                make the site of all lessons and documents, in build/site; BROWSER=1 adds the lessons that
 #                            run in a page, for which it fetches 22 MB from npm and PyPI the first time
 #   make serve-site          the same, and serve it to this machine's browsers; PORT=8000
+#   make slides              make slides of every lesson, in build/slides; LANGUAGE=ko TUTORIAL=01_redis narrow it
 #   make test                run everything that CI runs
 #   make test-server REDIS_URL=redis://HOST:PORT    run what depends on the server on that one, WHICH IS EMPTIED
 #   make release-check       refuse what is not translated yet, which make test does not
@@ -46,7 +47,7 @@ OFFLINE := $(if $(WHEELHOUSE),--no-index --find-links wheelhouse)
 UV_RELEASE = $$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-dev.txt)
 UV_PIP := $(BIN)/uv pip
 
-.PHONY: run lab site serve-site test test-server release-check notebooks links screenshots mutation benchmark benchmark-checkpoints lock browser-lock wheelhouse colab-freeze repository clean
+.PHONY: run lab site serve-site slides test test-server release-check notebooks links screenshots mutation benchmark benchmark-checkpoints lock browser-lock wheelhouse colab-freeze repository clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -62,13 +63,16 @@ site: $(READY_TO_TEST)
 serve-site: site
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site "$(PORT)"
 
+slides: $(READY)
+	@$(BIN)/python -m tools slides --language "$(LANGUAGE)" --tutorial "$(TUTORIAL)"
+
 test: $(READY_TO_TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/oxlint --quiet --deny-warnings helpers/widgets/static tests/widgets/modules tools/site/static tools/site/lite/static
+	$(BIN)/oxlint --quiet --deny-warnings helpers/widgets/static tests/widgets/modules tools/site/static tools/site/slides tools/site/lite/static
 	$(BIN)/python -m tools check --awaiting-translation-ok
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4
 

@@ -16,6 +16,7 @@ _COMMANDS = {
     "review": ("tools.localize:review", "record that a page was read as a whole, and what was found"),
     "run": ("tools.running.run:main", "run the tutorials; leave notebooks and pages in build/"),
     "site": ("tools.site.build:main", "make the site in build/site/"),
+    "slides": ("tools.site.slides.command:main", "make the lessons' slides in build/slides/"),
     "browser": ("tools.site.lite.edition:main", "make the lessons that run in a web page, in build/site/lite/"),
     "lab": ("tools.running.lab:main", "open JupyterLab on the tutorials, with a server that outlives kernels"),
     "repository": ("tools.repository:main", "say where this repository is, or check it"),

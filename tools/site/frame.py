@@ -72,7 +72,7 @@ def page(
     """
     before, after = place.around
     return (
-        _environment()
+        environment()
         .get_template(template)
         .render(
             place=place,
@@ -91,7 +91,7 @@ def page(
 
 def root_page() -> str:
     """The page that leads to the reader's language."""
-    return _environment().get_template("root.html").render(languages=LANGUAGES, say=phrases("en"))
+    return environment().get_template("root.html").render(languages=LANGUAGES, say=phrases("en"))
 
 
 @lru_cache
@@ -100,14 +100,15 @@ def _static(name: str) -> str:
 
 
 @lru_cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """What renders the templates."""
+    made = Environment(
         loader=PackageLoader("tools.site"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["static"] = _static
-    environment.globals["version"] = lambda name: hashlib.sha256(_static(name).encode()).hexdigest()[:8]
-    return environment
+    made.globals["static"] = _static
+    made.globals["version"] = lambda name: hashlib.sha256(_static(name).encode()).hexdigest()[:8]
+    return made
