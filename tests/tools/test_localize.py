@@ -1273,6 +1273,7 @@ def test_markdown_that_says_the_same_in_another_way_passes(source: str, translat
             ("variable* d'environnement",),
             True,
         ),
+        ("03_agents", "아무것도", "agent", ("에이전트",), True),
         ("A key.", "Une touche.", "key", ("clé*", "touche*"), True),
     ],
 )
