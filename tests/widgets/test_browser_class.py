@@ -154,7 +154,7 @@ _RUN_ANYHOW = """async id => {
 def test_the_teacher_sees_exercises_solved_on_the_server_of_a_class(lab: Lab, browser: Browser, tmp_path: Path) -> None:
     """Two students with the lines that the command gives out, and six others who are somewhere in the lesson."""
     others = {
-        "Carla": "whole", "Dao": "connect", "Émile": "turns", "Fatou": "chain-built", "Gül": "greeting", "민수": "bounds"
+        "Carla": "whole", "Dao": "connect", "Émile": "turns", "Fay": "chain-built", "Gül": "greeting", "민수": "bounds"
     }  # fmt: skip
     with room_in(tmp_path / "class") as room, a_school() as school:
         room.start()
