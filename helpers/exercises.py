@@ -95,7 +95,7 @@ def _trouble(error: BaseException) -> str:
     if isinstance(error, (AttributeError, TypeError)) and "ellipsis" in str(error):
         return say("A value that is needed here is still missing: {dots}", dots="...")
     if isinstance(error, (AttributeError, TypeError)) and "NoneType" in str(error):  # a function that returns nothing
-        return f"{say('There is nothing here yet.')} {_first_line(error)}"
+        return say("There is nothing here yet: {error}", error=_first_line(error))
     return say("The check ended early: {error}", error=_first_line(error))
 
 

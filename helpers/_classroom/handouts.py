@@ -68,7 +68,10 @@ def page(server: "ClassServer", students: "Sequence[Student]") -> str:
             place=say("Class server: {address}", address=server.where),
             pictured=say("Your address from step 1"),
             paste=say("Open a terminal in the kit's folder, and paste the line for your system:"),
-            check=say("In the same terminal, check that everything is ready. The last line says whether it is:"),
+            check=say(
+                "In the same terminal, check that everything is ready. The last line that this command prints says "
+                "whether it is:"
+            ),
             checks=list(zip(systems, checks, strict=True)),
             open=say(
                 "Start JupyterLab in that terminal with the command below, open {notebook} and choose Run all.",

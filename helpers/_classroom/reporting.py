@@ -12,6 +12,7 @@ import queue
 import re
 import sys
 import threading
+from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, overload
@@ -26,6 +27,7 @@ ERROR_LENGTH = 200
 """How much of an error's first line is reported."""
 _TIMEOUT_SECONDS = 2.0
 _LAST_SECONDS = 1.0
+_KNOWN_TEXTS = 10_000
 
 
 @overload
@@ -110,6 +112,7 @@ class _Reporter:
         self._thread: threading.Thread | None = None
         self._known: dict[str, Any] = {}
         self._new: set[str] = set()
+        self._texts: set[str] = set()
         self._instance: bytes | None = None
         self._continued = self._sent = False
 
@@ -148,8 +151,11 @@ class _Reporter:
             place = lessons.found(event.cell_id, event.source, self._known.get("lesson", ""))
             if place:
                 self._set(lesson=place[0].lesson, section=place[0].id)
+            texts = _texts(event.source)
+            if len(self._texts) < _KNOWN_TEXTS:
+                self._texts.update(texts)
             if event.failed is not None:
-                error = _without_texts(event.error, event.source) if event.failed else None
+                error = _without_texts(event.error, texts, self._texts) if event.failed else None
                 self._set(error=error, error_cell=place[1] if place and event.failed else None)
         elif isinstance(event, _Checked):
             name = f"exercise:{event.lesson}:{event.name}"
@@ -240,26 +246,41 @@ def _first_line(error: BaseException) -> str:
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/@]*@")
 _QUOTED = re.compile(r"""(?<!\w)(['"])((?:(?!\1).)*)\1(?!\w)""")
 _NAME = re.compile(r"[A-Za-z_][\w.]{0,59}")
+# Errors of code tell of it in names that Python quotes; others may quote anything.
+_OF_CODE = frozenset(
+    [
+        *("AttributeError", "ImportError", "IndentationError", "ModuleNotFoundError"),
+        *("NameError", "SyntaxError", "TypeError", "UnboundLocalError"),
+    ]
+)
 
 
-def _without_texts(line: str, source: str) -> str:
-    """An error's first line without what the student has written in quotes, and without passwords."""
+def _without_texts(line: str, texts: Set[str], earlier: Set[str] = frozenset()) -> str:
+    """An error's first line without what the student has written in quotes, and without passwords.
+
+    Args:
+        line: The line.
+        texts: The texts that stand in the cell that failed.
+        earlier: Those of all cells that have run. In an error of code they stay, since a name may be among them.
+    """
+    of_code = line.partition(":")[0] in _OF_CODE
     line = _CREDENTIALS.sub("…@", line)
-    for text in _texts(source):
-        line = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "…", line)
-    line = _QUOTED.sub(lambda found: found[0] if _NAME.fullmatch(found[2]) else "…", line)
+    for text in sorted(texts if of_code else texts | earlier, key=len, reverse=True):
+        if text in line:
+            line = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "…", line)
+    line = _QUOTED.sub(lambda found: found[0] if of_code and _NAME.fullmatch(found[2]) else "…", line)
     line = "".join(sign if sign.isprintable() else " " for sign in line)
     return line if len(line) <= ERROR_LENGTH else line[: ERROR_LENGTH - 1] + "…"
 
 
-def _texts(source: str) -> list[str]:
-    """The texts that stand in a cell, the longest first."""
+def _texts(source: str) -> set[str]:
+    """The texts that stand in a cell, line by line."""
     try:
         nodes = list(ast.walk(ast.parse(source[: lessons.LONGEST])))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return re.findall(r"""(?<=['"])[^'"\n]{3,}(?=['"])""", source)
-    texts = {one.value.strip() for one in nodes if isinstance(one, ast.Constant) and isinstance(one.value, str)}
-    return sorted((line for text in texts for line in text.splitlines() if len(line) > 2), key=len, reverse=True)
+        return set(re.findall(r"""(?<=['"])[^'"\n]{3,}(?=['"])""", source))
+    texts = {one.value for one in nodes if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    return {line.strip() for text in texts for line in text.splitlines() if len(line.strip()) > 2}
 
 
 _reporter: _Reporter | None = None

@@ -82,7 +82,7 @@ with exercise("02_memorystore", "other") as check:
 
 # %% [markdown] id="create"
 """
-## 2. The smallest thing that works (5 minutes)
+## 2. A small instance (5 minutes)
 
 Create the instance `small` in Memorystore for Redis, with 2 GB and without a replica. Then find out, from Memorystore's
 API, which tier it has, and which port it listens on. Write them into `tier` and `port`.

@@ -21,7 +21,7 @@ from helpers._classroom import lessons, reporting
 from helpers._classroom.rules import ABOUT, REPORT
 from helpers._localization.messages import speak
 from tests.conftest import ROOT, eventually
-from tests.support.classroom import Class, a_class
+from tests.support.classroom import Class, a_class, until_reported
 from tools.exercises import is_solution
 from tools.running.execution import execute, lasting_outputs, shown
 from tools.translating.catalogs import LIKE, read_source
@@ -52,8 +52,9 @@ def cells(*sources: str, ids: tuple[str, ...] = ()) -> NotebookNode:
 
 
 async def run(notebook: NotebookNode, address: str) -> None:
-    """Run a notebook in a real kernel, as nbmake does; it is shut down as it is by JupyterLab."""
-    assert await execute(notebook, ROOT / "notebooks" / "en", {**os.environ, "REDIS_URL": address}) is None
+    """Run a notebook in a real kernel, as nbmake does."""
+    with until_reported(notebook):
+        assert await execute(notebook, ROOT / "notebooks" / "en", {**os.environ, "REDIS_URL": address}) is None
 
 
 def reported(room: Class, slug: str = "anna", **fields: Any) -> bool:
@@ -197,10 +198,33 @@ async def test_a_lessons_cell_that_fails_is_named(room: Class) -> None:
         ("x", ValueError("a\x1b[31mb\x00c"), "ValueError: a [31mb c"),
         ("x", ValueError("y" * 500), "ValueError: " + "y" * 187 + "…"),
         ("x", ValueError(), "ValueError: "),
+        (
+            "int(password)",
+            ValueError("invalid literal for int() with base 10: 'hunter2'"),
+            "ValueError: invalid literal for int() with base 10: …",
+        ),
+        ("ages[name]", KeyError("Anna"), "KeyError: …"),
+        (
+            "x.get()",
+            AttributeError("'Chain' object has no attribute 'get'"),
+            "AttributeError: 'Chain' object has no attribute 'get'",
+        ),
+        ("import x", ModuleNotFoundError("No module named 'x.y'"), "ModuleNotFoundError: No module named 'x.y'"),
     ],
 )
 def test_an_error_is_told_without_the_students_texts(source: str, error: Exception, told: str) -> None:
-    assert reporting._without_texts(reporting._first_line(error), source) == told
+    assert reporting._without_texts(reporting._first_line(error), reporting._texts(source)) == told
+
+
+async def test_texts_of_earlier_cells_are_not_told_either(room: Class) -> None:
+    join = "import helpers\nhelpers.join_class()"
+    diary, history = "diary = 'I love Bob'", "name = 'history'"
+    await run(cells(join, diary, "raise ValueError(diary)"), room.addresses["anna"])
+    assert reported(room, error="ValueError: …")
+    await run(cells(join, diary, "raise ValueError(f'{len(diary)} letters: {diary}')"), room.addresses["anna"])
+    assert reported(room, error="ValueError: 10 … …")
+    await run(cells(join, history, "history.messages"), room.addresses["anna"])
+    assert reported(room, error="NameError: name 'history' is not defined")
 
 
 def test_an_error_that_can_not_be_shown_is_told_by_its_name() -> None:

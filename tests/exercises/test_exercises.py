@@ -178,7 +178,7 @@ def endless() -> None:
         (ellipsis_length, "✗ A value that is needed here is still missing: ..."),
         (own_error, "✗ The check ended early: ValueError: first line"),
         (long_error, f"✗ The check ended early: ValueError: {'x' * 200}"),
-        (empty_function, "✗ There is nothing here yet. TypeError: 'NoneType' object is not iterable"),
+        (empty_function, "✗ There is nothing here yet: TypeError: 'NoneType' object is not iterable"),
         (broken_error, "✗ The check ended early: BrokenError"),
         (silent_error, "✗ The check ended early: AssertionError"),
         (leaving, "✗ The check ended early: SystemExit: bye"),

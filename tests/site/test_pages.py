@@ -199,21 +199,21 @@ def test_what_only_english_has_is_marked_and_a_translation_takes_its_place(
     numbers = itertools.count(1)
     english_text = (tree / "docs/platforms.md").read_text(encoding="utf-8")
     korean = re.sub("^## .*", lambda _: f"## 절 {next(numbers)}", english_text, flags=re.MULTILINE)
-    korean = re.sub(r"\A# .*", "[한국어](x)\n\n# 플랫폼\n\n[수업](../teaching.md#before)", korean)
+    korean = re.sub(r"\A# .*", "[한국어](x)\n\n# 플랫폼\n\n[스레드](../threads.md#what-it-promises)", korean)
     (tree / "docs/ko/platforms.md").write_text(korean, encoding="utf-8")
     monkeypatch.setattr(project, "ROOT", tree)
     monkeypatch.setattr(build, "LANGUAGES", {"ko": "한국어"})
     build.build(tmp_path / "site")
-    translated, english = (found(tmp_path / "site/ko" / name) for name in ("platforms.html", "teaching.html"))
+    translated, english = (found(tmp_path / "site/ko" / name) for name in ("platforms.html", "threads.html"))
     assert (translated.english, english.english) == (False, True)
     assert translated.title.startswith("플랫폼")
-    assert "../ko/teaching.html#before" in translated.links
+    assert "../ko/threads.html#what-it-promises" in translated.links
     assert translated.alternates.keys() == {"en", "ko"}
     assert "../ko/platforms.html#in-your-own-environment" in found(tmp_path / "site/ko/widgets.html").links
     assert {"in-your-own-environment", "절-4"} <= set(translated.anchors)
-    text = (tmp_path / "site/ko/teaching.html").read_text(encoding="utf-8")
+    text = (tmp_path / "site/ko/threads.html").read_text(encoding="utf-8")
     assert escape(phrases("ko").english) in text
-    assert 'rel="canonical" href="../en/teaching.html"' in text
+    assert 'rel="canonical" href="../en/threads.html"' in text
 
 
 def test_a_rebuild_takes_away_what_is_no_more_and_leaves_the_browsers_edition(

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
 import redis
+from nbformat import NotebookNode
 
 from helpers._classroom.rules import ABOUT, REPORT, STUDENTS, USER_PREFIX, rules
 from helpers._connecting.connection import forget
@@ -51,6 +53,28 @@ class Class:
         self.teacher.close()
         for address in self.addresses.values():
             forget(address)
+
+
+# As if it were interrupted, which tells the teacher nothing.
+_UNTIL_REPORTED = """\
+import threading
+from helpers._classroom import reporting
+if reporting._reporter:
+    reporting._reporter.take(reported := threading.Event())
+    reported.wait(60)
+raise KeyboardInterrupt
+"""
+
+
+@contextmanager
+def until_reported(notebook: NotebookNode) -> Iterator[None]:
+    """Have a notebook's kernel end only after everything is reported, however it is ended."""
+    cell = nbformat.v4.new_code_cell(_UNTIL_REPORTED, metadata={"tags": ["raises-exception"]})
+    notebook.cells.append(cell)
+    try:
+        yield
+    finally:
+        notebook.cells.remove(cell)
 
 
 @contextmanager

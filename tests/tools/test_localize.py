@@ -60,10 +60,10 @@ make lab  # opens [all](notebooks/en/01_redis.ipynb)
 """
 RUN = "run-the-lessons-on-your-computer"
 README_IN_KOREAN = {
-    "memory": "# 메모리\n\n[이 페이지](docs/memorystore.md), [첫째](notebooks/en/01_redis.ipynb#정리), "
+    "memory": "# 메모리\n\n[이 페이지](docs/memorystore.md), [첫째 튜토리얼](notebooks/en/01_redis.ipynb#정리), "
     "[이것](README.md).\n\n![그림](docs/chat_panel-en.png)",
     "choose-your-language": "## 고르기\n\n하나를 여세요.\n\n{{tutorials}}",
-    RUN: "## 실행\n\n`[no link](notebooks/en/01_redis.ipynb)`는 코드입니다.\n\n```shell\n"
+    RUN: "## 실행\n\n`[no link](notebooks/en/01_redis.ipynb)`는 튜토리얼의 코드입니다.\n\n```shell\n"
     "git clone {{repository}}\ncd {{folder}}\nmake lab  # [모두](notebooks/en/01_redis.ipynb)\n```",
 }
 
@@ -810,7 +810,7 @@ def test_changed_english_shows_at_once_and_awaits_translation(tree: Path, locali
     assert status == 1
     assert "2 problem(s)" in printed
     assert re.search(
-        r"^ko +\d+ translated, 2 fuzzy(?: +\d+ translated){5} +3 translated +\d+ translated "
+        r"^ko +\d+ translated, 2 fuzzy(?: +\d+ translated){5} +3 translated(?: +\d+ translated){2} "
         r"+1 translated +\d+ translated$",
         localize("status")[1],
         re.MULTILINE,
@@ -914,7 +914,7 @@ def test_an_entry_without_translation_and_a_catalog_without_marker(tree: Path, l
     assert localize("build")[0] == 0
     assert cell(page(tree, "ko"), "ttl").source.startswith(f"> *{MARKER}*\n\nThe clock restarts")
     assert re.search(
-        r"^ko +\d+ translated, 1 missing(?: +\d+ translated){5} +3 translated +\d+ translated "
+        r"^ko +\d+ translated, 1 missing(?: +\d+ translated){5} +3 translated(?: +\d+ translated){2} "
         r"+0 translated, 1 missing +\d+ translated$",
         localize("status")[1],
         re.M,
@@ -934,12 +934,12 @@ def test_a_document_leads_to_the_files_of_its_language(tree: Path) -> None:
         "",
         "# 메모리",
         "",
-        "[이 페이지](../memorystore.md), [첫째](../../notebooks/ko/01_redis.ipynb#정리), [이것](README.md).",
+        "[이 페이지](../memorystore.md), [첫째 튜토리얼](../../notebooks/ko/01_redis.ipynb#정리), [이것](README.md).",
         "",
         "![그림](../chat_panel-en.png)",
     ]
     assert table == ["|", "|---|---|---|---|", "| English", "| [한국어](README.md)"]
-    assert "`[no link](notebooks/en/01_redis.ipynb)`는 코드입니다." in lines
+    assert "`[no link](notebooks/en/01_redis.ipynb)`는 튜토리얼의 코드입니다." in lines
     address = project.repository()
     assert lines[lines.index("```shell") + 1 :] == [
         f"git clone {address}",
@@ -975,7 +975,7 @@ def test_a_section_that_has_changed_is_english_and_awaits_translation(tree: Path
     )
     assert "these opens {+another +}one." in localize("diff", "ko", "--tutorial", "README")[1]
     assert re.search(
-        r"^ko .* 2 translated, 1 fuzzy +\d+ translated +1 translated +\d+ translated$",
+        r"^ko .* 2 translated, 1 fuzzy(?: +\d+ translated){2} +1 translated +\d+ translated$",
         localize("status")[1],
         re.MULTILINE,
     )
@@ -1273,6 +1273,7 @@ def test_markdown_that_says_the_same_in_another_way_passes(source: str, translat
             ("variable* d'environnement",),
             True,
         ),
+        ("03_agents", "아무것도", "agent", ("에이전트",), True),
         ("A key.", "Une touche.", "key", ("clé*", "touche*"), True),
     ],
 )

@@ -2,8 +2,10 @@
 
 import json
 import re
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -11,10 +13,15 @@ from playwright.sync_api import Browser, Locator, expect
 
 from helpers._classroom.rules import REPORT
 from helpers.embedded import EmbeddedServer
+from tests.classroom.test_played import lesson
+from tests.classroom.test_students import lines
 from tests.support.axe import violations
 from tests.support.chromium import chromium
 from tests.support.classroom import Class
 from tests.support.jupyterlab import Lab, Notebook
+from tests.support.pupils import a_school
+from tests.support.room import room_in
+from tools.building import localized
 
 VIEW = {"follow": "from helpers import connect\nfrom helpers.widgets import ClassView\nClassView(connect())"}
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -75,6 +82,20 @@ def header(place: Locator, name: str) -> Locator:
     return place.get_by_role("columnheader", name=re.compile(f"^{name}"))
 
 
+def open_as(lab: Lab, browser: Browser, slug: str, address: str, name: str) -> Notebook:
+    """A notebook that a student has opened, with the address in its form."""
+    source = json.loads((lab.tree / "notebooks" / "en" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    for cell in source["cells"]:
+        if cell["id"] == "form":
+            text = "".join(cell["source"])
+            cell["source"] = re.sub('ENDPOINT = "[^"]*"', f'ENDPOINT = "{address}"', text)
+    (lab.tree / "notebooks" / "en" / f"{slug}.ipynb").write_text(json.dumps(source), encoding="utf-8")
+    page = lab.open(browser, f"en/{slug}.ipynb", "en")
+    page.run("install", "form")
+    expect(page.cell("form")).to_contain_text(f"You take part in a class as {slug}")
+    return page
+
+
 def test_the_teacher_sees_two_students_work(lab: Lab, browser: Browser, a_class: Class) -> None:
     """The lesson as two students run it, each in a page of their own, and the class beside them."""
     for slug, name in (("anna", "Anna"), ("ben", "Ben"), ("carla", "Carla")):
@@ -85,16 +106,8 @@ def test_the_teacher_sees_two_students_work(lab: Lab, browser: Browser, a_class:
     expect(status(view)).to_contain_text("Students: 3 of 3 · Connected: 0")
 
     pages: dict[str, Notebook] = {}
-    source = json.loads((lab.tree / "notebooks" / "en" / "01_redis.ipynb").read_text(encoding="utf-8"))
     for slug in ("anna", "ben"):
-        for cell in source["cells"]:
-            if cell["id"] == "form":
-                text = "".join(cell["source"])
-                cell["source"] = re.sub('ENDPOINT = "[^"]*"', f'ENDPOINT = "{a_class.addresses[slug]}"', text)
-        (lab.tree / "notebooks" / "en" / f"{slug}.ipynb").write_text(json.dumps(source), encoding="utf-8")
-        pages[slug] = lab.open(browser, f"en/{slug}.ipynb", "en")
-        pages[slug].run("install", "form")
-        expect(pages[slug].cell("form")).to_contain_text(f"You take part in a class as {slug}")
+        pages[slug] = open_as(lab, browser, slug, a_class.addresses[slug], "01_redis")
     for name in ("Anna", "Ben"):
         expect(row(view, name)).to_contain_text("Setup")
     pages["anna"].run("whole", "connect", "retrieve")
@@ -135,6 +148,54 @@ _RUN_ANYHOW = """async id => {
   notebook.activeCellIndex = notebook.widgets.findIndex(one => one.model.id === id);
   await window.jupyterapp.commands.execute('notebook:run-cell').catch(() => {});
 }"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a class's server does not run on Windows itself")
+def test_the_teacher_sees_exercises_solved_on_the_server_of_a_class(lab: Lab, browser: Browser, tmp_path: Path) -> None:
+    """Two students with the lines that the command gives out, and six others who are somewhere in the lesson."""
+    others = {
+        "Carla": "whole", "Dao": "connect", "Émile": "turns", "Fay": "chain-built", "Gül": "greeting", "민수": "bounds"
+    }  # fmt: skip
+    with room_in(tmp_path / "class") as room, a_school() as school:
+        room.start()
+        anna, ben, *more = (line for line in lines(room.done("add", "Anna", "Ben", *others)).items())
+        address = (room.folder.path / "teacher.txt").read_text().strip()
+        teacher = lab.open_cells(browser, {"follow": VIEW["follow"].replace("connect()", f"connect({address!r})")})
+        view = teacher.cell("follow")
+        expect(names(view)).to_have_text(["Anna", "Ben", *others])
+        for (_, line), last in zip(
+            more, ("whole", "connect", "turns", "chain-built", "greeting", "bounds"), strict=True
+        ):
+            kernel = school.kernel(line)
+            kernel.begin(lesson("", last))
+            assert [one for one in kernel.ran() if one.error] == []
+        expect(status(view)).to_contain_text("Students: 8 of 8 · Connected: 6 · With an error: 0")
+
+        lesson_of_ben = open_as(lab, browser, *ben, "01_redis")
+        exercises_of_anna = open_as(lab, browser, *anna, "01_redis_exercises")
+        exercises_of_anna.run("begin", "order-cell", "order-check")
+        expect(exercises_of_anna.cell("order-check")).to_contain_text("Not solved yet.")
+        expect(row(view, "Anna")).to_contain_text("0 of 1")
+        solved = {cell.id: cell.source for cell in localized("en", "01_redis_exercises", solved=True).cells}
+        exercises_of_anna.page.evaluate(_EDIT, ["order-cell", solved["order-cell"]])
+        exercises_of_anna.run("order-cell", "order-check")
+        expect(exercises_of_anna.cell("order-check")).to_contain_text("✓ `first` is the text at index 0.")
+        expect(row(view, "Anna")).to_contain_text("1 of 1")
+        expect(row(view, "Anna")).to_contain_text("1. The order of the list")
+
+        lesson_of_ben.run("whole", "connect")
+        expect(row(view, "Ben")).to_contain_text("Connect")
+        lesson_of_ben.page.evaluate(_EDIT, ["retrieve", "for message in histories.messages:\n    print(message)"])
+        lesson_of_ben.page.evaluate(_RUN_ANYHOW, "retrieve")
+        expect(row(view, "Ben")).to_contain_text("NameError: name 'histories' is not defined")
+        expect(status(view)).to_contain_text("Connected: 8 · With an error: 1")
+        teacher.screenshot(view.locator("section").first, "class_view-eight")
+
+        room.done("remove", "Anna")
+        expect(names(view)).to_have_count(7)
+        assert teacher.complaints == []
+        for page in (lesson_of_ben, exercises_of_anna, teacher):
+            page.close()
 
 
 def test_a_class_is_sorted_filtered_and_followed(lab: Lab, browser: Browser, thirty: Class) -> None:

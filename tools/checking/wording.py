@@ -33,8 +33,9 @@ def _contains(text: str, term: str, *, plural: bool = False) -> bool:
         re.escape(word.removesuffix("*")) + (rf"[{_LETTER}]*" if word.endswith("*") else "") for word in term.split()
     )
     begins, ends = (re.match(f"[{_LETTER}]", sign) is not None for sign in (term[0], term.rstrip("*")[-1]))
-    before = f"(?<![{_LETTER}])" if begins else ""
-    after = f"(?![{_LETTER}])" if ends else ""
+    # A term within a name, as in 03_agents, is no word of the text.
+    before = f"(?<![{_LETTER}_])" if begins else ""
+    after = f"(?![{_LETTER}_])" if ends else ""
     return re.search(f"{before}{words}{'(?:e?s)?' if plural else ''}{after}", text, re.IGNORECASE) is not None
 
 
