@@ -927,6 +927,10 @@ SENTENCES = {
             Mi chiamo Niccolò, molto piacere | Niccolò
             Mi chiamo Maria Grazia | Maria Grazia
             Sono Serena di Bologna | Serena
+            sono io, Luca | Luca
+            mi puoi chiamare Gigi | Gigi
+            buongiorno sono il signor Bruni | Bruni
+            Mi chiamo Li Wei e studio a Pisa | Li Wei
             """,
         ASKS_NAME: """
             come mi chiamo
@@ -983,6 +987,7 @@ SENTENCES = {
             quanti messaggi?
             Sai dirmi quanti messaggi ho scritto?
             Qual è il numero dei miei messaggi?
+            quanti sono i miei messaggi?
             """,
         NOTHING: """
             sono di Roma
@@ -1037,6 +1042,12 @@ SENTENCES = {
             puoi aiutarmi?
             Sono Laureata in lettere
             sono nuovo qui
+            Come stai?
+            chi è il presidente?
+            Sono Idraulico
+            Sono Romagnolo
+            mi chiamo come mio nonno
+            buona giornata
             """,
     },
 }
