@@ -931,6 +931,10 @@ SENTENCES = {
             mi puoi chiamare Gigi | Gigi
             buongiorno sono il signor Bruni | Bruni
             Mi chiamo Li Wei e studio a Pisa | Li Wei
+            ciao! Enrico qui | Enrico
+            Gaia, piacere | Gaia
+            MI CHIAMO PAOLO | PAOLO
+            puoi darmi del tu, sono Rita | Rita
             """,
         ASKS_NAME: """
             come mi chiamo
@@ -956,6 +960,9 @@ SENTENCES = {
             conosci il mio nome?
             mi chiamo come?
             indovina come mi chiamo 😏
+            ricordi il nome che ti ho detto?
+            Lei sa come mi chiamo?
+            mi diresti il mio nome
             """,
         ASKS_PREVIOUS: """
             cosa ho detto?
@@ -975,6 +982,10 @@ SENTENCES = {
             cosa dicevo prima?
             ho detto cosa?
             Qual è stata la mia ultima domanda?
+            cosa ti ho detto un minuto fa?
+            ripeti la mia domanda
+            che domanda ti ho fatto prima?
+            di che parlavo?
             """,
         ASKS_COUNT: """
             quanti messaggi ho inviato?
@@ -988,6 +999,8 @@ SENTENCES = {
             Sai dirmi quanti messaggi ho scritto?
             Qual è il numero dei miei messaggi?
             quanti sono i miei messaggi?
+            quante domande fin qui?
+            mi dici quanti messaggi ti ho scritto
             """,
         NOTHING: """
             sono di Roma
@@ -1048,6 +1061,11 @@ SENTENCES = {
             Sono Romagnolo
             mi chiamo come mio nonno
             buona giornata
+            mi dicono che sono simpatico
+            sono le 10
+            Sono Tedesca
+            piacere di conoscerti
+            il mio nome non te lo dico
             """,
     },
 }
