@@ -893,6 +893,181 @@ SENTENCES = {
             eu sou tímido
             """,
     },
+    "it": {
+        GIVES: """
+            ciao mi chiamo marco | marco
+            Ciao, sono Giulia! | Giulia
+            mi chiamo Luca Rossi | Luca Rossi
+            Il mio nome è Federica | Federica
+            il mio nome e' andrea | andrea
+            sono giulia e ho 24 anni | giulia
+            chiamami pure Ale | Ale
+            puoi chiamarmi Fede | Fede
+            Buongiorno, mi chiamo Francesca Bianchi. | Francesca Bianchi
+            io sono Matteo 😊 | Matteo
+            tutti mi chiamano Lele | Lele
+            piacere, Chiara | Chiara
+            Salve, sono la signora Ferrari | Ferrari
+            ciao sono davide, piacere | davide
+            mi kiamo sara | sara
+            Sono Nicolò | Nicolò
+            qui parla Simone | Simone
+            gli amici mi chiamano Pippo | Pippo
+            Buonasera! Sono Alessandro e scrivo da Torino | Alessandro
+            Mi chiamano Vale | Vale
+            Ehi, io sono Teo | Teo
+            mi presento: sono Elisabetta | Elisabetta
+            Per gli amici Titti | Titti
+            Può chiamarmi Giovanni | Giovanni
+            io mi chiamo Noemi, e tu? | Noemi
+            ciaooo sono martina!! | martina
+            Stai parlando con Riccardo | Riccardo
+            Mi chiamo D'Angelo | D'Angelo
+            sono il Gianni | Gianni
+            Mi chiamo Niccolò, molto piacere | Niccolò
+            Mi chiamo Maria Grazia | Maria Grazia
+            Sono Serena di Bologna | Serena
+            sono io, Luca | Luca
+            mi puoi chiamare Gigi | Gigi
+            buongiorno sono il signor Bruni | Bruni
+            Mi chiamo Li Wei e studio a Pisa | Li Wei
+            ciao! Enrico qui | Enrico
+            Gaia, piacere | Gaia
+            MI CHIAMO PAOLO | PAOLO
+            puoi darmi del tu, sono Rita | Rita
+            """,
+        ASKS_NAME: """
+            come mi chiamo
+            Come mi chiamo?
+            qual è il mio nome?
+            qual'è il mio nome
+            ti ricordi il mio nome?
+            sai come mi chiamo
+            chi sono?
+            chi sono io
+            e il mio nome?
+            dimmi il mio nome
+            Ti ricordi come mi chiamo?
+            il mio nome qual è?
+            sai chi sono?
+            Qual era il mio nome?
+            Mi sai dire come mi chiamo?
+            hai dimenticato il mio nome?
+            Si ricorda come mi chiamo?
+            ti ho detto il mio nome?
+            cm mi chiamo
+            Puoi dirmi qual è il mio nome per favore
+            conosci il mio nome?
+            mi chiamo come?
+            indovina come mi chiamo 😏
+            ricordi il nome che ti ho detto?
+            Lei sa come mi chiamo?
+            mi diresti il mio nome
+            """,
+        ASKS_PREVIOUS: """
+            cosa ho detto?
+            che cosa ho appena detto
+            Cosa ti ho chiesto prima?
+            ripeti quello che ho detto
+            qual è il mio ultimo messaggio?
+            qual era la mia domanda precedente
+            che ho detto
+            che ti ho detto prima
+            l'ultima cosa che ho scritto?
+            Mi ripeti il mio ultimo messaggio?
+            cosa stavo dicendo?
+            Ti ricordi che cosa ti ho chiesto?
+            di nuovo: cosa ho scritto poco fa?
+            il mio messaggio precedente?
+            cosa dicevo prima?
+            ho detto cosa?
+            Qual è stata la mia ultima domanda?
+            cosa ti ho detto un minuto fa?
+            ripeti la mia domanda
+            che domanda ti ho fatto prima?
+            di che parlavo?
+            """,
+        ASKS_COUNT: """
+            quanti messaggi ho inviato?
+            quante domande ti ho fatto
+            Quanti messaggi ti ho mandato finora?
+            quanti msg ho scritto
+            quante volte ti ho scritto?
+            conta i miei messaggi
+            a quanti messaggi siamo?
+            quanti messaggi?
+            Sai dirmi quanti messaggi ho scritto?
+            Qual è il numero dei miei messaggi?
+            quanti sono i miei messaggi?
+            quante domande fin qui?
+            mi dici quanti messaggi ti ho scritto
+            """,
+        NOTHING: """
+            sono di Roma
+            sono stanco
+            Sono Italiano
+            sono un ingegnere
+            Sono Ingegnere a Milano
+            sono studentessa
+            abito a Napoli
+            vengo da Bari
+            come ti chiami?
+            non mi chiamo Bob
+            non sono Marco
+            chiamami domani
+            chiamami quando puoi
+            Il mio cane si chiama Fido
+            il mio nome e cognome sono nel modulo
+            il mio nome è difficile da scrivere
+            sono felice di conoscerti
+            sono a casa
+            Sono Infermiera
+            sono avvocato
+            Sono Siciliana
+            sono milanese doc
+            sono in ritardo 😅
+            ho fame
+            che ore sono?
+            chi sei?
+            sono nato a Palermo
+            Sono Interista
+            sono al lavoro
+            ciao, tutto bene?
+            mi piace la pizza 🍕
+            sono d'accordo
+            sono qui
+            ci sono Marco e Luca?
+            Sono Medico
+            sono insegnante di matematica
+            Sono Sardo
+            lavoro a Torino
+            sono allergica al glutine
+            sto imparando python 🐍
+            anch'io
+            Sono Vegano
+            sono vegetariana
+            chiamami un taxi
+            mi chiama mia madre, torno subito
+            Sono Leone
+            grazie mille!
+            sono sposato
+            oggi piove
+            puoi aiutarmi?
+            Sono Laureata in lettere
+            sono nuovo qui
+            Come stai?
+            chi è il presidente?
+            Sono Idraulico
+            Sono Romagnolo
+            mi chiamo come mio nonno
+            buona giornata
+            mi dicono che sono simpatico
+            sono le 10
+            Sono Tedesca
+            piacere di conoscerti
+            il mio nome non te lo dico
+            """,
+    },
 }
 """By language and kind; two thirds were written after the phrases, to see how far these reach."""
 
