@@ -92,10 +92,11 @@ def _trouble(error: BaseException) -> str:
     """An error of the reader's code, in a line."""
     if type(error) is NameError:
         return say("There is no {name} yet.", name=error.name)
-    if isinstance(error, (AttributeError, TypeError)) and "ellipsis" in str(error):
-        return say("A value that is needed here is still missing: {dots}", dots="...")
-    if isinstance(error, (AttributeError, TypeError)) and "NoneType" in str(error):  # a function that returns nothing
-        return say("There is nothing here yet: {error}", error=_first_line(error))
+    if isinstance(error, (AttributeError, TypeError)):
+        if "ellipsis" in str(error):
+            return say("A value that is needed here is still missing: {dots}", dots="...")
+        if "NoneType" in str(error):  # what a function returns that returns nothing
+            return say("There is nothing here yet: {error}", error=_first_line(error))
     return say("The check ended early: {error}", error=_first_line(error))
 
 

@@ -207,9 +207,9 @@ async def _run(language: str, tutorial: str, notebook: NotebookNode) -> Failure 
         return failure
     if already := [cell.id for cell, solved in exercises.checks(notebook) if solved]:
         return f"Nothing is filled in, and these checks find it solved: {', '.join(already)}."
-    answered = localized(language, tutorial, solved=True)
     if not any(exercises.is_solution(cell) for cell in read_source(tutorial)):
         return None
+    answered = localized(language, tutorial, solved=True)
     if failure := await execute(answered, folder, environment):
         return failure
     if refused := [cell for cell, solved in exercises.checks(answered) if not solved]:

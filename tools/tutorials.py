@@ -1,6 +1,8 @@
 """Which lessons and documents there are, in which languages, and where each thing lies."""
 
 import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -99,6 +101,24 @@ def hosted(language: str, tutorial: str) -> dict[str, str]:
         "Colab Enterprise": f"{console}/colab/import/{raw}",
         "Workbench": f"{console}/workbench/instances?download_url={raw}",
     }
+
+
+def narrowed(parser: ArgumentParser, names: list[str], arguments: Sequence[str] | None) -> Namespace:
+    """The options of a command whose task `--language` and `--tutorial` narrow; blank: all of them.
+
+    Args:
+        parser: The command's, which ends the program if there is no such language or tutorial.
+        names: The tutorials that there are.
+        arguments: The command's; ``None``: those of the program.
+    """
+    known = {"language": list(LANGUAGES), "tutorial": names}
+    for kind, values in known.items():
+        parser.add_argument(f"--{kind}", default="", metavar=kind.upper(), help=f"one of: {', '.join(values)}")
+    options = parser.parse_args(arguments)
+    for kind, values in known.items():
+        if (value := getattr(options, kind)) and value not in values:
+            parser.error(f"there is no {kind} {value!r}; choose from {', '.join(values)}")
+    return options
 
 
 def neutral_environment(**extra: str) -> dict[str, str]:

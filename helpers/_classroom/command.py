@@ -220,15 +220,9 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    from helpers._classroom import handouts, names, server, students
+    from helpers._classroom import names, students
 
-    folder = _folder(options)
-    folder.check()
-    if options.handouts:
-        handouts.see_to(options.handouts)
-    with folder.one_command():
-        new = students.add(folder, options.names)
-    found = server.load(folder)
+    found, new = _with_new_passwords(options, students.add)
     for one in new:
         if (short := names.letters(one.name)) not in ("", one.slug):
             _tell(
@@ -245,23 +239,33 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _reset(options: argparse.Namespace) -> int:
-    from helpers._classroom import handouts, server, students
+    from helpers._classroom import students
 
-    folder = _folder(options)
-    folder.check()
-    if options.handouts:
-        handouts.see_to(options.handouts)
-    with folder.one_command():
-        chosen = students.reset(folder, options.names)
-    found = server.load(folder)
+    found, chosen = _with_new_passwords(options, students.reset)
     _tell(say("The old addresses no longer work, and their connections were ended. The chats are still there."))
     _show_lines(options, found, chosen)
     _write_handouts(options, found, chosen)
     return 0
 
 
+def _with_new_passwords(
+    options: argparse.Namespace, change: "Callable[[ClassFolder, list[str]], list[Student]]"
+) -> "tuple[ClassServer, list[Student]]":
+    """Carry out what gives students passwords, once it is sure that handouts of them can be written."""
+    from helpers._classroom import handouts, server
+
+    folder = _folder(options)
+    folder.check()
+    if options.handouts:
+        handouts.see_to(options.handouts)
+    with folder.one_command():
+        chosen = change(folder, options.names)
+    return server.load(folder), chosen
+
+
 def _list(options: argparse.Namespace) -> int:
     from helpers._classroom import handouts, names, server, students
+    from helpers._classroom.state import idle_seconds
     from helpers.sessions import find_sessions
 
     folder = _folder(options)
@@ -278,7 +282,8 @@ def _list(options: argparse.Namespace) -> int:
     for some in find_sessions(client):
         for session in some:
             stored.setdefault(students.owner(session.key), []).append(session)
-    connected = students.connected(client)
+    untyped: Any = client
+    connected = idle_seconds(untyped.client_list())
     rows = [[say("Name"), say("Short name"), say("Connected"), say("Sessions"), say("Messages"), say("Bytes")]]
     for one in chosen:
         own = stored.get(one.slug, [])

@@ -1,16 +1,13 @@
 """All that a class has stored, in two files: the chats, and how far each student came."""
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import redis
 
-from helpers._classroom.folder import ClassFolder
+from helpers._classroom.folder import ClassFolder, write_private
 from helpers._classroom.rules import REPORT
 from helpers._classroom.server import signed_in
 from helpers._classroom.students import Student, load
@@ -59,9 +56,9 @@ def export(folder: ClassFolder, file: Path) -> Exported:
     known = load(folder)
     keys = [session.key for some in find_sessions(client) for session in some]
     try:
-        _write(progress, _progress(client, list(known.values())))
+        write_private(progress, _progress(client, list(known.values())))
         try:
-            _write(file, export_sessions(client, keys, missing_ok=True))
+            write_private(file, export_sessions(client, keys, missing_ok=True))
         except BaseException:
             progress.unlink()
             raise
@@ -96,16 +93,3 @@ def _read(value: str) -> Any:
         return json.loads(value)
     except ValueError:
         return value
-
-
-def _write(file: Path, lines: Iterator[str]) -> None:
-    """Write lines into a file that only its owner can read, as a whole or not at all."""
-    number, made = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(number, "w", encoding="utf-8", newline="\n") as output:
-            output.writelines(lines)
-        Path(made).replace(file)
-    except BaseException:
-        with suppress(OSError):
-            Path(made).unlink()
-        raise

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ class ClassFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._see_to_rights()
             # What is in here is not for a repository in which it may lie.
-            self._write(_IGNORED, "*\n")
+            self.write_text(_IGNORED, "*\n")
         except OSError as error:
             raise ClassroomError(
                 f"The folder {self.path} can't be used: {error.strerror}.\n"
@@ -142,14 +142,11 @@ class ClassFolder:
 
     def write(self, name: str, values: dict[str, Any]) -> None:
         """Put a file into it, as a whole or not at all."""
-        self._write(name, json.dumps(values, ensure_ascii=False, indent=1) + "\n")
+        self.write_text(name, json.dumps(values, ensure_ascii=False, indent=1) + "\n")
 
     def write_text(self, name: str, text: str) -> None:
         """The same with a text."""
-        self._write(name, text)
-
-    def _write(self, name: str, text: str) -> None:
-        write_private(self.path / name, text)
+        write_private(self.path / name, [text])
 
     def clean(self) -> list[str]:
         """Delete what is a class's in it, and itself.
@@ -223,12 +220,12 @@ class ClassFolder:
                 return number
 
 
-def write_private(file: Path, text: str) -> None:
+def write_private(file: Path, lines: Iterable[str]) -> None:
     """Write a file that only its owner can read: as a whole, or not at all.
 
     Args:
         file: Where it goes; what is there is replaced.
-        text: What it holds.
+        lines: What it holds, piece by piece.
 
     Raises:
         OSError: It can't be written.
@@ -236,7 +233,7 @@ def write_private(file: Path, text: str) -> None:
     number, made = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # with mode 0600
     try:
         with os.fdopen(number, "w", encoding="utf-8", newline="\n") as output:
-            output.write(text)
+            output.writelines(lines)
             output.flush()
             os.fsync(output.fileno())
         Path(made).replace(file)

@@ -104,7 +104,7 @@ def write(file: Path, server: "ClassServer", students: "Sequence[Student]") -> N
     """
     see_to(file)
     try:
-        write_private(file, page(server, students))
+        write_private(file, [page(server, students)])
     except OSError as error:
         raise _unwritable(file, error) from error
 

@@ -84,7 +84,7 @@ def look(client: Any, slug: str) -> Iterator[Finding]:
             say("Delete the sessions that you no longer need, and tell your teacher."),
         )
         return
-    if (own := _kit()) != about.get("kit", own):
+    if (own := kit_version()) != about.get("kit", own):
         yield (
             "warning",
             say(
@@ -115,7 +115,8 @@ def _is_full(client: Any, slug: str) -> bool:
     return False
 
 
-def _kit() -> str:
+def kit_version() -> str:
+    """The version of the kit here; blank if it is not installed as a package."""
     try:
         return metadata.version("chat-history-tutorials")
     except metadata.PackageNotFoundError:

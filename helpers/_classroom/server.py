@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, fields, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from helpers._classroom.folder import (
     TEACHER,
     ClassFolder,
 )
+from helpers._classroom.preflight import kit_version
 from helpers._classroom.rules import ABOUT
 from helpers._connecting.connection import connect
 from helpers._connecting.pinned import OPTION
@@ -560,14 +560,10 @@ def _introduce(server: ClassServer) -> None:
     """Write what everybody in the class may know of it."""
     with redis.Redis.from_url(server.own_address, protocol=2, driver_info=None) as client:
         seconds, microseconds = client.time()
-        try:
-            kit = metadata.version("chat-history-tutorials")
-        except metadata.PackageNotFoundError:
-            kit = ""
         about: dict[Any, Any] = {
             "language": server.language,
             "started": seconds * 1000 + microseconds // 1000,
-            "kit": kit,
+            "kit": kit_version(),
             "instance": secrets.token_hex(8),
             "keeps": int(server.keep),
         }

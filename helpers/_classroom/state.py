@@ -151,7 +151,7 @@ def read(client: Client) -> ClassState:
         pipeline.info("memory")
         (seconds, microseconds), connections, listed, memory = pipeline.execute()
     names = {slug: _name(slug, about) for slug, about in sorted(_texts(listed).items())}
-    idle = _idle(connections)
+    idle = idle_seconds(connections)
     reports = _reports(untyped, list(names))
     stored = _stored(client, names)
     now = seconds + microseconds / 1e6
@@ -258,8 +258,12 @@ def _name(slug: str, about: str) -> str:
     return name or slug
 
 
-def _idle(connections: Sequence[Mapping[str, str]]) -> dict[str, float]:
-    """For how many seconds each student who is connected has sent no command."""
+def idle_seconds(connections: Sequence[Mapping[str, str]]) -> dict[str, float]:
+    """For how many seconds each student who is connected has sent no command, by short name.
+
+    Args:
+        connections: The server's connections, as ``CLIENT LIST`` tells of them.
+    """
     idle: dict[str, float] = {}
     for one in connections:
         user = str(one.get("user", ""))

@@ -205,17 +205,6 @@ def settle(folder: ClassFolder) -> None:
     _name(client, load(folder).values())
 
 
-def connected(client: redis.Redis) -> dict[str, int]:
-    """How many connections each student has, by short name."""
-    found: dict[str, int] = {}
-    for one in client.client_list():
-        user = one.get("user", "")
-        if user.startswith(USER_PREFIX):
-            slug = user.removeprefix(USER_PREFIX)
-            found[slug] = found.get(slug, 0) + 1
-    return found
-
-
 def _wanted(wanted: Sequence[str], known: Mapping[str, Student]) -> list[str]:
     """The names that are to be added."""
     if len(wanted) == 1 and wanted[0].strip().isdecimal():

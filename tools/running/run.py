@@ -22,7 +22,7 @@ from helpers.embedded import EmbeddedServer
 from tools.project import root
 from tools.running.execution import AT_ONCE, WIDGET_VIEW, Failure, code_cells, execute, run_interruptibly
 from tools.site.alone import lesson_page
-from tools.tutorials import LANGUAGES, PROJECT_VARIABLES, notebook_path, tutorials
+from tools.tutorials import LANGUAGES, PROJECT_VARIABLES, narrowed, notebook_path, tutorials
 
 BUILD = root() / "build"
 INTERRUPTED = 130
@@ -155,15 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools run", description="Run the tutorials; leave notebooks and pages in build/."
     )
-    parser.add_argument("--language", default="", metavar="LANGUAGE", help=f"one of: {', '.join(LANGUAGES)}")
-    parser.add_argument("--tutorial", default="", metavar="TUTORIAL", help=f"one of: {', '.join(tutorials())}")
-    options = parser.parse_args(arguments)
-    for kind, value, known in (
-        ("language", options.language, list(LANGUAGES)),
-        ("tutorial", options.tutorial, tutorials()),
-    ):
-        if value and value not in known:
-            parser.error(f"there is no {kind} {value!r}; choose from {', '.join(known)}")
+    options = narrowed(parser, tutorials(), arguments)
 
     languages = [options.language] if options.language else list(LANGUAGES)
     names = [options.tutorial] if options.tutorial else tutorials()

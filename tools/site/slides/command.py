@@ -10,7 +10,7 @@ from tools.project import root
 from tools.site.frame import environment
 from tools.site.phrases import phrases
 from tools.site.slides.deck import deck
-from tools.tutorials import LANGUAGES, lessons
+from tools.tutorials import LANGUAGES, lessons, narrowed
 
 SLIDES = root() / "build" / "slides"
 _HERE = Path(__file__).parent
@@ -51,15 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Make the lessons' slides in build/slides/, from the committed notebooks. Each is one file that "
         "opens in a browser and needs no network.",
     )
-    parser.add_argument("--language", default="", metavar="LANGUAGE", help=f"one of: {', '.join(LANGUAGES)}")
-    parser.add_argument("--tutorial", default="", metavar="TUTORIAL", help=f"one of: {', '.join(lessons())}")
-    options = parser.parse_args(arguments)
-    for kind, value, known in (
-        ("language", options.language, list(LANGUAGES)),
-        ("tutorial", options.tutorial, lessons()),
-    ):
-        if value and value not in known:
-            parser.error(f"there is no {kind} {value!r}; choose from {', '.join(known)}")
+    options = narrowed(parser, lessons(), arguments)
     for language in [options.language] if options.language else LANGUAGES:
         for lesson in [options.tutorial] if options.tutorial else lessons():
             path = SLIDES / language / f"{lesson}.html"

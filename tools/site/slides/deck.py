@@ -2,7 +2,6 @@
 
 import ast
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ import nbformat
 from markupsafe import Markup
 from nbformat import NotebookNode
 
+from helpers._localization.formats import width
 from tools.site.addresses import Links
 from tools.site.headings import heading_title, markdown
 from tools.site.pictures import Page
@@ -169,7 +169,7 @@ class _Maker:
         cells = sorted(section.code, key=lambda one: not _speaks_of(one, section.named))
         source = next((found for one in cells if (found := core(one, section.named))), "")
         block = code(source, "python") if source else _NOTHING
-        wide = max(map(columns, source.split("\n")))
+        wide = max(map(width, source.split("\n")))
         words = self._words(section, _BESIDE if figure or block else _ALONE)
         if not words:
             words = self._overview(below) or self._lists(section)
@@ -261,14 +261,9 @@ def beginning(text: str, enough: int) -> str:
     for end in _END.finditer(plain):
         # In emphasis, a sentence would lose the end of it.
         is_whole = not any(plain[: end.end()].count(mark) % 2 for mark in ("**", "*"))
-        if is_whole and columns(text[: end.end()]) >= enough:
+        if is_whole and width(text[: end.end()]) >= enough:
             return text[: end.end()]
     return text
-
-
-def columns(text: str) -> int:
-    """How many columns a text takes: the letters of Chinese, Japanese and Korean take two."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def core(source: str, named: Collection[str] = ()) -> str:
