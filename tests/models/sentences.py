@@ -930,6 +930,10 @@ SENTENCES = {
             Guten Tag, ich bin Svetlana. | Svetlana
             hallo hier anna | anna
             Ich bin Thorben. | Thorben
+            ich heiß' Tom | Tom
+            sag einfach Uli zu mir | Uli
+            mein name ist übrigens Kira | Kira
+            hallo, ich bin's nochmal, die Petra | Petra
             """,
         ASKS_NAME: """
             wie heiße ich
@@ -953,6 +957,9 @@ SENTENCES = {
             Erinnerst du dich noch an meinen Namen?
             Mein Name ist wie?
             Wie nennst du mich?
+            wie hieß ich nochmal
+            Weißt du eigentlich noch meinen Vornamen?
+            Unter welchem Namen kennst du mich?
             """,
         ASKS_PREVIOUS: """
             was habe ich gerade gesagt
@@ -969,6 +976,8 @@ SENTENCES = {
             was war meine frage nochmal? also meine letzte frage
             zeig mir meine letzte nachricht
             was hab ich dir grad erzählt
+            Was stand in meiner letzten Nachricht?
+            Was war die letzte Frage von mir?
             """,
         ASKS_COUNT: """
             wie viele nachrichten habe ich geschrieben
@@ -982,6 +991,7 @@ SENTENCES = {
             Bei wie vielen Nachrichten sind wir?
             wie viele msgs von mir
             wie viel nachrichten hab ich geschrieben
+            die wievielte nachricht ist das?
             """,
         NOTHING: """
             ich bin müde
@@ -1034,6 +1044,10 @@ SENTENCES = {
             Ich bin Bayer
             nenne mir drei städte
             Wie viel kostet das?
+            Ich bin der Meinung, dass das stimmt
+            Ich heiße Sie herzlich willkommen
+            Ich bin Teil des Teams
+            Ich bin Kapitän zur See
             """,
     },
 }
