@@ -893,6 +893,163 @@ SENTENCES = {
             eu sou tímido
             """,
     },
+    "de": {
+        GIVES: """
+            hi ich bin bob | bob
+            hallo, ich heiße Anna 😊 | Anna
+            ich heisse tobi | tobi
+            Guten Tag, mein Name ist Schneider. | Schneider
+            mein name ist jan | jan
+            Moin, Jens hier | Jens
+            Ich bin der Klaus und komme aus Bremen | Klaus
+            ich bins, die Steffi | Steffi
+            ICH HEISSE JOHN | JOHN
+            nenn mich einfach Kalle | Kalle
+            Nennen Sie mich bitte Frau Kaya | Frau Kaya
+            Du kannst mich gerne Fred nennen | Fred
+            Sie können mich Uschi nennen. | Uschi
+            Guten Abend, hier spricht Frau Weber | Frau Weber
+            Hallo, hier ist Jürgen! | Jürgen
+            Alle nennen mich Zorro | Zorro
+            Servus, i bin da Franz | Franz
+            Mein Vorname ist Björn | Björn
+            mein name: Li | Li
+            Name: Aylin | Aylin
+            Hallöchen, ich bin Käthe, 34, aus Ulm | Käthe
+            Guten Morgen, ich heiße Karl-Heinz. | Karl-Heinz
+            Gestatten, Bond | Bond
+            Ich bin Sven und lerne gerade Python | Sven
+            heiße übrigens Mia | Mia
+            Grüß Gott, Huber mein Name | Huber
+            ich heiß Matze und hab ne frage | Matze
+            Ich werde von allen Toto genannt | Toto
+            Ich bin's, Erna | Erna
+            Mein voller Name ist Ada Lovelace. | Ada Lovelace
+            hey ich bin lena und brauche hilfe bei redis | lena
+            Freunde nennen mich Schorsch | Schorsch
+            Guten Tag, ich bin Svetlana. | Svetlana
+            hallo hier anna | anna
+            Ich bin Thorben. | Thorben
+            ich heiß' Tom | Tom
+            sag einfach Uli zu mir | Uli
+            mein name ist übrigens Kira | Kira
+            hallo, ich bin's nochmal, die Petra | Petra
+            """,
+        ASKS_NAME: """
+            wie heiße ich
+            wie heiss ich nochmal??
+            Wie ist mein Name?
+            Wie war noch mal mein Name?
+            wer bin ich
+            weißt du noch wie ich heiße?
+            weisst du wer ich bin
+            Kennst du meinen Namen?
+            und mein name?
+            Kannst du dich an meinen Namen erinnern?
+            sag mir bitte meinen namen
+            Was war mein Name?
+            hast du meinen namen vergessen 😢
+            Können Sie mir sagen, wie ich heiße?
+            Wissen Sie meinen Namen noch?
+            wie heiß ich denn jetzt
+            ich heiße wie?
+            Welchen Namen habe ich?
+            Erinnerst du dich noch an meinen Namen?
+            Mein Name ist wie?
+            Wie nennst du mich?
+            wie hieß ich nochmal
+            Weißt du eigentlich noch meinen Vornamen?
+            Unter welchem Namen kennst du mich?
+            """,
+        ASKS_PREVIOUS: """
+            was habe ich gerade gesagt
+            was hab ich eben geschrieben?
+            Was war meine letzte Nachricht?
+            wiederhol bitte meine letzte frage
+            Was habe ich dich zuletzt gefragt?
+            weißt du noch was ich gesagt habe
+            Wie lautete meine vorherige Nachricht?
+            Können Sie wiederholen, was ich gesagt habe?
+            Was sagte ich eben?
+            was war das letzte was ich geschrieben hab
+            Was hatte ich vorhin geschrieben?
+            was war meine frage nochmal? also meine letzte frage
+            zeig mir meine letzte nachricht
+            was hab ich dir grad erzählt
+            Was stand in meiner letzten Nachricht?
+            Was war die letzte Frage von mir?
+            """,
+        ASKS_COUNT: """
+            wie viele nachrichten habe ich geschrieben
+            wieviele nachrichten hab ich dir geschickt?
+            Wie viele Fragen habe ich bisher gestellt?
+            wie oft hab ich dir schon geschrieben
+            Zähl mal meine Nachrichten
+            Wie viele Nachrichten waren das bis jetzt?
+            Wie viele Nachrichten sind es insgesamt?
+            Wie hoch ist die Anzahl meiner Nachrichten?
+            Bei wie vielen Nachrichten sind wir?
+            wie viele msgs von mir
+            wie viel nachrichten hab ich geschrieben
+            die wievielte nachricht ist das?
+            """,
+        NOTHING: """
+            ich bin müde
+            ich bin lehrer
+            Ich bin Lehrerin
+            Ich bin Ingenieur bei Siemens
+            ich bin aus köln
+            Ich bin Berliner
+            Ich komme aus der Schweiz
+            ich wohne in leipzig
+            Ich bin Österreicherin und studiere in Wien
+            Ich heiße nicht Bob
+            Ich bin nicht Bob
+            Wie heißt du?
+            wie heissen sie
+            nenn mir ein Beispiel
+            Nennen Sie mich nicht so
+            ich bin so froh dich kennenzulernen
+            Mein Name ist geheim
+            Mein Name ist schwer auszusprechen
+            Mein Hund heißt Bello
+            Wie geht es dir heute?
+            Ich bin Student
+            Ich bin Krankenpfleger von Beruf
+            ich bin gleich wieder da
+            Ich bin Anfänger und verstehe nichts
+            Ich bin Vater von zwei Kindern
+            ich auch
+            Hier ist mein Code
+            Ich bin Franzose
+            Ich bin Ärztin und arbeite in Mainz
+            ich bin 28 jahre alt
+            ich sitze gerade im zug 🙂
+            Wie viele Nachrichten passen in eine Liste?
+            was ist redis und wozu brauche ich das
+            ich hab hunger
+            Wie spät ist es?
+            Ich bin Architekt und zeichne gern
+            Ich bin Vegetarierin
+            bist du ein mensch
+            nenn mich nicht so
+            Ich bin Angestellte
+            Ich bin Schwabe
+            ich bin begeistert 👍
+            Ich arbeite bei Bosch
+            Mein Lieblingstier ist der Igel
+            Ich bin Müllers Nachbar
+            Was habe ich falsch gemacht?
+            Ich bin Erzieherin in Passau
+            Ich bin Bayer
+            nenne mir drei städte
+            Wie viel kostet das?
+            Ich bin der Meinung, dass das stimmt
+            Ich heiße Sie herzlich willkommen
+            Ich bin Teil des Teams
+            Ich bin Kapitän zur See
+            """,
+    },
     "it": {
         GIVES: """
             ciao mi chiamo marco | marco
