@@ -912,6 +912,8 @@ SENTENCES = {
             NAMA SAYA AGUS | AGUS
             nama: Farhan | Farhan
             halo semua, ini Putri | Putri
+            halo saya ibu rina | rina
+            panggil saya dengan nama Rere | Rere
             aku bernama gilang | gilang
             temen-temen manggil aku memet | memet
             saya adalah Wayan | Wayan
@@ -948,6 +950,7 @@ SENTENCES = {
             kamu panggil aku apa?
             Siapakah nama saya?
             nama gue siapa bro wkwk
+            nama gue apaan?
             """,
         ASKS_PREVIOUS: """
             apa yang baru saja saya katakan?
@@ -963,6 +966,7 @@ SENTENCES = {
             Apa hal terakhir yang saya katakan?
             coba sebutkan lagi pesan saya yang terakhir
             apa yg td aku tulis
+            sebelum ini aku nanya apa
             """,
         ASKS_COUNT: """
             berapa pesan yang sudah saya kirim?
@@ -1006,6 +1010,7 @@ SENTENCES = {
             saya mau tanya soal redis
             ini bagus
             ini apa?
+            Ini Contoh
             Apa ibu kota Indonesia?
             terima kasih banyak 🙏
             makasih ya
