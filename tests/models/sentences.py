@@ -1225,6 +1225,148 @@ SENTENCES = {
             il mio nome non te lo dico
             """,
     },
+    "id": {
+        GIVES: """
+            halo nama saya budi | budi
+            nama gue raka | raka
+            Perkenalkan, nama saya Siti Rahmawati. | Siti Rahmawati
+            namaku dinda 😊 | dinda
+            aku rina | rina
+            gw andi bro | andi
+            Saya Joko, dari Solo | Joko
+            hai, aku Bintang! | Bintang
+            panggil saya Tari saja | Tari
+            panggil aja gue Bowo | Bowo
+            kenalin, gue dimas | dimas
+            Selamat pagi, saya Hendra dari Bandung. | Hendra
+            nama lengkap saya Dewi Lestari | Dewi Lestari
+            saya biasa dipanggil Ucok | Ucok
+            NAMA SAYA AGUS | AGUS
+            nama: Farhan | Farhan
+            halo semua, ini Putri | Putri
+            halo saya ibu rina | rina
+            panggil saya dengan nama Rere | Rere
+            aku bernama gilang | gilang
+            temen-temen manggil aku memet | memet
+            saya adalah Wayan | Wayan
+            nama panggilanku Iin ya | Iin
+            Assalamualaikum, saya Zulkifli. | Zulkifli
+            siang kak, nama sy ningsih mau tanya | ningsih
+            perkenalkan saya Made, mahasiswa dari Denpasar | Made
+            Nama saya Ni Luh, salam kenal! | Ni Luh
+            tolong panggil saya Pak Bambang | Bambang
+            nama saya indah umur 20 tahun | indah
+            Halo! Saya Muhammad Iqbal, senang berkenalan | Muhammad Iqbal
+            gua Jonathan nih | Jonathan
+            nama aku adalah Tasya | Tasya
+            aku sebenarnya lebih suka dipanggil Echa | Echa
+            """,
+        ASKS_NAME: """
+            siapa nama saya
+            nama saya siapa?
+            namaku siapa hayo
+            kamu ingat nama saya?
+            masih inget nama gue gak
+            apa nama saya
+            Apakah Anda tahu nama saya?
+            siapa aku?
+            aku siapa sih
+            tau nama aku ga
+            sebutkan nama saya
+            coba tebak namaku
+            Bisakah Anda menyebutkan nama saya?
+            lupa ya sama namaku?
+            terus nama gw?
+            ingatkah kamu siapa saya?
+            nama saya tadi siapa ya
+            kamu panggil aku apa?
+            Siapakah nama saya?
+            nama gue siapa bro wkwk
+            nama gue apaan?
+            """,
+        ASKS_PREVIOUS: """
+            apa yang baru saja saya katakan?
+            tadi aku bilang apa
+            barusan gue ngomong apa ya
+            apa pesan terakhir saya?
+            ulangi pertanyaan terakhir saya
+            saya tadi nanya apa
+            Apa yang saya tanyakan tadi?
+            ulangi yang barusan aku bilang dong
+            pesan saya sebelumnya apa?
+            apa kataku tadi
+            Apa hal terakhir yang saya katakan?
+            coba sebutkan lagi pesan saya yang terakhir
+            apa yg td aku tulis
+            sebelum ini aku nanya apa
+            """,
+        ASKS_COUNT: """
+            berapa pesan yang sudah saya kirim?
+            udah berapa kali aku nanya
+            berapa banyak pertanyaan yang saya ajukan
+            sudah berapa chat gue?
+            hitung pesan saya
+            Berapa jumlah pesan saya sejauh ini?
+            pesanku udah berapa
+            aku udah nanya berapa kali sih
+            tolong hitung semua pertanyaan saya
+            sudah berapa kali saya menulis kepada Anda?
+            """,
+        NOTHING: """
+            saya lapar
+            saya dari Bandung
+            Saya Dokter
+            aku mahasiswa ui
+            gue capek banget 😩
+            saya orang Jawa
+            Saya Orang Batak
+            saya guru di Malang
+            nama saya tidak penting
+            nama saya rahasia
+            nama saya bukan Bob
+            panggil saya nanti
+            panggil aku kalau sudah selesai ya
+            siapa nama kamu?
+            siapa kamu
+            kucing saya namanya Miko
+            nama anjingku Rex
+            adik saya bernama Lala
+            saya tinggal di Surabaya
+            Saya Karyawan Swasta
+            saya muslim
+            saya Indonesia
+            aku lagi belajar python
+            gw anak jaksel
+            saya bekerja sebagai perawat
+            Saya Programmer Python
+            saya mau tanya soal redis
+            ini bagus
+            ini apa?
+            Ini Contoh
+            Apa ibu kota Indonesia?
+            terima kasih banyak 🙏
+            makasih ya
+            aku suka teh
+            saya ibu rumah tangga
+            saya Penulis
+            saya vegetarian
+            aku bukan Andi
+            saya baru di sini
+            saya fans Persib
+            gue lagi di Jakarta
+            Saya Insinyur dari Medan
+            saya kurang paham
+            aku jomblo wkwk
+            ceritakan lelucon dong
+            saya Wartawan
+            dia dipanggil Ucok
+            nama bos saya Pak Rudi
+            apa yang harus saya katakan?
+            saya Ketua RT
+            bisa bantu saya?
+            saya senang sekali!
+            """,
+    },
 }
 """By language and kind; two thirds were written after the phrases, to see how far these reach."""
 
