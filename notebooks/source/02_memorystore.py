@@ -342,8 +342,8 @@ From 5 GB on, a replica about doubles the price of Redis too.
    switched on.
 2. Enable the API of your service: [Redis](https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com)
    or [Valkey](https://console.cloud.google.com/flows/enableapi?apiid=memorystore.googleapis.com).
-3. Have the role `roles/redis.admin`, or for Valkey `roles/memorystore.admin`. To connect to an existing instance,
-   `roles/redis.viewer` and the permission `redis.instances.getAuthString` are enough, or for Valkey
+3. Make sure that you have the role `roles/redis.admin`, or for Valkey `roles/memorystore.admin`. To connect to an
+   existing instance, `roles/redis.viewer` and the permission `redis.instances.getAuthString` are enough, or for Valkey
    `roles/memorystore.viewer` and `roles/memorystore.dbConnectionUser`.
 4. Only to create a Valkey instance: its network needs a [service connection
    policy](https://cloud.google.com/memorystore/docs/valkey/networking), made once by a network administrator.
@@ -366,7 +366,7 @@ From 5 GB on, a replica about doubles the price of Redis too.
 | Agent Platform Workbench | nothing to do: you are the Workbench instance's service account, or yourself if it was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
 | laptop, local Jupyter | run `gcloud auth application-default login` once in a terminal |
 
-If gcloud, Google Cloud's command, is installed, the next cell makes the project its default.
+If gcloud, Google Cloud's command, is installed, the next cell makes your project gcloud's default.
 """
 
 # %% id="authenticate"

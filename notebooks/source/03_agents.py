@@ -322,7 +322,7 @@ from helpers import RedisSaver, chat_model, connect
 
 def refund(order: int, amount: float) -> str:
     """Refund an amount for an order."""
-    return f"{amount:.2f} euros refunded for order {order}."
+    return f"The refund for order {order} is on its way."
 
 
 client = connect(ENDPOINT)
