@@ -1092,6 +1092,16 @@ SENTENCES = {
             Gaia, piacere | Gaia
             MI CHIAMO PAOLO | PAOLO
             puoi darmi del tu, sono Rita | Rita
+            Mi chiamo Maria De Luca Rossi | Maria De Luca Rossi
+            Mi chiamo Luca D'Angelo | Luca D'Angelo
+            mi chiamo Ludovica de Santis, molto lieta | Ludovica de Santis
+            Il mio nome completo è Anna Maria De Santis | Anna Maria De Santis
+            Sono Luca D’Amico | Luca D'Amico
+            Ciao, sono Maria De Luca Rossi e scrivo da Bari | Maria De Luca Rossi
+            Sono il signor Messina | Messina
+            sono l'avvocato Bruni | Bruni
+            Mi chiamo Genova | Genova
+            Sono Giacomo | Giacomo
             """,
         ASKS_NAME: """
             come mi chiamo
@@ -1223,6 +1233,16 @@ SENTENCES = {
             Sono Tedesca
             piacere di conoscerti
             il mio nome non te lo dico
+            Sono Padova
+            Sono Milano, buongiorno
+            Ciao, sono Bologna!
+            Sono Roma e lavoro al centro
+            Io sono Firenze Nord
+            Sono Toscana
+            Sono Sicilia
+            Padova, piacere
+            sono l'Aquila
+            Sono Dirigente D'Azienda e lavoro a Torino
             """,
     },
     "id": {
@@ -1260,6 +1280,14 @@ SENTENCES = {
             gua Jonathan nih | Jonathan
             nama aku adalah Tasya | Tasya
             aku sebenarnya lebih suka dipanggil Echa | Echa
+            saya budi santoso | budi santoso
+            nama saya eko nugroho | eko nugroho
+            halo, aku siti aisyah dari bekasi | siti aisyah
+            namaku dewi lestari, salam kenal | dewi lestari
+            gue ucok siregar bro | ucok siregar
+            perkenalkan, saya rizki aditya pratama | rizki aditya pratama
+            NAMA SAYA JOKO WIDODO | JOKO WIDODO
+            nama saya i made wirawan | i made wirawan
             """,
         ASKS_NAME: """
             siapa nama saya
@@ -1365,6 +1393,12 @@ SENTENCES = {
             saya Ketua RT
             bisa bantu saya?
             saya senang sekali!
+            saya pacar rina wijaya
+            aku suka novel dewi lestari
+            gue fans budi santoso
+            saya percaya hidayah
+            saya kerja di bank pratama
+            saya tetangga pak hidayat
             """,
     },
 }
