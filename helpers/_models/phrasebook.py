@@ -220,8 +220,10 @@ class Reading:
         return any(_phrases(getattr(language, question)).search(self._plain) for language in languages().values())
 
     def _names(self) -> Iterator[str]:
-        for language in languages().values():
+        for code, language in languages().items():
             for phrase in language.introduces.splitlines():
+                if code == SOURCE_LANGUAGE and "{Name}" in phrase and self.language not in (None, code):
+                    continue  # i'm without its apostrophe is a word of German: ich arbeite im Krankenhaus
                 for match in _phrases(phrase).finditer(self._plain):
                     doubtful = "{Name}" in phrase or self.question == "asks_name"
                     if _is_name(match[1], language, doubtful):

@@ -1047,6 +1047,10 @@ SENTENCES = {
             Ich bin der Meinung, dass das stimmt
             Ich heiße Sie herzlich willkommen
             Ich bin Teil des Teams
+            Ich bin im Büro
+            Ich arbeite im Krankenhaus
+            wir sind im urlaub
+            Mein Hund ist im Garten
             Ich bin Kapitän zur See
             """,
     },
