@@ -514,7 +514,7 @@ def _answers(process: "subprocess.Popen[bytes]", server: ClassServer, tell: Tell
             except redis.BusyLoadingError:
                 deadline = time.monotonic() + _START_SECONDS
                 if not said:
-                    tell(say("Loading the chats of last time …"))
+                    tell(say("Loading the chats from last time …"))
                     said = True
             except redis.AuthenticationError:
                 return False  # somebody else's, at the port that this one could not get
