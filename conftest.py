@@ -47,6 +47,8 @@ _FORM, _AT_VALKEY = 'SERVICE = "redis"', 'SERVICE = "valkey"'
 _OF_THE_SERVICE = {"whole", "create", "pick", "fail-over", "rotate"}
 # Whether only what depends on the server is run, on the separate one.
 _ON_SEPARATE = "--on-separate-server"
+# Whether every notebook starts as a reader's does.
+_COLD = "--cold-kernels"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,6 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         _ON_SEPARATE,
         action="store_true",
         help="run the tests that depend on the server, and no others, on the one at REDIS_URL, WHICH IS EMPTIED",
+    )
+    parser.addoption(
+        _COLD,
+        action="store_true",
+        help="run every notebook in a kernel of its own making, and not only the English ones on the embedded server",
     )
 
 
@@ -172,8 +179,8 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
     def runtest(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
             # nbmake leaves the choice of the kernel manager to nbclient.
-            cold = self.setting == "embedded" and self.path.parent.name == ENGLISH
-            kernels = SocketKernelManager if cold else WarmKernelManager
+            reader = self.setting == "embedded" and self.path.parent.name == ENGLISH
+            kernels = SocketKernelManager if reader or self.config.getoption(_COLD) else WarmKernelManager
             patch.setattr("nbmake.nb_run.NotebookClient", partial(NotebookClient, kernel_manager_class=kernels))
             result = self._execute(patch)
         if result.error is not None:
