@@ -10,13 +10,15 @@ import os
 import signal
 from functools import cache
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from tests.support.warm_kernel import be_a_kernel
 from tools.running.execution import SocketKernelManager
+
+if TYPE_CHECKING:  # Windows doesn't have them
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 MODULES = [
     "anywidget",
@@ -72,7 +74,7 @@ class _Process:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, forked: ForkServerProcess, line: Connection) -> None:
+    def __init__(self, forked: "ForkServerProcess", line: Connection) -> None:
         self._forked, self._line = forked, line
         self.pid = forked.pid
 
@@ -96,7 +98,7 @@ class _Process:
 
 
 @cache
-def _nursery() -> ForkServerContext:
+def _nursery() -> "ForkServerContext":
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*MODULES, be_a_kernel.__module__])
     return context
