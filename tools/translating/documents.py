@@ -44,10 +44,14 @@ def _sections(text: str, address: str) -> list[NotebookNode]:
 
 def section_line(name: str, section: str) -> int:
     """The line of a document at which a section begins."""
-    text = po.read_text(source_path(name))
-    headings = (token for token in markdown.parse(text) if token.type == "heading_open" and token.level == 0)
-    begins = [token.map[0] + 1 for token in headings if token.map]
+    begins = _section_lines(po.read_text(source_path(name)))
     return next((line for line, cell in zip(begins, sections(name), strict=False) if cell.id == section), 1)
+
+
+@lru_cache
+def _section_lines(text: str) -> list[int]:
+    headings = (token for token in markdown.parse(text) if token.type == "heading_open" and token.level == 0)
+    return [token.map[0] + 1 for token in headings if token.map]
 
 
 def with_regions(text: str, regions: Mapping[str, str]) -> str:
