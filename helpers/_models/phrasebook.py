@@ -30,8 +30,8 @@ class Language:
     - each repetition has a bound, ``{0,9}`` in place of ``*``, so that none takes more than linear time.
 
     Attributes:
-        signs: A regular expression for what only this language has, accents included. The language with the most of it
-            is answered in; English has none.
+        signs: A regular expression for what only this language has, accents included, such as
+            ``[äöß]|\\b(?:ich|nicht|und)\\b``. The language with the most of it is answered in; English has none.
         introduces: A speaker's giving of a name.
         asks_name, asks_count, asks_previous: The questions that the model can answer.
         names: Words that are names, by which ``i'm bob`` gives one and ``i'm tired`` does not. ``.`` is a letter and

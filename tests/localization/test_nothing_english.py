@@ -32,7 +32,7 @@ from tools.translating import spoken
 OTHERS = [code for code in LANGUAGES if code != "en"]
 WORD = re.compile(r"[A-Za-z]{2,}")
 # The little words that no sentence does without, and that no other of the languages has.
-LITTLE = re.compile(r"\b(?:the|this|that|is|are|with|of|and|or|to|it|its|from|if|your|you|not|by|which)\b")
+LITTLE = re.compile(r"\b(?:the|this|that|are|with|and|or|to|it|its|from|if|your|you|not|by|which)\b")
 # Fields, addresses, code, commands and names.
 LITERAL = re.compile(r"\{\w+\}|\S*[_=(/:$.]\S+|\b[A-Z][A-Z_]+\b|Memorystore for (?:Redis|Valkey)")
 # Words that other languages have from English, or share with it.

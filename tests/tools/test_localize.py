@@ -1328,6 +1328,21 @@ def test_glossary(english: str, translation: str, term: str, translations: tuple
 
 
 @pytest.mark.parametrize(
+    ("english", "translation", "missing"),
+    [
+        ("Trust certificate authorities.", "Vertraut Zertifizierungsstellen.", []),
+        ("Trust the certificate authority.", "Vertraut ihr.", ["certificate authority"]),
+        ("An authority's certificate.", "Das Zertifikat einer Stelle.", []),
+        ("A certificate of certificate authorities.", "Etwas von Zertifizierungsstellen.", ["certificate"]),
+    ],
+)
+def test_a_term_does_not_count_within_a_longer_one(english: str, translation: str, missing: list[str]) -> None:
+    terms = [Term("certificate", ("Zertifikat*",), 1), Term("certificate authority", ("Zertifizierungsstelle*",), 2)]
+    found = [one.text for one in glossary_differences(english, translation, terms)]
+    assert [text.split("for “")[1].split("”")[0] for text in found] == missing
+
+
+@pytest.mark.parametrize(
     ("source", "translation", "fine"),
     [
         ("### MemorystoreChatMessageHistory", "### MemorystoreChatMessageHistory", True),

@@ -272,8 +272,8 @@ def start(language: str) -> None:
     """
     if language not in LANGUAGES:
         raise UsageError(
-            f"{language} is not in the table of languages. Add a line to LANGUAGES in "
-            f'helpers/_localization/languages.py, with what its speakers call it, as in\n    "{language}": "Deutsch",'
+            f"{language} is not in the table of languages. Add a line to LANGUAGES in helpers/_localization/"
+            f'languages.py, with what its speakers call it, as in\n    "{language}": "Nederlands",'
         )
     path = catalog_path(language)
     if language == ENGLISH or path.exists():
