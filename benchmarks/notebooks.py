@@ -1,7 +1,8 @@
-"""How long the notebooks take under nbmake, beside the same cells as plain scripts, as many at once.
+"""How long the notebooks take under nbmake, in warm and in cold kernels, beside the same cells as plain scripts.
 
-Both run every tutorial in every language once, on the embedded server, in alternating rounds. A script has no
-kernel, no Jupyter and no pytest around it: what it takes is what the cells take.
+All run every tutorial in every language once, as many at once, on the embedded server, in alternating rounds. A script
+has no kernel, no Jupyter and no pytest around it: what it takes is what the imports and the cells take. At the end,
+every notebook runs once in each of its settings, as in `make test`.
 """
 
 import argparse
@@ -67,11 +68,11 @@ def run_scripts(scripts: Sequence[Path], runner: Path, at_once: int) -> float:
     return time.perf_counter() - started
 
 
-def run_nbmake(at_once: int) -> float:
+def run_nbmake(at_once: int, *options: str) -> float:
     """Seconds that nbmake takes, from the start of pytest to its end."""
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-k", "embedded", "--numprocesses", str(at_once), "notebooks"],
+        [sys.executable, "-m", "pytest", "-q", *options, "--numprocesses", str(at_once), "notebooks"],
         cwd=ROOT,
         env=neutral_environment(),
         capture_output=True,
@@ -93,15 +94,18 @@ def main() -> None:
         runner.write_text(RUNNER)
         # In the order in which pytest collects them.
         scripts = [script(language, tutorial, folder) for language in sorted(LANGUAGES) for tutorial in tutorials()]
-        floors, times = [], []
+        floors, warm, cold = [], [], []
         for _ in range(options.rounds):
             floors.append(run_scripts(scripts, runner, options.at_once))
-            times.append(run_nbmake(options.at_once))
-            print(f"scripts {floors[-1]:.1f} s, nbmake {times[-1]:.1f} s", flush=True)
-    floor, whole = statistics.median(floors), statistics.median(times)
+            warm.append(run_nbmake(options.at_once, "-k", "embedded"))
+            cold.append(run_nbmake(options.at_once, "-k", "embedded", "--cold-kernels"))
+            print(f"scripts {floors[-1]:.1f} s, nbmake {warm[-1]:.1f} s, all cold {cold[-1]:.1f} s", flush=True)
+    floor, usual, slow = map(statistics.median, (floors, warm, cold))
+    every = run_nbmake(options.at_once)
     print(
         f"{len(scripts)} notebooks, {options.at_once} at once, {os.cpu_count()} cores, Python "
-        f"{sys.version.split()[0]}: scripts {floor:.1f} s, nbmake {whole:.1f} s, {whole / floor:.2f} times the floor."
+        f"{sys.version.split()[0]}: scripts {floor:.1f} s, nbmake {usual:.1f} s, {usual / floor:.2f} times as much, "
+        f"all cold {slow:.1f} s, {slow / floor:.2f} times as much. In all settings: {every:.1f} s."
     )
 
 

@@ -91,7 +91,7 @@ def _found(value: object) -> str:
 def _trouble(error: BaseException) -> str:
     """An error of the reader's code, in a line."""
     if type(error) is NameError:
-        return say("There is no {name} yet.", name=error.name)
+        return say("There is no {name} yet.", name=error.name or "")
     if isinstance(error, (AttributeError, TypeError)):
         if "ellipsis" in str(error):
             return say("A value that is needed here is still missing: {dots}", dots="...")

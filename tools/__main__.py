@@ -14,6 +14,7 @@ _COMMANDS = {
     "diff": ("tools.localize:diff", "say what changed in English since it was translated"),
     "new": ("tools.localize:new", "start a language"),
     "review": ("tools.localize:review", "record that a page was read as a whole, and what was found"),
+    "links": ("tools.checking.elsewhere:main", "ask whether the pages that translations lead to are in their language"),
     "run": ("tools.running.run:main", "run the tutorials; leave notebooks and pages in build/"),
     "site": ("tools.site.build:main", "make the site in build/site/"),
     "slides": ("tools.site.slides.command:main", "make the lessons' slides in build/slides/"),

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from tools import exercises
 from tools.project import raw_address, repository, root
 from tools.running.execution import AT_ONCE, Failure, code_cells, execute, lasting_outputs, shown, tags
-from tools.translating import diagrams
+from tools.translating import diagrams, links
 from tools.translating.catalogs import (
     AWAITING,
     HINT,
@@ -54,6 +54,7 @@ def localized(language: str, tutorial: str, *, solved: bool = False) -> Notebook
     for cell in read_source(tutorial):
         source, awaiting = translated(language, tutorial, cell)
         if cell.cell_type == "markdown":
+            source = links.localized(source, language)
             if HINT in tags(cell):
                 source = exercises.hint(language, source)
             else:  # the next exercise
@@ -71,8 +72,7 @@ def localized(language: str, tutorial: str, *, solved: bool = False) -> Notebook
             made.metadata.tags = cell_tags
         notebook.cells.append(made)
     notebook.cells += answers
-    links = nbformat.v4.new_markdown_cell(links_cell(language, tutorial), id=LINKS)
-    notebook.cells.insert(1, links)
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell(links_cell(language, tutorial), id=LINKS))
     for count, index in enumerate(code_cells(notebook), start=1):
         notebook.cells[index].execution_count = count
     return notebook

@@ -203,14 +203,14 @@ def _start(options: argparse.Namespace) -> int:
         say(
             "The server keeps running when you close this terminal. Only you can read its folder, {folder}; don't "
             "share what is in it.",
-            folder=folder.path,
+            folder=str(folder.path),
         )
     )
     if known := len(students.load(folder)):
         if before and (before.where, before.digest) != (started.where, started.digest):
             _tell(say("The server's address or certificate has changed, so the students need new lines."))
         to_see = _command(options, "list --lines")
-        _tell(say("Students: {count}. To see their lines, run: {command}", count=known, command=to_see))
+        _tell(say("Students: {count}. To see their lines, run: {command}", count=formats.number(known), command=to_see))
     else:
         _tell(say("To add students, run: {command}", command=_command(options, "add 30")))
     teacher = f'export REDIS_URL="$(cat {shlex.quote(str(options.folder / "teacher.txt"))})"'
@@ -328,7 +328,7 @@ def _export(options: argparse.Namespace) -> int:
     _tell(say("Exporting all sessions …"))
     done = exporting.export(folder, options.file)
     _tell(say("{file}: sessions: {count}", file=options.file, count=formats.number(done.sessions)))
-    _tell(say("{file}: students: {count}", file=done.progress, count=formats.number(done.students)))
+    _tell(say("{file}: students: {count}", file=str(done.progress), count=formats.number(done.students)))
     _tell(say("Both files are unencrypted and hold personal data. Delete them when you no longer need them."))
     return 0
 
@@ -377,21 +377,21 @@ def _stop(options: argparse.Namespace) -> int:
         _tell(say("The server has ended."))
     if left is None:
         if found.keep:
-            _tell(say("The students and their chats are kept in {folder}.", folder=folder.path))
+            _tell(say("The students and their chats are kept in {folder}.", folder=str(folder.path)))
         else:
-            _tell(say("The students are kept in {folder}; their chats are lost.", folder=folder.path))
+            _tell(say("The students are kept in {folder}; their chats are lost.", folder=str(folder.path)))
         _tell(say("To continue, run: {command}", command=_command(options, "start")))
         _tell(say("To delete everything, run: {command}", command=_command(options, "stop --delete")))
     elif left:
         _tell(
             say(
                 "These files are not the class's and stay in {folder}: {files}",
-                folder=folder.path,
+                folder=str(folder.path),
                 files=formats.listing(left),
             )
         )
     else:
-        _tell(say("Nothing of the class is left: {folder} was deleted.", folder=folder.path))
+        _tell(say("Nothing of the class is left: {folder} was deleted.", folder=str(folder.path)))
     return 0
 
 

@@ -74,7 +74,8 @@ def page(server: "ClassServer", students: "Sequence[Student]") -> str:
             ),
             checks=list(zip(systems, checks, strict=True)),
             open=say(
-                "Start JupyterLab in that terminal with the command below, open {notebook} and choose Run all.",
+                "Start JupyterLab in that terminal with the command below, open {notebook} and choose Run → Run All "
+                "Cells.",
                 notebook=f"{server.language}/01_redis.ipynb",
             ),
             opens=list(zip(systems, opens, strict=True)),

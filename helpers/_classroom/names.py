@@ -40,7 +40,7 @@ def shown(name: str) -> str:
     if len(plain) > LONGEST_NAME:
         raise ClassroomError(
             f"The name {clipped(plain)!r} has {len(plain)} characters.\n"
-            + say("A name can have up to {count} characters.", count=LONGEST_NAME)
+            + say("A name can have up to {count} characters.", count=formats.number(LONGEST_NAME))
         )
     return plain
 

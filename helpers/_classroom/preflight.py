@@ -31,7 +31,7 @@ def unreachable(error: redis.RedisError, url: str) -> Finding:
         url: The student's address.
     """
     place = urlsplit(url)
-    where = {"host": place.hostname or "localhost", "port": place.port or 6379}
+    where = {"host": place.hostname or "localhost", "port": str(place.port or 6379)}
     told = connection_error(error, "{scheme}://{host}:{port}".format(scheme=place.scheme, **where))
     found, _, advice = str(told).partition("\n")
     if isinstance(told, AuthenticationFailedError):

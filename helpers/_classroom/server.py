@@ -379,11 +379,11 @@ def _see_to_port(address: str, server: ClassServer) -> None:
                 free = other.getsockname()[1]
             raise ClassroomError(
                 f"Port {server.port} of {address} is taken: another program listens there.\n"
-                + say("End that program, or choose another port, such as --port {port}.", port=free)
+                + say("End that program, or choose another port, such as --port {port}.", port=str(free))
             ) from error
         raise ClassroomError(
             f"Port {server.port} of {address} can't be had: {error.strerror}.\n"
-            + say("Choose a port from 1024 to 65535, such as --port {port}.", port=PORT)
+            + say("Choose a port from 1024 to 65535, such as --port {port}.", port=str(PORT))
         ) from error
 
 
@@ -514,7 +514,7 @@ def _answers(process: "subprocess.Popen[bytes]", server: ClassServer, tell: Tell
             except redis.BusyLoadingError:
                 deadline = time.monotonic() + _START_SECONDS
                 if not said:
-                    tell(say("Loading the chats of last time …"))
+                    tell(say("Loading the chats from last time …"))
                     said = True
             except redis.AuthenticationError:
                 return False  # somebody else's, at the port that this one could not get

@@ -17,6 +17,7 @@ from helpers._classroom.folder import STUDENTS as FILE
 from helpers._classroom.folder import ClassFolder
 from helpers._classroom.rules import REPORT, STUDENTS, USER_PREFIX, rules
 from helpers._classroom.server import ClassServer, password_hash, signed_in, written_though_full
+from helpers._localization import formats
 from helpers._localization.messages import say
 from helpers.errors import ClassroomError
 
@@ -211,7 +212,8 @@ def _wanted(wanted: Sequence[str], known: Mapping[str, Student]) -> list[str]:
         number = int(wanted[0])
         if not 1 <= number <= MOST_AT_ONCE:
             raise ClassroomError(
-                f"{number} students can't be added at once.\n" + say("Add from 1 to {count}.", count=MOST_AT_ONCE)
+                f"{number} students can't be added at once.\n"
+                + say("Add from 1 to {count}.", count=formats.number(MOST_AT_ONCE))
             )
         taken: set[str] = set(known)
         made = []
@@ -221,7 +223,8 @@ def _wanted(wanted: Sequence[str], known: Mapping[str, Student]) -> list[str]:
         return made
     if len(wanted) > MOST_AT_ONCE:
         raise ClassroomError(
-            f"{len(wanted)} students can't be added at once.\n" + say("Add from 1 to {count}.", count=MOST_AT_ONCE)
+            f"{len(wanted)} students can't be added at once.\n"
+            + say("Add from 1 to {count}.", count=formats.number(MOST_AT_ONCE))
         )
     return [names.shown(one) for one in wanted]
 

@@ -131,9 +131,12 @@ class Report:
     def _verdict(self) -> str:
         bad = sum(check.status == "bad" for check in self.checks)
         warned = sum(check.status == "warning" for check in self.checks)
-        if bad:
-            return say("Not ready. To fix: {bad}; to check: {warned}.", bad=bad, warned=warned)
-        return say("Ready. To check: {warned}.", warned=warned) if warned else say("Ready: all is well.")
+        if not bad and not warned:
+            return say("Ready: all is well.")
+        to_check = formats.number(warned)
+        if not bad:
+            return say("Ready. To check: {warned}.", warned=to_check)
+        return say("Not ready. To fix: {bad}; to check: {warned}.", bad=formats.number(bad), warned=to_check)
 
 
 def doctor(endpoint: str | None = None) -> Report:
@@ -218,10 +221,18 @@ def _packages() -> Iterator[Finding]:
             inside += 1
             continue
         said = words("{package} {version} is outside of {range}.") if version else words("{package} is missing.")
-        said = say(said, package=one.name, version=version, range=one.specifier)
+        said = say(said, package=one.name, version=version or "", range=str(one.specifier))
         yield "bad", said, f'pip install "{str(one).partition(";")[0]}"'
     shown = formats.listing(f"{name} {version}" for name in _SHOWN if (version := _installed(name)))
-    yield "good", say("{count} in the supported version ranges, including {packages}", count=inside, packages=shown), ""
+    yield (
+        "good",
+        say(
+            "{count} in the supported version ranges, including {packages}",
+            count=formats.number(inside),
+            packages=shown,
+        ),
+        "",
+    )
     if absent:
         command = f'pip install "{DISTRIBUTION}[{",".join(absent)}]"'
         yield "good", say("not installed, and not always needed: {extras}", extras=formats.listing(absent)), command

@@ -8,6 +8,9 @@ LANGUAGES = {
     "es": "Español",
     "ja": "日本語",
     "pt-BR": "Português (Brasil)",
+    "de": "Deutsch",
+    "it": "Italiano",
+    "id": "Bahasa Indonesia",
 }
 """Codes and the languages' own names, in the order in which they are shown. English is the source."""
 

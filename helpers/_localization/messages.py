@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from helpers._localization.languages import LANGUAGES, SOURCE_LANGUAGE
 
@@ -73,12 +72,12 @@ def words(text: str) -> str:
     return text
 
 
-def say(text: str, /, **values: Any) -> str:
+def say(text: str, /, **values: str) -> str:
     """A text in the language that is spoken now.
 
     Args:
         text: The English text, with ``{name}`` where a value goes.
-        values: The values.
+        values: The values, as the reader's language writes them: `formats` has the numbers, sizes and times.
     """
     translated = catalog(language()).get(("", text)) or text
     try:

@@ -30,8 +30,8 @@ class Language:
     - each repetition has a bound, ``{0,9}`` in place of ``*``, so that none takes more than linear time.
 
     Attributes:
-        signs: A regular expression for what only this language has, accents included. The language with the most of it
-            is answered in; English has none.
+        signs: A regular expression for what only this language has, accents included, such as
+            ``[äöß]|\\b(?:ich|nicht|und)\\b``. The language with the most of it is answered in; English has none.
         introduces: A speaker's giving of a name.
         asks_name, asks_count, asks_previous: The questions that the model can answer.
         names: Words that are names, by which ``i'm bob`` gives one and ``i'm tired`` does not. ``.`` is a letter and
@@ -220,8 +220,10 @@ class Reading:
         return any(_phrases(getattr(language, question)).search(self._plain) for language in languages().values())
 
     def _names(self) -> Iterator[str]:
-        for language in languages().values():
+        for code, language in languages().items():
             for phrase in language.introduces.splitlines():
+                if code == SOURCE_LANGUAGE and "{Name}" in phrase and self.language not in (None, code):
+                    continue  # i'm without its apostrophe is a word of German: ich arbeite im Krankenhaus
                 for match in _phrases(phrase).finditer(self._plain):
                     doubtful = "{Name}" in phrase or self.question == "asks_name"
                     if _is_name(match[1], language, doubtful):

@@ -55,7 +55,7 @@ class RedisChoices:
         return say(
             "Creating {id} in {region}: {tier} tier, {size}, {redis_version}.",
             id=resource.id, region=resource.region,
-            tier=self.tier, size=formats.gigabytes(self.memory_gb), redis_version=self.redis_version,
+            tier=self.tier or "", size=formats.gigabytes(self.memory_gb), redis_version=self.redis_version,
         )  # fmt: skip
 
     def described(self, resource: ResourceName) -> redis_v1.Instance:
@@ -101,8 +101,9 @@ class ValkeyChoices:
             "Creating {id} in {region}, {service}: {nodes} × {node_type} (shards: {shards}, replicas of each: "
             "{replicas}), {engine_version}.",
             id=resource.id, region=resource.region, service=TITLES[self.service],
-            nodes=self.shard_count * (1 + self.replica_count), node_type=self.node_type,
-            shards=self.shard_count, replicas=self.replica_count, engine_version=self.engine_version,
+            nodes=formats.number(self.shard_count * (1 + self.replica_count)), node_type=self.node_type,
+            shards=formats.number(self.shard_count), replicas=formats.number(self.replica_count),
+            engine_version=self.engine_version,
         )  # fmt: skip
 
     def described(self, resource: ResourceName) -> memorystore_v1.Instance:

@@ -54,7 +54,7 @@ def _begin(found: Found, confirm: str) -> Callable[[], bool]:
         raise NotPossibleNowError(  # type: ignore[no-untyped-call]
             f"Could not delete {resource.full}: it is protected from deletion.\n"
             + say(
-                "If it can be deleted, turn its protection off first: {command}",
+                "If you are sure, turn its protection off first: {command}",
                 command=f"gcloud memorystore instances update {resource.id} --project={resource.project} "
                 f"--location={resource.region} --no-deletion-protection-enabled",
             )

@@ -144,8 +144,8 @@ assert client.type(history.key) == b"list"
 
 # %% [markdown] id="write"
 """
-`write` names the call that wrote it, so that a call that has to be repeated is stored only once. It differs with each
-run, hence the `…`.
+`write` names the call that wrote the record, so that it is stored only once, even if the call has to be repeated. The
+name differs with each run, hence the `…`.
 
 The newest message comes first, because it does so in the class that this one replaces. The class of lesson 2 puts it
 last for the same reason. The next cell prints the size of each record in bytes. Most of it is structure; a letter of
@@ -233,9 +233,9 @@ assert len(by_hand) == 4  # two turns of two messages
 
 A *chain* passes what one step returns to the next. Here the steps are a *prompt*, a template for the messages to the
 model, and the model; `|` joins them. `RunnableWithMessageHistory` wraps the chain: before each call it reads the
-session's messages into the prompt, and after it stores the question and the answer. For this it takes a *factory*, a
-function that returns the history of a session ID; the name of the *placeholder* that keeps the messages' place in the
-prompt; and the name of the place for the question.
+session's messages into the prompt, and after the call it stores the question and the answer. For this it takes a
+*factory*, a function that returns the history of a session ID; the name of the *placeholder* that keeps the messages'
+place in the prompt; and the name of the place for the question.
 
 **Before you build on it:** LangChain has deprecated this class (since langchain-core 1.3.3) and the base class of all
 such histories (since 1.6.4), and will remove both in version 2.0. `langchain-community` is being shut down, and the

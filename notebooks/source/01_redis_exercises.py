@@ -120,7 +120,7 @@ delete_session(client, away.key)
 import_sessions(client, lines)
 
 # ✎ How many lines are there?
-count = 6
+count = 6  # the format, the session with its time to live, and its four messages
 
 # %% id="away-check" tags=["translate"]
 with exercise("01_redis", "away") as check:

@@ -24,7 +24,7 @@ deprecated the classes of lessons 1 and 2. Stay here for existing code, or to se
 """
 ## Setup
 
-Choose **Run all**. If you name no project, by the form or by the environment variable `GOOGLE_CLOUD_PROJECT`, you
+Choose **Run all**. If you name no project, in the form or in the environment variable `GOOGLE_CLOUD_PROJECT`, you
 practise on an *emulator* of Memorystore: a local program that answers the same calls. You sign in to nothing and pay
 nothing, and the code is the same as for your own project.
 
@@ -271,12 +271,12 @@ panel
 
 You need none of this to practise. Some words:
 
-- *VPC network*: your project's private network in Google Cloud.
+- *VPC network* (Virtual Private Cloud): your project's private network in Google Cloud.
 - *Private address*: one that only machines in that network can reach.
 - *VM*: a virtual machine, which you rent.
-- *IAP tunnel*: a connection to a VM, which Google opens once it knows who you are.
+- *IAP tunnel* (Identity-Aware Proxy): a connection to a VM, which Google opens once it knows who you are.
 - *Service account*: an account for a program.
-- *IAM role*: permissions given to an account.
+- *IAM role* (Identity and Access Management): permissions given to an account.
 """
 
 # %% [markdown] id="services"
@@ -317,8 +317,8 @@ Redis if your programs sign in with an AUTH string, or you already have an insta
 - **Replica.** It takes over when the primary, the node that is written to, fails. An instance without one loses its data
   with its node. Redis without a replica is the tier `BASIC`, an ephemeral cache, which maintenance may empty too; with
   one it is `STANDARD_HA`.
-- **Persistence.** Nothing is saved to disk unless you ask for it, and this notebook does not: snapshots (RDB), and with
-  Valkey also a log of all writes (AOF).
+- **Persistence.** Nothing is saved to disk unless you ask for it, and this notebook does not. You can choose snapshots
+  (RDB) or, with Valkey, a log of all writes (AOF).
 - **Cost.** An instance is billed by the hour from creation to deletion, used or not, and can't be paused.
   The instance of this notebook costs in us-central1, in US dollars a month, as of August 2026 (today's prices:
   [Redis](https://cloud.google.com/memorystore/docs/redis/pricing),
@@ -342,13 +342,13 @@ From 5 GB on, a replica about doubles the price of Redis too.
    switched on.
 2. Enable the API of your service: [Redis](https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com)
    or [Valkey](https://console.cloud.google.com/flows/enableapi?apiid=memorystore.googleapis.com).
-3. Have the role `roles/redis.admin`, or for Valkey `roles/memorystore.admin`. To connect to an existing instance,
-   `roles/redis.viewer` and the permission `redis.instances.getAuthString` are enough, or for Valkey
+3. Make sure that you have the role `roles/redis.admin`, or for Valkey `roles/memorystore.admin`. To connect to an
+   existing instance, `roles/redis.viewer` and the permission `redis.instances.getAuthString` are enough, or for Valkey
    `roles/memorystore.viewer` and `roles/memorystore.dbConnectionUser`.
 4. Only to create a Valkey instance: its network needs a [service connection
    policy](https://cloud.google.com/memorystore/docs/valkey/networking), made once by a network administrator.
 5. Enter the project's ID in the form. To find it, run `gcloud config list` or `gcloud projects list`, or see [Find the
-   project ID](https://support.google.com/googleapi/answer/7014113). To practise although your platform sets
+   project ID](https://support.google.com/googleapi/answer/7014113). To practise even if your platform sets
    `GOOGLE_CLOUD_PROJECT`, run `%env GOOGLE_CLOUD_PROJECT=` in a cell above.
 6. After practising, restart the kernel. Until then, everything goes to the emulator.
 """
@@ -366,7 +366,7 @@ From 5 GB on, a replica about doubles the price of Redis too.
 | Agent Platform Workbench | nothing to do: you are the Workbench instance's service account, or yourself if it was set up that way ([how to set it up](https://github.com/GoogleCloudPlatform/generative-ai/tree/main/setup-env)) |
 | laptop, local Jupyter | run `gcloud auth application-default login` once in a terminal |
 
-If gcloud, Google Cloud's command, is installed, the next cell makes the project its default.
+If gcloud, Google Cloud's command, is installed, the next cell makes your project gcloud's default.
 """
 
 # %% id="authenticate"

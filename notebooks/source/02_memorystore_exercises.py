@@ -184,7 +184,7 @@ Unless you tell it otherwise, `failover_instance` waits. `len(steadfast)` asks R
 
 # %% [markdown] id="temporary"
 """
-## 5. Challenge: an instance that always ends (20 minutes)
+## 5. Challenge: an instance that is always deleted (20 minutes)
 
 An instance costs money until you delete it, even if your program fails in between. Write a context manager that creates
 an instance, hands over a client that is connected to it, and deletes the instance at the end of the `with` block,

@@ -163,10 +163,10 @@ a snapshot of the agent's state.
 | `ids:` | the checkpoints' IDs, newest first |
 | the others | other parts of the state, and bookkeeping such as the next free number |
 
-Since a checkpoint only names its messages, each turn adds about the same to a thread. A checkpointer that copies the
-whole conversation into each checkpoint grows with the square of its length.
+Since a checkpoint only names its messages, each turn adds about the same amount to a thread. With a checkpointer
+that copies the whole conversation into each checkpoint, a thread grows with the square of the conversation's length.
 
-The next cell prints what the newest checkpoint names: `messages=0-6,7` is the messages 0 to 6, and 7. The one after it asks
+The next cell prints what the newest checkpoint names: `messages=0-6,7` means messages 0 to 6, and 7. The one after it asks
 for the *time to live* (TTL), the seconds until Redis deletes the thread.
 """
 
@@ -227,7 +227,7 @@ Another thread is another key. There, the agent doesn't know you.
 
 **One writer at a time.** If two processes answer in the same thread at the same moment, neither sees the other's
 messages, and the newest state has only one of the two turns. This is so with every LangGraph checkpointer. If your users
-can cause it, by sending twice for example, put a lock or a queue before the agent.
+can cause it, by sending twice for example, put a lock or a queue in front of the agent.
 """
 
 # %% id="stranger-asks"
@@ -322,7 +322,7 @@ from helpers import RedisSaver, chat_model, connect
 
 def refund(order: int, amount: float) -> str:
     """Refund an amount for an order."""
-    return f"{amount:.2f} euros refunded for order {order}."
+    return f"The refund for order {order} is on its way."
 
 
 client = connect(ENDPOINT)
@@ -474,9 +474,8 @@ assert len(state["messages"]) == 62
 
 Do you have conversations in `RedisChatMessageHistory` or `MemorystoreChatMessageHistory`, as in lessons 1 and 2?
 `update_state` copies one into a thread. `model` is the name of the agent's step that calls the model, and
-`as_node="model"` says that it spoke last, so the turn is over; without
-it, the agent would be about to answer again. The history itself stays. Move each one once: a second call adds messages
-without IDs again.
+`as_node="model"` says that it spoke last, so the turn is over; without it, the agent would be about to answer again. The
+history itself stays. Move each one once: a second call adds messages that have no ID a second time.
 """
 
 # %% id="moved"

@@ -101,7 +101,7 @@ def test_a_translation_calls_the_sections_as_the_lessons_do(language: str) -> No
     page = document_path(language, "teaching").read_text(encoding="utf-8")
     for lesson in lessons():
         (row,) = re.findall(rf"^\| {lesson} \| (.*) \|$", page, re.MULTILINE)
-        named = re.findall(r"\*(.+?)\*", row)
+        named = re.findall(r"(?:\*|「|“)(.+?)(?:\*|」|”)", row)  # in italics, or as the language marks a name
         cells = [cell.source for cell in building.localized(language, lesson).cells if cell.cell_type == "markdown"]
         headings = re.findall("^##+ (.+)$", "\n".join(cells), re.MULTILINE)
         assert [name for name in named if name not in headings] == []

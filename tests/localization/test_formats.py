@@ -46,6 +46,9 @@ def test_numbers_are_those_of_the_widgets_javascript(language: str) -> None:
         ("fr", ["377\u202fo", "1\u202fko", "1,2\u202fko", "1\u202fMo", "12,3\u202fGo", "2\u202f500\u202fGo"]),
         ("es", ["377 B", "1 kB", "1,2 kB", "1 MB", "12,3 GB", "2500 GB"]),
         ("pt-BR", ["377 B", "1 kB", "1,2 kB", "1 MB", "12,3 GB", "2.500 GB"]),
+        ("de", ["377 B", "1 kB", "1,2 kB", "1 MB", "12,3\u00a0GB", "2.500\u00a0GB"]),
+        ("it", ["377 B", "1 kB", "1,2 kB", "1 MB", "12,3 GB", "2500 GB"]),
+        ("id", ["377 B", "1 kB", "1,2 kB", "1 MB", "12,3 GB", "2.500 GB"]),
         ("ko", ["377B", "1kB", "1.2kB", "1MB", "12.3GB", "2,500GB"]),
         ("ja", ["377 B", "1 KB", "1.2 KB", "1 MB", "12.3 GB", "2,500 GB"]),
         ("zh-CN", ["377 B", "1 kB", "1.2 kB", "1 MB", "12.3 GB", "2,500 GB"]),
@@ -65,6 +68,9 @@ def test_a_size_has_the_units_of_its_language(language: str, sizes: list[str]) -
         ("zh-CN", "Wait：12秒，2分钟，0.4毫秒 | a、b、c | 1.4 GB"),
         ("ja", "Wait：12 秒、2 分、0.4 ms | a、b、c | 1.4 GB"),
         ("ko", "Wait: 12초, 2분, 0.4ms | a, b, c | 1.4GB"),
+        ("de", "Wait: 12 Sek., 2 Min., 0,4 ms | a, b, c | 1,4\u00a0GB"),
+        ("it", "Wait: 12 s, 2 min, 0,4 ms | a, b, c | 1,4 GB"),
+        ("id", "Wait: 12 dtk, 2 mnt, 0,4 md | a, b, c | 1,4 GB"),
     ],
 )
 def test_times_lists_and_labels_have_the_marks_of_their_language(language: str, line: str) -> None:

@@ -53,14 +53,21 @@ def test_the_locale_decides_then_the_variable_then_the_notebook(monkeypatch: pyt
 
 @pytest.mark.parametrize(
     ("wish", "language"),
-    [("ko_KR.UTF-8", "ko"), ("zh_CN.GB18030", "zh-CN"), ("zh-cn", "zh-CN"), ("FR", "fr"), ("es_419@euro", "es")],
+    [
+        ("ko_KR.UTF-8", "ko"),
+        ("zh_CN.GB18030", "zh-CN"),
+        ("zh-cn", "zh-CN"),
+        ("FR", "fr"),
+        ("es_419@euro", "es"),
+        ("de_AT", "de"),
+    ],
 )
 def test_a_locales_name_is_understood(wish: str, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", wish)
     assert messages.language() == language
 
 
-@pytest.mark.parametrize("wish", ["C", "C.UTF-8", "POSIX", "de_DE.UTF-8", "xx"])
+@pytest.mark.parametrize("wish", ["C", "C.UTF-8", "POSIX", "cy_GB.UTF-8", "xx"])
 def test_a_language_that_is_not_there_leaves_it_english(wish: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", wish)
     assert messages.language() == "en"

@@ -7,7 +7,9 @@ comes from them, and that what they hold is no English.
 import ast
 import html
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import polib
@@ -15,25 +17,29 @@ import pytest
 import redis
 
 from helpers import RedisChatMessageHistory, chat_model, doctor
+from helpers.__main__ import main as command
 from helpers._localization import messages
 from helpers._localization.languages import LANGUAGES
 from helpers.environment import environment
+from helpers.exercises import exercise
 from helpers.memorystore.instances import Instance, Instances
 from helpers.memorystore.progress import Progress
 from helpers.widgets import ChatPanel, InstancePicker, SessionExplorer, instance_picker
 from tests.conftest import ROOT
+from tests.support.cluster import free_port
 from tools.translating import spoken
 
 OTHERS = [code for code in LANGUAGES if code != "en"]
 WORD = re.compile(r"[A-Za-z]{2,}")
 # The little words that no sentence does without, and that no other of the languages has.
-LITTLE = re.compile(r"\b(?:the|this|that|is|are|was|with|of|and|or|to|it|its|from|if|your|you|not|by|which)\b")
+LITTLE = re.compile(r"\b(?:the|this|that|are|with|and|or|to|it|its|from|if|your|you|not|by|which)\b")
 # Fields, addresses, code, commands and names.
 LITERAL = re.compile(r"\{\w+\}|\S*[_=(/:$.]\S+|\b[A-Z][A-Z_]+\b|Memorystore for (?:Redis|Valkey)")
 # Words that other languages have from English, or share with it.
 ALIKE = {"Actions", "Assistant", "Bytes", "Chat", "Checkpoints: {count}", "Conversation", "Image", "Index", "Instance"}
 ALIKE |= {"Message", "Messages", "Service", "Session", "Sessions", "Thread", "Tokens: {count}", "Type", "Version"}
-ALIKE |= {"Error", "no", "Section", "Solution"}
+ALIKE |= {"Error", "no", "Section", "Solution", "Name", "Online", "Median", "Region", "System", "Tool", "Text"}
+ALIKE |= {"Platform", "Model", "Disk", "Output", "Filter", "Input: {input} · Output: {output}"}
 KEYS = {'"Enter"', '"Escape"'}
 SAID = re.compile(r'\bsay\(\s*"(?:[^"\\]|\\.)+"')
 
@@ -64,7 +70,7 @@ def english(text: str, *names: str) -> list[str]:
 def shown(page: str) -> str:
     """What a piece of HTML says, to a screen reader too."""
     said = re.findall(r'\b(?:title|aria-label|alt|placeholder)="([^"]*)"', page)
-    page = re.sub(r"(?s)<script.*?</script>", " ", page)
+    page = re.sub(r"(?s)<(script|style).*?</\1>", " ", page)
     return html.unescape(" ".join([*said, re.sub(r"<[^>]*>", " ", page)]))
 
 
@@ -84,6 +90,10 @@ INSTANCES = Instances([INSTANCE], ("us-east1",), ("valkey",))
 # AUTH and TLS are what they are called everywhere, GB is a unit, and the rest the API's and the reader's names.
 OF_INSTANCES = ["AUTH", "TLS", "GB", "chat", "redis", "us-central1", "us-east1", "BASIC", "REDIS_7_2", "kit"]
 OF_INSTANCES += ["Memorystore for Valkey"]
+# Names, units, and what is typed.
+OF_A_CLASS = ["Redis", "TLS", "MB", "mb", "kB", "Valkey", "Anna", "Ben", "anna", "ben", "Windows", "PowerShell", "cmd"]
+OF_A_CLASS += ["REDIS_URL", "env", "set ", "handouts.html", "Linux", "macOS", "WSL", "JupyterLab", "Run All Cells"]
+TYPED = re.compile(r"redis://\S+|\S*/\S+|python -m helpers class \w+|student-\w+|--\w+|export REDIS_URL\S*")
 
 
 @pytest.mark.usefixtures("spelt")
@@ -169,3 +179,45 @@ def test_a_translation_is_no_english(language: str) -> None:
         if LITTLE.search(theirs) or (same and entry.msgid not in ALIKE):
             left[entry.msgid] = entry.msgstr
     assert left == {}
+
+
+@pytest.mark.usefixtures("spelt")
+def test_a_check_of_an_exercise_is_from_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
+    with exercise("01_redis", "1") as check:
+        check("жж", ..., 1)
+        check("жж", 1, 2)
+        check("жж", 1, 1)
+    for wrong in ("undefined_name", "None.attribute", "(...).attribute", "1 / 0"):
+        with exercise("01_redis", "2"):
+            eval(wrong)  # noqa: S307 - what a student writes
+    out, err = capsys.readouterr()
+    names = ("undefined_name", "AttributeError", "NoneType", "object has no attribute", "attribute")
+    assert english(out + err, *names, "ZeroDivisionError", "division by zero") == []
+
+
+@pytest.mark.usefixtures("spelt")
+@pytest.mark.skipif(sys.platform == "win32", reason="a class's server does not run on Windows itself")
+def test_what_a_teacher_is_told_is_from_the_catalog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, handouts = tmp_path / "class", tmp_path / "handouts.html"
+    steps = (
+        ("start", "--bind", "127.0.0.1", "--port", str(free_port())),
+        ("add", "Anna", "Ben"),
+        ("list",),
+        ("list", "--handouts", str(handouts)),
+        ("reset", "anna"),
+        ("export", str(tmp_path / "chats.jsonl")),
+        ("remove", "ben"),
+        ("stop", "--delete"),
+    )
+    left = {}
+    try:
+        for step, *rest in steps:
+            assert command(["class", step, "--folder", str(folder), *rest]) == 0, capsys.readouterr()
+            out, err = capsys.readouterr()
+            left[step, *rest] = english(TYPED.sub(" ", out + err), *OF_A_CLASS)
+    finally:
+        if folder.exists():
+            command(["class", "stop", "--folder", str(folder), "--delete"])
+    page = re.sub("(?s)<code.*?</code>", " ", handouts.read_text("utf-8"))
+    left["handouts",] = english(TYPED.sub(" ", shown(page)), *OF_A_CLASS)
+    assert {task: words for task, words in left.items() if words} == {}

@@ -893,6 +893,518 @@ SENTENCES = {
             eu sou tímido
             """,
     },
+    "de": {
+        GIVES: """
+            hi ich bin bob | bob
+            hallo, ich heiße Anna 😊 | Anna
+            ich heisse tobi | tobi
+            Guten Tag, mein Name ist Schneider. | Schneider
+            mein name ist jan | jan
+            Moin, Jens hier | Jens
+            Ich bin der Klaus und komme aus Bremen | Klaus
+            ich bins, die Steffi | Steffi
+            ICH HEISSE JOHN | JOHN
+            nenn mich einfach Kalle | Kalle
+            Nennen Sie mich bitte Frau Kaya | Frau Kaya
+            Du kannst mich gerne Fred nennen | Fred
+            Sie können mich Uschi nennen. | Uschi
+            Guten Abend, hier spricht Frau Weber | Frau Weber
+            Hallo, hier ist Jürgen! | Jürgen
+            Alle nennen mich Zorro | Zorro
+            Servus, i bin da Franz | Franz
+            Mein Vorname ist Björn | Björn
+            mein name: Li | Li
+            Name: Aylin | Aylin
+            Hallöchen, ich bin Käthe, 34, aus Ulm | Käthe
+            Guten Morgen, ich heiße Karl-Heinz. | Karl-Heinz
+            Gestatten, Bond | Bond
+            Ich bin Sven und lerne gerade Python | Sven
+            heiße übrigens Mia | Mia
+            Grüß Gott, Huber mein Name | Huber
+            ich heiß Matze und hab ne frage | Matze
+            Ich werde von allen Toto genannt | Toto
+            Ich bin's, Erna | Erna
+            Mein voller Name ist Ada Lovelace. | Ada Lovelace
+            hey ich bin lena und brauche hilfe bei redis | lena
+            Freunde nennen mich Schorsch | Schorsch
+            Guten Tag, ich bin Svetlana. | Svetlana
+            hallo hier anna | anna
+            Ich bin Thorben. | Thorben
+            ich heiß' Tom | Tom
+            sag einfach Uli zu mir | Uli
+            mein name ist übrigens Kira | Kira
+            hallo, ich bin's nochmal, die Petra | Petra
+            """,
+        ASKS_NAME: """
+            wie heiße ich
+            wie heiss ich nochmal??
+            Wie ist mein Name?
+            Wie war noch mal mein Name?
+            wer bin ich
+            weißt du noch wie ich heiße?
+            weisst du wer ich bin
+            Kennst du meinen Namen?
+            und mein name?
+            Kannst du dich an meinen Namen erinnern?
+            sag mir bitte meinen namen
+            Was war mein Name?
+            hast du meinen namen vergessen 😢
+            Können Sie mir sagen, wie ich heiße?
+            Wissen Sie meinen Namen noch?
+            wie heiß ich denn jetzt
+            ich heiße wie?
+            Welchen Namen habe ich?
+            Erinnerst du dich noch an meinen Namen?
+            Mein Name ist wie?
+            Wie nennst du mich?
+            wie hieß ich nochmal
+            Weißt du eigentlich noch meinen Vornamen?
+            Unter welchem Namen kennst du mich?
+            """,
+        ASKS_PREVIOUS: """
+            was habe ich gerade gesagt
+            was hab ich eben geschrieben?
+            Was war meine letzte Nachricht?
+            wiederhol bitte meine letzte frage
+            Was habe ich dich zuletzt gefragt?
+            weißt du noch was ich gesagt habe
+            Wie lautete meine vorherige Nachricht?
+            Können Sie wiederholen, was ich gesagt habe?
+            Was sagte ich eben?
+            was war das letzte was ich geschrieben hab
+            Was hatte ich vorhin geschrieben?
+            was war meine frage nochmal? also meine letzte frage
+            zeig mir meine letzte nachricht
+            was hab ich dir grad erzählt
+            Was stand in meiner letzten Nachricht?
+            Was war die letzte Frage von mir?
+            """,
+        ASKS_COUNT: """
+            wie viele nachrichten habe ich geschrieben
+            wieviele nachrichten hab ich dir geschickt?
+            Wie viele Fragen habe ich bisher gestellt?
+            wie oft hab ich dir schon geschrieben
+            Zähl mal meine Nachrichten
+            Wie viele Nachrichten waren das bis jetzt?
+            Wie viele Nachrichten sind es insgesamt?
+            Wie hoch ist die Anzahl meiner Nachrichten?
+            Bei wie vielen Nachrichten sind wir?
+            wie viele msgs von mir
+            wie viel nachrichten hab ich geschrieben
+            die wievielte nachricht ist das?
+            """,
+        NOTHING: """
+            ich bin müde
+            ich bin lehrer
+            Ich bin Lehrerin
+            Ich bin Ingenieur bei Siemens
+            ich bin aus köln
+            Ich bin Berliner
+            Ich komme aus der Schweiz
+            ich wohne in leipzig
+            Ich bin Österreicherin und studiere in Wien
+            Ich heiße nicht Bob
+            Ich bin nicht Bob
+            Wie heißt du?
+            wie heissen sie
+            nenn mir ein Beispiel
+            Nennen Sie mich nicht so
+            ich bin so froh dich kennenzulernen
+            Mein Name ist geheim
+            Mein Name ist schwer auszusprechen
+            Mein Hund heißt Bello
+            Wie geht es dir heute?
+            Ich bin Student
+            Ich bin Krankenpfleger von Beruf
+            ich bin gleich wieder da
+            Ich bin Anfänger und verstehe nichts
+            Ich bin Vater von zwei Kindern
+            ich auch
+            Hier ist mein Code
+            Ich bin Franzose
+            Ich bin Ärztin und arbeite in Mainz
+            ich bin 28 jahre alt
+            ich sitze gerade im zug 🙂
+            Wie viele Nachrichten passen in eine Liste?
+            was ist redis und wozu brauche ich das
+            ich hab hunger
+            Wie spät ist es?
+            Ich bin Architekt und zeichne gern
+            Ich bin Vegetarierin
+            bist du ein mensch
+            nenn mich nicht so
+            Ich bin Angestellte
+            Ich bin Schwabe
+            ich bin begeistert 👍
+            Ich arbeite bei Bosch
+            Mein Lieblingstier ist der Igel
+            Ich bin Müllers Nachbar
+            Was habe ich falsch gemacht?
+            Ich bin Erzieherin in Passau
+            Ich bin Bayer
+            nenne mir drei städte
+            Wie viel kostet das?
+            Ich bin der Meinung, dass das stimmt
+            Ich heiße Sie herzlich willkommen
+            Ich bin Teil des Teams
+            Ich bin im Büro
+            Ich arbeite im Krankenhaus
+            wir sind im urlaub
+            Mein Hund ist im Garten
+            Ich bin Kapitän zur See
+            """,
+    },
+    "it": {
+        GIVES: """
+            ciao mi chiamo marco | marco
+            Ciao, sono Giulia! | Giulia
+            mi chiamo Luca Rossi | Luca Rossi
+            Il mio nome è Federica | Federica
+            il mio nome e' andrea | andrea
+            sono giulia e ho 24 anni | giulia
+            chiamami pure Ale | Ale
+            puoi chiamarmi Fede | Fede
+            Buongiorno, mi chiamo Francesca Bianchi. | Francesca Bianchi
+            io sono Matteo 😊 | Matteo
+            tutti mi chiamano Lele | Lele
+            piacere, Chiara | Chiara
+            Salve, sono la signora Ferrari | Ferrari
+            ciao sono davide, piacere | davide
+            mi kiamo sara | sara
+            Sono Nicolò | Nicolò
+            qui parla Simone | Simone
+            gli amici mi chiamano Pippo | Pippo
+            Buonasera! Sono Alessandro e scrivo da Torino | Alessandro
+            Mi chiamano Vale | Vale
+            Ehi, io sono Teo | Teo
+            mi presento: sono Elisabetta | Elisabetta
+            Per gli amici Titti | Titti
+            Può chiamarmi Giovanni | Giovanni
+            io mi chiamo Noemi, e tu? | Noemi
+            ciaooo sono martina!! | martina
+            Stai parlando con Riccardo | Riccardo
+            Mi chiamo D'Angelo | D'Angelo
+            sono il Gianni | Gianni
+            Mi chiamo Niccolò, molto piacere | Niccolò
+            Mi chiamo Maria Grazia | Maria Grazia
+            Sono Serena di Bologna | Serena
+            sono io, Luca | Luca
+            mi puoi chiamare Gigi | Gigi
+            buongiorno sono il signor Bruni | Bruni
+            Mi chiamo Li Wei e studio a Pisa | Li Wei
+            ciao! Enrico qui | Enrico
+            Gaia, piacere | Gaia
+            MI CHIAMO PAOLO | PAOLO
+            puoi darmi del tu, sono Rita | Rita
+            Mi chiamo Maria De Luca Rossi | Maria De Luca Rossi
+            Mi chiamo Luca D'Angelo | Luca D'Angelo
+            mi chiamo Ludovica de Santis, molto lieta | Ludovica de Santis
+            Il mio nome completo è Anna Maria De Santis | Anna Maria De Santis
+            Sono Luca D’Amico | Luca D'Amico
+            Ciao, sono Maria De Luca Rossi e scrivo da Bari | Maria De Luca Rossi
+            Sono il signor Messina | Messina
+            sono l'avvocato Bruni | Bruni
+            Mi chiamo Genova | Genova
+            Sono Giacomo | Giacomo
+            """,
+        ASKS_NAME: """
+            come mi chiamo
+            Come mi chiamo?
+            qual è il mio nome?
+            qual'è il mio nome
+            ti ricordi il mio nome?
+            sai come mi chiamo
+            chi sono?
+            chi sono io
+            e il mio nome?
+            dimmi il mio nome
+            Ti ricordi come mi chiamo?
+            il mio nome qual è?
+            sai chi sono?
+            Qual era il mio nome?
+            Mi sai dire come mi chiamo?
+            hai dimenticato il mio nome?
+            Si ricorda come mi chiamo?
+            ti ho detto il mio nome?
+            cm mi chiamo
+            Puoi dirmi qual è il mio nome per favore
+            conosci il mio nome?
+            mi chiamo come?
+            indovina come mi chiamo 😏
+            ricordi il nome che ti ho detto?
+            Lei sa come mi chiamo?
+            mi diresti il mio nome
+            """,
+        ASKS_PREVIOUS: """
+            cosa ho detto?
+            che cosa ho appena detto
+            Cosa ti ho chiesto prima?
+            ripeti quello che ho detto
+            qual è il mio ultimo messaggio?
+            qual era la mia domanda precedente
+            che ho detto
+            che ti ho detto prima
+            l'ultima cosa che ho scritto?
+            Mi ripeti il mio ultimo messaggio?
+            cosa stavo dicendo?
+            Ti ricordi che cosa ti ho chiesto?
+            di nuovo: cosa ho scritto poco fa?
+            il mio messaggio precedente?
+            cosa dicevo prima?
+            ho detto cosa?
+            Qual è stata la mia ultima domanda?
+            cosa ti ho detto un minuto fa?
+            ripeti la mia domanda
+            che domanda ti ho fatto prima?
+            di che parlavo?
+            """,
+        ASKS_COUNT: """
+            quanti messaggi ho inviato?
+            quante domande ti ho fatto
+            Quanti messaggi ti ho mandato finora?
+            quanti msg ho scritto
+            quante volte ti ho scritto?
+            conta i miei messaggi
+            a quanti messaggi siamo?
+            quanti messaggi?
+            Sai dirmi quanti messaggi ho scritto?
+            Qual è il numero dei miei messaggi?
+            quanti sono i miei messaggi?
+            quante domande fin qui?
+            mi dici quanti messaggi ti ho scritto
+            """,
+        NOTHING: """
+            sono di Roma
+            sono stanco
+            Sono Italiano
+            sono un ingegnere
+            Sono Ingegnere a Milano
+            sono studentessa
+            abito a Napoli
+            vengo da Bari
+            come ti chiami?
+            non mi chiamo Bob
+            non sono Marco
+            chiamami domani
+            chiamami quando puoi
+            Il mio cane si chiama Fido
+            il mio nome e cognome sono nel modulo
+            il mio nome è difficile da scrivere
+            sono felice di conoscerti
+            sono a casa
+            Sono Infermiera
+            sono avvocato
+            Sono Siciliana
+            sono milanese doc
+            sono in ritardo 😅
+            ho fame
+            che ore sono?
+            chi sei?
+            sono nato a Palermo
+            Sono Interista
+            sono al lavoro
+            ciao, tutto bene?
+            mi piace la pizza 🍕
+            sono d'accordo
+            sono qui
+            ci sono Marco e Luca?
+            Sono Medico
+            sono insegnante di matematica
+            Sono Sardo
+            lavoro a Torino
+            sono allergica al glutine
+            sto imparando python 🐍
+            anch'io
+            Sono Vegano
+            sono vegetariana
+            chiamami un taxi
+            mi chiama mia madre, torno subito
+            Sono Leone
+            grazie mille!
+            sono sposato
+            oggi piove
+            puoi aiutarmi?
+            Sono Laureata in lettere
+            sono nuovo qui
+            Come stai?
+            chi è il presidente?
+            Sono Idraulico
+            Sono Romagnolo
+            mi chiamo come mio nonno
+            buona giornata
+            mi dicono che sono simpatico
+            sono le 10
+            Sono Tedesca
+            piacere di conoscerti
+            il mio nome non te lo dico
+            Sono Padova
+            Sono Milano, buongiorno
+            Ciao, sono Bologna!
+            Sono Roma e lavoro al centro
+            Io sono Firenze Nord
+            Sono Toscana
+            Sono Sicilia
+            Padova, piacere
+            sono l'Aquila
+            Sono Dirigente D'Azienda e lavoro a Torino
+            """,
+    },
+    "id": {
+        GIVES: """
+            halo nama saya budi | budi
+            nama gue raka | raka
+            Perkenalkan, nama saya Siti Rahmawati. | Siti Rahmawati
+            namaku dinda 😊 | dinda
+            aku rina | rina
+            gw andi bro | andi
+            Saya Joko, dari Solo | Joko
+            hai, aku Bintang! | Bintang
+            panggil saya Tari saja | Tari
+            panggil aja gue Bowo | Bowo
+            kenalin, gue dimas | dimas
+            Selamat pagi, saya Hendra dari Bandung. | Hendra
+            nama lengkap saya Dewi Lestari | Dewi Lestari
+            saya biasa dipanggil Ucok | Ucok
+            NAMA SAYA AGUS | AGUS
+            nama: Farhan | Farhan
+            halo semua, ini Putri | Putri
+            halo saya ibu rina | rina
+            panggil saya dengan nama Rere | Rere
+            aku bernama gilang | gilang
+            temen-temen manggil aku memet | memet
+            saya adalah Wayan | Wayan
+            nama panggilanku Iin ya | Iin
+            Assalamualaikum, saya Zulkifli. | Zulkifli
+            siang kak, nama sy ningsih mau tanya | ningsih
+            perkenalkan saya Made, mahasiswa dari Denpasar | Made
+            Nama saya Ni Luh, salam kenal! | Ni Luh
+            tolong panggil saya Pak Bambang | Bambang
+            nama saya indah umur 20 tahun | indah
+            Halo! Saya Muhammad Iqbal, senang berkenalan | Muhammad Iqbal
+            gua Jonathan nih | Jonathan
+            nama aku adalah Tasya | Tasya
+            aku sebenarnya lebih suka dipanggil Echa | Echa
+            saya budi santoso | budi santoso
+            nama saya eko nugroho | eko nugroho
+            halo, aku siti aisyah dari bekasi | siti aisyah
+            namaku dewi lestari, salam kenal | dewi lestari
+            gue ucok siregar bro | ucok siregar
+            perkenalkan, saya rizki aditya pratama | rizki aditya pratama
+            NAMA SAYA JOKO WIDODO | JOKO WIDODO
+            nama saya i made wirawan | i made wirawan
+            """,
+        ASKS_NAME: """
+            siapa nama saya
+            nama saya siapa?
+            namaku siapa hayo
+            kamu ingat nama saya?
+            masih inget nama gue gak
+            apa nama saya
+            Apakah Anda tahu nama saya?
+            siapa aku?
+            aku siapa sih
+            tau nama aku ga
+            sebutkan nama saya
+            coba tebak namaku
+            Bisakah Anda menyebutkan nama saya?
+            lupa ya sama namaku?
+            terus nama gw?
+            ingatkah kamu siapa saya?
+            nama saya tadi siapa ya
+            kamu panggil aku apa?
+            Siapakah nama saya?
+            nama gue siapa bro wkwk
+            nama gue apaan?
+            """,
+        ASKS_PREVIOUS: """
+            apa yang baru saja saya katakan?
+            tadi aku bilang apa
+            barusan gue ngomong apa ya
+            apa pesan terakhir saya?
+            ulangi pertanyaan terakhir saya
+            saya tadi nanya apa
+            Apa yang saya tanyakan tadi?
+            ulangi yang barusan aku bilang dong
+            pesan saya sebelumnya apa?
+            apa kataku tadi
+            Apa hal terakhir yang saya katakan?
+            coba sebutkan lagi pesan saya yang terakhir
+            apa yg td aku tulis
+            sebelum ini aku nanya apa
+            """,
+        ASKS_COUNT: """
+            berapa pesan yang sudah saya kirim?
+            udah berapa kali aku nanya
+            berapa banyak pertanyaan yang saya ajukan
+            sudah berapa chat gue?
+            hitung pesan saya
+            Berapa jumlah pesan saya sejauh ini?
+            pesanku udah berapa
+            aku udah nanya berapa kali sih
+            tolong hitung semua pertanyaan saya
+            sudah berapa kali saya menulis kepada Anda?
+            """,
+        NOTHING: """
+            saya lapar
+            saya dari Bandung
+            Saya Dokter
+            aku mahasiswa ui
+            gue capek banget 😩
+            saya orang Jawa
+            Saya Orang Batak
+            saya guru di Malang
+            nama saya tidak penting
+            nama saya rahasia
+            nama saya bukan Bob
+            panggil saya nanti
+            panggil aku kalau sudah selesai ya
+            siapa nama kamu?
+            siapa kamu
+            kucing saya namanya Miko
+            nama anjingku Rex
+            adik saya bernama Lala
+            saya tinggal di Surabaya
+            Saya Karyawan Swasta
+            saya muslim
+            saya Indonesia
+            aku lagi belajar python
+            gw anak jaksel
+            saya bekerja sebagai perawat
+            Saya Programmer Python
+            saya mau tanya soal redis
+            ini bagus
+            ini apa?
+            Ini Contoh
+            Apa ibu kota Indonesia?
+            terima kasih banyak 🙏
+            makasih ya
+            aku suka teh
+            saya ibu rumah tangga
+            saya Penulis
+            saya vegetarian
+            aku bukan Andi
+            saya baru di sini
+            saya fans Persib
+            gue lagi di Jakarta
+            Saya Insinyur dari Medan
+            saya kurang paham
+            aku jomblo wkwk
+            ceritakan lelucon dong
+            saya Wartawan
+            dia dipanggil Ucok
+            nama bos saya Pak Rudi
+            apa yang harus saya katakan?
+            saya Ketua RT
+            bisa bantu saya?
+            saya senang sekali!
+            saya pacar rina wijaya
+            aku suka novel dewi lestari
+            gue fans budi santoso
+            saya percaya hidayah
+            saya kerja di bank pratama
+            saya tetangga pak hidayat
+            """,
+    },
 }
 """By language and kind; two thirds were written after the phrases, to see how far these reach."""
 

@@ -25,6 +25,9 @@ STAND_IN = {
     "es": "[modelo sin conexión]",
     "ja": "[オフラインモデル]",
     "pt": "[modelo offline]",
+    "de": "[Offline-Modell]",
+    "it": "[modello offline]",
+    "id": "[model offline]",
 }
 INTRODUCTIONS = {
     "en": ["Hi! I'm Bob.", "My name is Bob", "call me Bob, please", "Hello, I am Bob!", "I’m Bob"],
@@ -34,6 +37,9 @@ INTRODUCTIONS = {
     "es": ["¡Hola! Me llamo Bob.", "soy Bob", "Mi nombre es Bob", "Mi nombre: Bob", "Puedes llamarme Bob", "Me dicen Bob."],
     "ja": ["こんにちは！私の名前はBobです。", "私はBobです", "Bobと申します。", "はじめまして。Bobです。", "名前はBobです、よろしく", "僕はBobだよ", "こんにちは、Bobといいます。"],
     "pt": ["Oi! Meu nome é Bob.", "Eu me chamo Bob", "Sou o Bob, prazer!", "Pode me chamar de Bob", "Olá, aqui é o Bob!", "Me chamo Bob."],
+    "de": ["Hallo! Ich heiße Bob.", "ich bin Bob", "Mein Name ist Bob", "Nenn mich Bob", "Hier ist Bob!", "Ich bin der Bob."],
+    "it": ["Ciao! Mi chiamo Bob.", "sono Bob", "Il mio nome è Bob", "Puoi chiamarmi Bob", "Io sono Bob.", "Piacere, Bob"],
+    "id": ["Halo! Nama saya Bob.", "saya Bob", "namaku Bob", "panggil saja Bob", "Perkenalkan, saya Bob.", "Aku Bob"],
 }  # fmt: skip
 QUESTIONS = {
     "en": ["What's my name?", "whats my name", "Do you know my name?", "Who am I?"],
@@ -84,6 +90,9 @@ QUESTIONS = {
         "E o meu nome?",
         "Me diga o meu nome.",
     ],
+    "de": ["Wie heiße ich?", "Wie ist mein Name?", "Kennen Sie meinen Namen?", "Wer bin ich?", "Und mein Name?"],
+    "it": ["Come mi chiamo?", "Qual è il mio nome?", "Sai come mi chiamo?", "Chi sono?", "E il mio nome?"],
+    "id": ["Siapa nama saya?", "siapa namaku", "Anda ingat nama saya?", "Siapa saya?", "Nama saya siapa?"],
 }
 PAIRS = [(language, question) for language, questions in QUESTIONS.items() for question in questions]
 

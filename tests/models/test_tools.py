@@ -28,6 +28,9 @@ ASKED = {
     "es": "¿Cuánto costó el pedido 4711?",
     "ja": "注文4711はいくらでしたか？",
     "pt": "Quanto custou o pedido 4711? Não lembro mais.",
+    "de": "Wie viel hat Bestellung 4711 gekostet?",
+    "it": "Quanto è costato l’ordine 4711?",
+    "id": "Berapa harga pesanan 4711?",
 }
 
 

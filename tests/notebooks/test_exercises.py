@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from tests.support.warm_kernels import WarmKernelManager
 from tools import exercises
 from tools.building import localized
 from tools.running.execution import execute, shown
@@ -129,7 +130,7 @@ def said(notebook: NotebookNode, exercise: str) -> str:
 
 async def run(notebook: NotebookNode, language: str = ENGLISH) -> None:
     folder = notebook_path(language, NOTEBOOKS[0]).parent
-    assert await execute(notebook, folder, neutral_environment()) is None
+    assert await execute(notebook, folder, neutral_environment(), kernels=WarmKernelManager) is None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -12,6 +12,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from tests.conftest import ROOT
+from tests.support.warm_kernels import WarmKernelManager
 from tools.running.execution import execute
 from tools.tutorials import lessons
 
@@ -98,4 +99,4 @@ async def test_a_lesson_runs_without_what_can_be_skipped(name: str, left_out: sl
     skipped = set(skippable(name)[left_out])
     notebook.cells = [cell for cell, path in sections(notebook, list(skipped)) if not path]
 
-    assert await execute(notebook, ROOT / "notebooks" / "en", dict(os.environ)) is None
+    assert await execute(notebook, ROOT / "notebooks" / "en", dict(os.environ), kernels=WarmKernelManager) is None

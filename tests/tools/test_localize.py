@@ -642,6 +642,51 @@ def test_check_names_the_place_of_each_kind_of_drift(tree: Path, localize: Run, 
         assert status == 1
 
 
+# --- links to other sites -----------------------------------------------------------------------
+
+LINKS = "notebooks/locales/links.toml"
+
+
+def test_a_link_leads_to_the_readers_language(tree: Path, localize: Run) -> None:
+    for name in ("ko", "en"):
+        page = (tree / f"notebooks/{name}/02_memorystore.ipynb").read_text(encoding="utf-8")
+        assert ("https://cloud.google.com/memorystore/docs?hl=ko" in page) == (name == "ko")
+        assert "https://console.cloud.google.com/flows/enableapi?apiid=redis.googleapis.com)" in page
+    edit_file(LINKS, 'ko = "ko"', 'ko = "ko-kr"')(tree)
+    assert "notebooks/ko/02_memorystore.ipynb" in localize("check")[1]
+    assert localize("build")[0] == 0
+    assert localize("check")[0] == 0
+    page = (tree / "notebooks/ko/02_memorystore.ipynb").read_text(encoding="utf-8")
+    assert "https://cloud.google.com/memorystore/docs?hl=ko-kr" in page
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            edit_file(LINKS, '  "https://docs.langchain.com/",\n', ""),
+            r"en/\w+, (cell|section) .*: the link https://docs\.l",
+        ),
+        (edit_file(LINKS, "https://github.com/", "https://example.com/"), "nothing leads to https://example.com/"),
+        (
+            edit_file(LINKS, "https://redis.io/", "http://redis.io/"),
+            "http://redis.io/docs/ is no beginning",
+        ),
+        (edit_file(LINKS, "https://redis.io/docs/", "https://github.com/"), "https://github.com/ stands there twice"),
+        (edit_file(LINKS, 'parameter = "hl"', ""), "a parameter and languages belong together"),
+        (edit_file(LINKS, 'ko = "ko"', 'korean = "ko"'), "korean is no language's code"),
+        (edit_file(LINKS, "parameter", "parameters"), "1: this is no table of sites: .*'parameters'"),
+        (edit_file(LINKS, "begins = [", "begins = "), "1: this is no table of sites: .*line"),
+    ],
+    ids=["unknown", "unused", "no https", "twice", "half", "language", "field", "no TOML"],
+)
+def test_a_table_of_links_that_is_wrong_is_refused(tree: Path, localize: Run, spoil: Spoil, message: str) -> None:
+    spoil(tree)
+    status, printed = localize("check")
+    assert status == 1
+    assert re.search(message, printed), printed
+
+
 # --- broken files -------------------------------------------------------------------------------
 
 TUTORIALS, SPOKEN = "notebooks/locales/ko.po", "helpers/_localization/locales/ko.po"
@@ -1280,6 +1325,21 @@ def test_markdown_that_says_the_same_in_another_way_passes(source: str, translat
 def test_glossary(english: str, translation: str, term: str, translations: tuple[str, ...], fine: bool) -> None:
     found = list(glossary_differences(english, translation, [Term(term, translations, 1)]))
     assert (not found) is fine
+
+
+@pytest.mark.parametrize(
+    ("english", "translation", "missing"),
+    [
+        ("Trust certificate authorities.", "Vertraut Zertifizierungsstellen.", []),
+        ("Trust the certificate authority.", "Vertraut ihr.", ["certificate authority"]),
+        ("An authority's certificate.", "Das Zertifikat einer Stelle.", []),
+        ("A certificate of certificate authorities.", "Etwas von Zertifizierungsstellen.", ["certificate"]),
+    ],
+)
+def test_a_term_does_not_count_within_a_longer_one(english: str, translation: str, missing: list[str]) -> None:
+    terms = [Term("certificate", ("Zertifikat*",), 1), Term("certificate authority", ("Zertifizierungsstelle*",), 2)]
+    found = [one.text for one in glossary_differences(english, translation, terms)]
+    assert [text.split("for “")[1].split("”")[0] for text in found] == missing
 
 
 @pytest.mark.parametrize(

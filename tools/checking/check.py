@@ -12,19 +12,22 @@ from nbformat import NotebookNode
 from tools import exercises, outline, pages
 from tools.building import localized, picture, read_built, serialized, with_outputs_of
 from tools.checking import linking
-from tools.checking.linking import broken_links
+from tools.checking.linking import broken_links, strange_links, unused_sites
 from tools.checking.wording import glossary_differences, left_in_english
 from tools.project import root
 from tools.running.execution import code_cells, tags
-from tools.translating import formats, po, spoken
+from tools.translating import formats, links, po, spoken
 from tools.translating.catalogs import (
     DIAGRAMS,
     MARKER_KEY,
     TRANSLATE,
+    context,
     messages,
     read_catalog,
     read_glossary,
+    read_source,
     source_place,
+    sources,
     translatable,
     translation_line,
     where,
@@ -81,6 +84,7 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
     if not outline.path().exists() or outline.path().read_text(encoding="utf-8") != outline.made():
         found.append(Problem("", f"the outline {_STALE}", outline.path()))
     found.extend(_page_problems())
+    found.extend(_link_problems())
     return found
 
 
@@ -89,6 +93,10 @@ def check(languages: Sequence[str] | None = None) -> list[Problem]:
 
 def broken_files() -> Iterator[Problem]:
     """The first thing in each translator's file that keeps it from being read."""
+    try:
+        links.sites()
+    except po.CatalogError as error:
+        yield Problem("", error.text, error.path, error.line)
     for language in filter(ENGLISH.__ne__, LANGUAGES):
         for path, read in (
             (catalog_path(language), po.read),
@@ -288,3 +296,20 @@ def _page_problems() -> Iterator[Problem]:
     for page in linking.pages():
         for reason, line in broken_links(page.read_text(encoding="utf-8"), page):
             yield Problem("", reason, page, line)
+
+
+def _link_problems() -> Iterator[Problem]:
+    for trouble in links.troubles():
+        yield Problem("", trouble, links.path())
+    prose = [
+        (context(name, cell), cell.source)
+        for name in sources()
+        for cell in read_source(name)
+        if cell.cell_type == "markdown"
+    ]
+    for key, text in prose:
+        path, begin = source_place(key)
+        for reason, line in strange_links(text):
+            yield Problem(where(ENGLISH, key), f"the link {reason}", path, begin + line)
+    for reason in unused_sites(text for _, text in prose):
+        yield Problem("", reason, links.path())

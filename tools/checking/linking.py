@@ -1,7 +1,7 @@
-"""Whether relative links and anchors lead somewhere, in notebooks and in the repository's pages."""
+"""Whether links lead somewhere: to files and anchors of the repository, and to sites whose languages are known."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -10,6 +10,7 @@ import nbformat
 
 from tools.project import repository, root
 from tools.site.headings import slugs
+from tools.translating import links
 from tools.translating.structure import Structure, structure
 from tools.tutorials import LANGUAGES, document_path, documents
 
@@ -30,6 +31,25 @@ def broken_links(text: str, file: Path) -> Iterator[tuple[str, int]]:
     for target, line in [*found.links, *found.images]:
         if reason := _reason(target, file):
             yield reason, line
+
+
+def strange_links(text: str) -> Iterator[tuple[str, int]]:
+    """Which links of an English text lead to a site that the table of links doesn't know, and their lines."""
+    for target, line in structure(text).links:
+        if target.startswith("https://") and not target.startswith(repository()) and links.site_of(target) is None:
+            yield (
+                f"{target} leads to a site that is not in {links.path().name}; say there which languages it has.",
+                line,
+            )
+
+
+def unused_sites(texts: Iterable[str]) -> Iterator[str]:
+    """Which addresses of the table of links no English text leads to."""
+    targets = [target for text in texts for target, _ in structure(text).links]
+    for site in links.sites():
+        for start in site.begins:
+            if not any(target.startswith(start) for target in targets):
+                yield f"nothing leads to {start}; remove it."
 
 
 def _reason(target: str, file: Path) -> str | None:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from nbformat import NotebookNode
 
@@ -19,15 +20,28 @@ def glossary_differences(english: str, translation: str, terms: list[Term]) -> I
     """Where a Markdown translation has another word for a term than the glossary."""
     ours, theirs = _folded(structure(english).words), _folded(structure(translation).words)
     for term in terms:
-        if _contains(ours, term.english, plural=True) and not any(
+        if _contains(_without_longer(ours, term, terms), term.english, plural=True) and not any(
             _contains(theirs, word) for word in term.translations
         ):
             allowed = " or ".join(f"“{word}”" for word in term.translations)
             yield Difference(f"the glossary has {allowed} for “{term.english}”, and the translation has not.")
 
 
+def _without_longer(text: str, term: Term, terms: list[Term]) -> str:
+    """A text without the terms that a term is part of, as "certificate" is of "certificate authority"."""
+    for longer in terms:
+        if longer is not term and _contains(longer.english, term.english):
+            text = _word(longer.english, plural=True).sub(" ", text)
+    return text
+
+
 def _contains(text: str, term: str, *, plural: bool = False) -> bool:
-    """Whether a text has a term as a word; other scripts put no space between a word and what stands beside it."""
+    return _word(term, plural=plural).search(_folded(text)) is not None
+
+
+@lru_cache(maxsize=4096)
+def _word(term: str, *, plural: bool) -> re.Pattern[str]:
+    """A term as a word; other scripts put no space between a word and what stands beside it."""
     term = _folded(term)
     words = r"\s+".join(
         re.escape(word.removesuffix("*")) + (rf"[{_LETTER}]*" if word.endswith("*") else "") for word in term.split()
@@ -36,7 +50,9 @@ def _contains(text: str, term: str, *, plural: bool = False) -> bool:
     # A term within a name, as in 03_agents, is no word of the text.
     before = f"(?<![{_LETTER}_])" if begins else ""
     after = f"(?![{_LETTER}_])" if ends else ""
-    return re.search(f"{before}{words}{'(?:e?s)?' if plural else ''}{after}", text, re.IGNORECASE) is not None
+    if plural and words.endswith("y"):
+        words = f"{words[:-1]}(?:y|ies)"
+    return re.compile(f"{before}{words}{'(?:e?s)?' if plural else ''}{after}", re.IGNORECASE)
 
 
 def _folded(text: str) -> str:

@@ -52,6 +52,7 @@ async def execute(
     folder: Path,
     environment: dict[str, str],
     on_cell: Callable[[int], None] = lambda place: None,
+    kernels: type[AsyncKernelManager] = SocketKernelManager,
 ) -> Failure | None:
     """Run all cells of a notebook in a fresh kernel, in place, and end the kernel whatever happens.
 
@@ -60,6 +61,7 @@ async def execute(
         folder: The kernel's working directory.
         environment: The kernel's environment variables.
         on_cell: Called with the place (from 1) of each code cell that begins.
+        kernels: What starts the kernel.
 
     Returns:
         What went wrong in a cell, or None.
@@ -75,7 +77,7 @@ async def execute(
     client = NotebookClient(
         notebook,
         kernel_name="python3",
-        kernel_manager_class=SocketKernelManager,
+        kernel_manager_class=kernels,
         timeout=CELL_SECONDS,
         shutdown_kernel="immediate",
         on_cell_start=begins,

@@ -109,15 +109,21 @@ def _cells(file: str, text: str) -> list[NotebookNode]:
     return cells
 
 
+def source_file(key: str) -> Path:
+    """The English file that a message comes from."""
+    part, _, name = key.partition("/")
+    return diagram_path(name.partition("#")[0]) if part == DIAGRAMS else source_path(part)
+
+
 def source_place(key: str) -> tuple[Path, int]:
     """The English file that a message comes from, and the line of its cell, section or label."""
     part, _, name = key.partition("/")
+    path = source_file(key)
     if part == DIAGRAMS:
         diagram, _, label = name.partition("#")
-        return diagram_path(diagram), diagrams.label_line(diagram, label)
+        return path, diagrams.label_line(diagram, label)
     if part in document_names():
-        return source_path(part), documents.section_line(part, name)
-    path = source_path(part)
+        return path, documents.section_line(part, name)
     header = re.compile(rf'# %%.*\bid="{re.escape(name)}"')
     lines = path.read_text(encoding="utf-8").splitlines()
     return path, next((number for number, line in enumerate(lines, start=1) if header.match(line)), 1)
@@ -187,7 +193,7 @@ def translatable() -> Iterator[tuple[str, NotebookNode]]:
 def messages() -> Iterator[Message]:
     """All that a catalog has to translate, in its order."""
     for key, cell in translatable():
-        path, _ = source_place(key)
+        path = source_file(key)
         name = key.partition("/")[0]
         if name in document_names():
             comment = f"section of {path.name}"
@@ -266,8 +272,8 @@ def start(language: str) -> None:
     """
     if language not in LANGUAGES:
         raise UsageError(
-            f"{language} is not in the table of languages. Add a line to LANGUAGES in "
-            f'helpers/_localization/languages.py, with what its speakers call it, as in\n    "{language}": "Deutsch",'
+            f"{language} is not in the table of languages. Add a line to LANGUAGES in helpers/_localization/"
+            f'languages.py, with what its speakers call it, as in\n    "{language}": "Nederlands",'
         )
     path = catalog_path(language)
     if language == ENGLISH or path.exists():

@@ -11,17 +11,11 @@ from nbformat import NotebookNode
 
 from tools.project import repository, root
 from tools.site.headings import heading_title, markdown, slugs
-from tools.translating import po
+from tools.translating import links, po
 from tools.tutorials import ENGLISH, document_path, documents, source_path
 
 # What tools write into a document. A section has the name in double braces in its place.
 _REGION = re.compile(r"^<!-- (\w+) -->\n(.*?)^<!-- /\1 -->$", re.MULTILINE | re.DOTALL)
-# Code, which stays as it is, or the target of a link.
-_TARGET = re.compile(
-    r"^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)|(?P<code>`+).*?(?P=code)"
-    r"|(?<=\]\()(?P<target>[^)\s]+)|(?:(?<=\bhref=\")|(?<=\bsrc=\"))(?P<attribute>[^\"]+)",
-    re.MULTILINE | re.DOTALL,
-)
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#", re.IGNORECASE)
 
 
@@ -50,10 +44,14 @@ def _sections(text: str, address: str) -> list[NotebookNode]:
 
 def section_line(name: str, section: str) -> int:
     """The line of a document at which a section begins."""
-    text = po.read_text(source_path(name))
-    headings = (token for token in markdown.parse(text) if token.type == "heading_open" and token.level == 0)
-    begins = [token.map[0] + 1 for token in headings if token.map]
+    begins = _section_lines(po.read_text(source_path(name)))
     return next((line for line, cell in zip(begins, sections(name), strict=False) if cell.id == section), 1)
+
+
+@lru_cache
+def _section_lines(text: str) -> list[int]:
+    headings = (token for token in markdown.parse(text) if token.type == "heading_open" and token.level == 0)
+    return [token.map[0] + 1 for token in headings if token.map]
 
 
 def with_regions(text: str, regions: Mapping[str, str]) -> str:
@@ -73,7 +71,7 @@ def localized(name: str, texts: list[str], language: str, regions: Mapping[str, 
     for region in _REGION.finditer(source):
         text = text.replace(f"{{{{{region[1]}}}}}", regions.get(region[1], region[2]).strip())
     text = text.replace("{{repository}}", repository()).replace("{{folder}}", _folder(repository()))
-    return _TARGET.sub(lambda found: _led(found, name, language), text)
+    return links.TARGET.sub(lambda found: _led(found, name, language), text)
 
 
 def _folder(address: str) -> str:
@@ -83,8 +81,10 @@ def _folder(address: str) -> str:
 
 def _led(found: re.Match[str], name: str, language: str) -> str:
     target = found["target"] or found["attribute"]
-    if target is None or _ELSEWHERE.match(target):
+    if target is None:
         return found[0]
+    if _ELSEWHERE.match(target):
+        return links.address(target, language)
     file, hash_, anchor = target.partition("#")
     path = Path(normpath(source_path(name).parent / file))
     return link(document_path(language, name), _in_language(path, language)) + hash_ + anchor

@@ -18,9 +18,9 @@ _UNITS = {
     "second": "duration-second",
     "minute": "duration-minute",
 }
-# How many digits the first group has at least, where it is not one: Spanish writes 1234 and 12.345. Babel leaves
-# CLDR's minimumGroupingDigits out; a test asks a browser for all languages.
-_MINIMUM = {"es": 2}
+# How many digits the first group has at least, where it is not one: Spanish and Italian write 1234 and 12.345. Babel
+# leaves CLDR's minimumGroupingDigits out; a test asks a browser for all languages.
+_MINIMUM = {"es": 2, "it": 2}
 
 
 def path() -> Path:

@@ -7,6 +7,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 
 import polib
@@ -52,9 +53,17 @@ def composed() -> Iterator[tuple[Path, int]]:
 def _calls() -> Iterator[tuple[Path, ast.Call]]:
     """Every call of `say` and `words` in the package, and in what makes the site."""
     for path in sorted([*(root() / "helpers").rglob("*.py"), *(root() / "tools" / "site").rglob("*.py")]):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and node.args and re.fullmatch(r"(.*\.)?(say|words)", ast.unparse(node.func)):
-                yield path, node
+        for call in _calls_in(path.read_text(encoding="utf-8")):
+            yield path, call
+
+
+@lru_cache(maxsize=1024)
+def _calls_in(source: str) -> list[ast.Call]:
+    return [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and node.args and re.fullmatch(r"(.*\.)?(say|words)", ast.unparse(node.func))
+    ]
 
 
 def path_of(language: str) -> Path:
