@@ -26,6 +26,7 @@ from helpers.memorystore.instances import Instance, Instances
 from helpers.memorystore.progress import Progress
 from helpers.widgets import ChatPanel, InstancePicker, SessionExplorer, instance_picker
 from tests.conftest import ROOT
+from tests.support.alike import ALIKE
 from tests.support.cluster import free_port
 from tools.translating import spoken
 
@@ -35,11 +36,6 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 LITTLE = re.compile(r"\b(?:the|this|that|are|with|and|or|to|it|its|from|if|your|you|not|by|which)\b")
 # Fields, addresses, code, commands and names.
 LITERAL = re.compile(r"\{\w+\}|\S*[_=(/:$.]\S+|\b[A-Z][A-Z_]+\b|Memorystore for (?:Redis|Valkey)")
-# Words that other languages have from English, or share with it.
-ALIKE = {"Actions", "Assistant", "Bytes", "Chat", "Checkpoints: {count}", "Conversation", "Image", "Index", "Instance"}
-ALIKE |= {"Message", "Messages", "Service", "Session", "Sessions", "Thread", "Tokens: {count}", "Type", "Version"}
-ALIKE |= {"Error", "no", "Section", "Solution", "Name", "Online", "Median", "Region", "System", "Tool", "Text"}
-ALIKE |= {"Platform", "Model", "Disk", "Output", "Filter", "Input: {input} · Output: {output}"}
 KEYS = {'"Enter"', '"Escape"'}
 SAID = re.compile(r'\bsay\(\s*"(?:[^"\\]|\\.)+"')
 
