@@ -4,6 +4,7 @@ import os
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from threading import Thread
 
 
@@ -22,7 +23,8 @@ def be_a_kernel(arguments: list[str], environment: dict[str, str], folder: str, 
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.path[:] = filter(None, sys.path)
+    # Where the tests' own command lies, or the folder that they were started in.
+    sys.path[:] = [path for path in sys.path if path not in ("", str(Path(sys.executable).parent))]
     sys.argv = arguments
     asked_by.send(True)
     Thread(target=_end_with, args=(asked_by,), daemon=True).start()
