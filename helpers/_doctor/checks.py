@@ -224,15 +224,8 @@ def _packages() -> Iterator[Finding]:
         said = say(said, package=one.name, version=version or "", range=str(one.specifier))
         yield "bad", said, f'pip install "{str(one).partition(";")[0]}"'
     shown = formats.listing(f"{name} {version}" for name in _SHOWN if (version := _installed(name)))
-    yield (
-        "good",
-        say(
-            "{count} in the supported version ranges, including {packages}",
-            count=formats.number(inside),
-            packages=shown,
-        ),
-        "",
-    )
+    count = formats.number(inside)
+    yield "good", say("{count} in the supported version ranges, including {packages}", count=count, packages=shown), ""
     if absent:
         command = f'pip install "{DISTRIBUTION}[{",".join(absent)}]"'
         yield "good", say("not installed, and not always needed: {extras}", extras=formats.listing(absent)), command

@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from tools import exercises, outline, pages
 from tools.building import localized, picture, read_built, serialized, with_outputs_of
 from tools.checking import linking
-from tools.checking.linking import broken_links, strange_links, unused_sites
+from tools.checking.linking import broken_links
 from tools.checking.wording import glossary_differences, left_in_english
 from tools.project import root
 from tools.running.execution import code_cells, tags
@@ -21,13 +21,10 @@ from tools.translating.catalogs import (
     DIAGRAMS,
     MARKER_KEY,
     TRANSLATE,
-    context,
     messages,
     read_catalog,
     read_glossary,
-    read_source,
     source_place,
-    sources,
     translatable,
     translation_line,
     where,
@@ -301,15 +298,15 @@ def _page_problems() -> Iterator[Problem]:
 def _link_problems() -> Iterator[Problem]:
     for trouble in links.troubles():
         yield Problem("", trouble, links.path())
-    prose = [
-        (context(name, cell), cell.source)
-        for name in sources()
-        for cell in read_source(name)
-        if cell.cell_type == "markdown"
-    ]
-    for key, text in prose:
-        path, begin = source_place(key)
-        for reason, line in strange_links(text):
-            yield Problem(where(ENGLISH, key), f"the link {reason}", path, begin + line)
-    for reason in unused_sites(text for _, text in prose):
-        yield Problem("", reason, links.path())
+    led = list(linking.english_links())
+    for key, target, line in led:
+        if linking.leads_to_a_strange_site(target):
+            path, begin = source_place(key)
+            text = (
+                f"the link {target} leads to a site that {links.path().name} lacks; say there which languages it has."
+            )
+            yield Problem(where(ENGLISH, key), text, path, begin + line)
+    for site in links.sites():
+        for start in site.begins:
+            if not any(target.startswith(start) for _, target, _ in led):
+                yield Problem("", f"nothing leads to {start}; remove it.", links.path())

@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from tools.checking.linking import english_links
 from tools.translating import links
-from tools.translating.catalogs import read_source, sources
-from tools.translating.structure import structure
 from tools.tutorials import ENGLISH, LANGUAGES
 
 _SECONDS = 30
@@ -38,16 +37,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def addresses() -> list[tuple[str, str]]:
     """The addresses, each with the value by which it asks for a language."""
-    english = {
-        target
-        for name in sources()
-        for cell in read_source(name)
-        if cell.cell_type == "markdown"
-        for target, _ in structure(cell.source).links
-    }
+    english = sorted({target for _, target, _ in english_links()})
     found = []
     for language in LANGUAGES:
-        for target in sorted(english):
+        for target in english:
             site = links.site_of(target)
             if language != ENGLISH and site and language in site.languages:
                 found.append((links.address(target, language), site.languages[language]))

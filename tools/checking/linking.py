@@ -1,7 +1,7 @@
 """Whether links lead somewhere: to files and anchors of the repository, and to sites whose languages are known."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,6 +11,7 @@ import nbformat
 from tools.project import repository, root
 from tools.site.headings import slugs
 from tools.translating import links
+from tools.translating.catalogs import context, read_source, sources
 from tools.translating.structure import Structure, structure
 from tools.tutorials import LANGUAGES, document_path, documents
 
@@ -33,23 +34,18 @@ def broken_links(text: str, file: Path) -> Iterator[tuple[str, int]]:
             yield reason, line
 
 
-def strange_links(text: str) -> Iterator[tuple[str, int]]:
-    """Which links of an English text lead to a site that the table of links doesn't know, and their lines."""
-    for target, line in structure(text).links:
-        if target.startswith("https://") and not target.startswith(repository()) and links.site_of(target) is None:
-            yield (
-                f"{target} leads to a site that is not in {links.path().name}; say there which languages it has.",
-                line,
-            )
+def english_links() -> Iterator[tuple[str, str, int]]:
+    """Where the English prose leads: the message's key, the link's target, and its line in the message."""
+    for name in sources():
+        for cell in read_source(name):
+            if cell.cell_type == "markdown":
+                for target, line in structure(cell.source).links:
+                    yield context(name, cell), target, line
 
 
-def unused_sites(texts: Iterable[str]) -> Iterator[str]:
-    """Which addresses of the table of links no English text leads to."""
-    targets = [target for text in texts for target, _ in structure(text).links]
-    for site in links.sites():
-        for start in site.begins:
-            if not any(target.startswith(start) for target in targets):
-                yield f"nothing leads to {start}; remove it."
+def leads_to_a_strange_site(target: str) -> bool:
+    """Whether an address is of a site that the table of links doesn't know."""
+    return target.startswith("https://") and not target.startswith(repository()) and links.site_of(target) is None
 
 
 def _reason(target: str, file: Path) -> str | None:

@@ -19,8 +19,9 @@ _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
 def glossary_differences(english: str, translation: str, terms: list[Term]) -> Iterator[Difference]:
     """Where a Markdown translation has another word for a term than the glossary."""
     ours, theirs = _folded(structure(english).words), _folded(structure(translation).words)
-    for term in terms:
-        if _contains(_without_longer(ours, term, terms), term.english, plural=True) and not any(
+    present = [term for term in terms if _contains(ours, term.english, plural=True)]
+    for term in present:
+        if _contains(_without_longer(ours, term, present), term.english, plural=True) and not any(
             _contains(theirs, word) for word in term.translations
         ):
             allowed = " or ".join(f"“{word}”" for word in term.translations)
@@ -30,13 +31,14 @@ def glossary_differences(english: str, translation: str, terms: list[Term]) -> I
 def _without_longer(text: str, term: Term, terms: list[Term]) -> str:
     """A text without the terms that a term is part of, as "certificate" is of "certificate authority"."""
     for longer in terms:
-        if longer is not term and _contains(longer.english, term.english):
+        if longer is not term and _contains(_folded(longer.english), term.english):
             text = _word(longer.english, plural=True).sub(" ", text)
     return text
 
 
 def _contains(text: str, term: str, *, plural: bool = False) -> bool:
-    return _word(term, plural=plural).search(_folded(text)) is not None
+    """Whether a folded text has a term."""
+    return _word(term, plural=plural).search(text) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -75,8 +75,6 @@ def address(english: str, language: str) -> str:
 
 def localized(text: str, language: str) -> str:
     """A Markdown text whose links to other sites lead to a language."""
-    if language == ENGLISH:
-        return text
 
     def led(found: re.Match[str]) -> str:
         target = found["target"] or found["attribute"]
